@@ -1,0 +1,43 @@
+# `make demo` and `make test` do all the set-up themselves: Python 3.10 or newer and make are enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "UltraSam needs Python 3.10 or newer; set PYTHON=python3.11 or the like")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt torch torchvision
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+install: $(STAMP)  ## make .venv and install everything (seconds when nothing changed)
+
+demo: $(STAMP)  ## simulate ultrasound, train a small UltraSam, score it, draw masks
+	$(BIN)/ultrasam demo
+
+check: $(STAMP)  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(STAMP)  ## lint, types and all tests
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -n 2
+
+format: $(STAMP)  ## rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## run the benchmarks beside their peers
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the environment and everything made
+	rm -rf $(VENV) work_dirs demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

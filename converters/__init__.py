@@ -1,0 +1,1 @@
+"""US-43d: raw public ultrasound archives to COCO."""

@@ -1,0 +1,1 @@
+"""What all converters share: find, read, masks, COCO, split, merge."""

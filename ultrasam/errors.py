@@ -1,0 +1,21 @@
+"""Errors a user can mend. The command line prints them in a line or two, without a traceback."""
+
+
+class UltraSamError(Exception):
+    """Something the user gave is wrong; the message says what, where, and what to do."""
+
+
+class DataError(UltraSamError):
+    """An image, annotation or COCO file is unreadable or inconsistent."""
+
+
+class PromptError(UltraSamError, ValueError):
+    """A point, box or mask prompt has a wrong shape, value or image index."""
+
+
+class CheckpointError(UltraSamError):
+    """A weight file is unreadable or belongs to another architecture."""
+
+
+class ConfigError(UltraSamError):
+    """A configuration names something that does not exist or does not fit together."""

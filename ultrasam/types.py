@@ -1,0 +1,99 @@
+"""The records that cross module borders, and the vocabulary of shapes.
+
+B images, N prompted objects (flat over the batch), K points, M masks an object, C channels,
+H, W pixels of an image, S side of the square network input, h, w cells of the embedding (S / patch).
+Points are ``(x, y)``, boxes ``(x1, y1, x2, y2)``, in pixels; the origin is the top-left corner of the
+top-left pixel, so the centre of that pixel is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from ultrasam.errors import PromptError
+
+NEGATIVE, POSITIVE = 0, 1
+#: Label of a slot that holds no point: rows with fewer points than K are filled up with it.
+PADDING = -1
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """N prompts over the images of one batch, in pixels of the network's square input.
+
+    Attributes:
+        image_index: (N,) int64, the image that each prompt belongs to, ascending order not required.
+        points: (N, K, 2) float or None.
+        labels: (N, K) int64 with 1 positive, 0 negative, -1 no point here (ragged rows); None without points.
+        boxes: (N, 4) float xyxy or None; a row of NaN means that this object has no box.
+        masks: (N, 1, 4h, 4w) float logits of an earlier prediction or None.
+        has_mask: (N,) bool, which rows of ``masks`` count; None means all of them.
+    """
+
+    image_index: Tensor
+    points: Tensor | None = None
+    labels: Tensor | None = None
+    boxes: Tensor | None = None
+    masks: Tensor | None = None
+    has_mask: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self)
+        if self.image_index.ndim != 1:
+            raise PromptError(f"image_index must be (N,), got {tuple(self.image_index.shape)}")
+        if (self.points is None) != (self.labels is None):
+            raise PromptError("points and labels belong together: give both or neither")
+        if self.points is not None and self.labels is not None:
+            if self.points.ndim != 3 or self.points.shape[0] != n or self.points.shape[-1] != 2:
+                raise PromptError(f"points must be ({n}, K, 2), got {tuple(self.points.shape)}")
+            if self.labels.shape != self.points.shape[:2]:
+                raise PromptError(
+                    f"labels must be {tuple(self.points.shape[:2])}, got {tuple(self.labels.shape)}"
+                )
+        if self.boxes is not None and self.boxes.shape != (n, 4):
+            raise PromptError(f"boxes must be ({n}, 4), got {tuple(self.boxes.shape)}")
+        if self.masks is not None and (
+            self.masks.ndim != 4 or self.masks.shape[0] != n or self.masks.shape[1] != 1
+        ):
+            raise PromptError(f"masks must be ({n}, 1, 4h, 4w), got {tuple(self.masks.shape)}")
+        if self.has_mask is not None and self.has_mask.shape != (n,):
+            raise PromptError(f"has_mask must be ({n},), got {tuple(self.has_mask.shape)}")
+
+    def __len__(self) -> int:
+        return int(self.image_index.shape[0])
+
+    def __getitem__(self, rows: Tensor | slice) -> Prompts:
+        """The prompts of some rows: an index, bool mask or slice over N."""
+        return Prompts(**{f.name: None if (v := getattr(self, f.name)) is None else v[rows] for f in fields(self)})
+
+    def to(self, device: torch.device | str) -> Prompts:
+        """The same prompts on another device."""
+        return Prompts(
+            **{f.name: None if (v := getattr(self, f.name)) is None else v.to(device) for f in fields(self)}
+        )
+
+    def with_masks(self, masks: Tensor | None) -> Prompts:
+        """The same prompts with the logits of an earlier prediction, (N, 1, 4h, 4w), as mask prompts."""
+        return replace(self, masks=masks, has_mask=None)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the mask decoder says of N prompts.
+
+    Attributes:
+        logits: (N, M, 4h, 4w) mask logits at a quarter of the input's resolution, above 0 is foreground.
+        iou: (N, M) predicted IoU of each mask.
+    """
+
+    logits: Tensor
+    iou: Tensor
+
+    def best(self) -> Prediction:
+        """The mask with the highest predicted IoU of each prompt: M becomes 1."""
+        rows = torch.arange(len(self.iou), device=self.iou.device)
+        index = self.iou.argmax(dim=1)
+        return Prediction(self.logits[rows, index][:, None], self.iou[rows, index][:, None])
