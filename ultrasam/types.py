@@ -8,6 +8,7 @@ top-left pixel, so the centre of that pixel is (0.5, 0.5).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -67,13 +68,15 @@ class Prompts:
 
     def __getitem__(self, rows: Tensor | slice) -> Prompts:
         """The prompts of some rows: an index, bool mask or slice over N."""
-        return Prompts(**{f.name: None if (v := getattr(self, f.name)) is None else v[rows] for f in fields(self)})
+        return self._map(lambda value: value[rows])
 
     def to(self, device: torch.device | str) -> Prompts:
         """The same prompts on another device."""
-        return Prompts(
-            **{f.name: None if (v := getattr(self, f.name)) is None else v.to(device) for f in fields(self)}
-        )
+        return self._map(lambda value: value.to(device))
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Prompts:
+        given = {f.name: v for f in fields(self) if (v := getattr(self, f.name)) is not None}
+        return Prompts(**{name: change(value) for name, value in given.items()})
 
     def with_masks(self, masks: Tensor | None) -> Prompts:
         """The same prompts with the logits of an earlier prediction, (N, 1, 4h, 4w), as mask prompts."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The network, in plain PyTorch: image encoder, prompt encoder, transformer, mask decoder."""

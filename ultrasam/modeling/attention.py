@@ -1,0 +1,97 @@
+"""Attention with decomposed relative positions (Li et al. 2022, MViTv2), in exact variants.
+
+Every variant computes softmax(q k^T / sqrt(d) + rel_h + rel_w) v, where the two relative terms are dot
+products of the *unscaled* query with a table row for the vertical and the horizontal distance. They differ
+in memory and speed alone; tests hold each against ``plain``, forward and gradients.
+
+Shapes: q, k, v (G, heads, h*w, d) for G windows or images; tables (2h-1, d) and (2w-1, d).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Attend = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, tuple[int, int]], Tensor]
+
+#: Query rows that `chunked` looks at together: keeps the bias of a 64 x 64 grid in the processor's cache.
+CHUNK = 1024
+
+
+def relative_table(table: Tensor, size: int) -> Tensor:
+    """Rows of a relative position table for a side of ``size`` cells: (size, size, d), query first.
+
+    A table made for another side is resized linearly, as in segment-anything.
+    """
+    wanted = 2 * size - 1
+    if len(table) != wanted:
+        table = F.interpolate(table.t()[None].float(), size=wanted, mode="linear")[0].t().to(table.dtype)
+    index = torch.arange(size, device=table.device)
+    return table[index[:, None] - index[None, :] + size - 1]
+
+
+def relative_terms(
+    q: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """The two bias terms of each query: (G, heads, h*w, h) and (G, heads, h*w, w)."""
+    h, w = size
+    grid = q.unflatten(2, (h, w))
+    rel_h = torch.einsum("ghyxd,ykd->ghyxk", grid, relative_table(table_h, h).to(q.dtype))
+    rel_w = torch.einsum("ghyxd,xkd->ghyxk", grid, relative_table(table_w, w).to(q.dtype))
+    return rel_h.flatten(2, 3), rel_w.flatten(2, 3)
+
+
+def plain(q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]) -> Tensor:
+    """The definition, with every logit in memory: the yardstick of the others."""
+    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+    logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    logits = logits + (rel_h[..., :, None] + rel_w[..., None, :]).flatten(-2)
+    return logits.softmax(dim=-1) @ v
+
+
+def chunked(
+    q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """Fused attention whose bias is made for `CHUNK` query rows at a time: for inference."""
+    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+    parts = []
+    for start in range(0, q.shape[2], CHUNK):
+        rows = slice(start, start + CHUNK)
+        bias = (rel_h[:, :, rows, :, None] + rel_w[:, :, rows, None, :]).flatten(-2)
+        parts.append(F.scaled_dot_product_attention(q[:, :, rows], k, v, attn_mask=bias))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+
+
+def concatenated(
+    q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """The bias as extra query and key channels, so that plain flash attention does the rest.
+
+    With q' = [q / sqrt(d), rel_h, rel_w] and k' = [k, onehot(row), onehot(column)], q' k'^T is the biased
+    logit: nothing of size (h*w)^2 is made or kept for the backward pass. For training on a GPU.
+    """
+    h, w = size
+    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+    cell = torch.arange(h * w, device=q.device)
+    where = torch.cat([F.one_hot(cell // w, h), F.one_hot(cell % w, w)], dim=-1).to(q.dtype)
+    query = torch.cat([q * q.shape[-1] ** -0.5, rel_h, rel_w], dim=-1)
+    key = torch.cat([k, where.expand(*k.shape[:2], -1, -1)], dim=-1)
+    # Flash kernels want one head size, a multiple of 8, for queries, keys and values.
+    d = -(-query.shape[-1] // 8) * 8
+    query, key = (F.pad(t, (0, d - t.shape[-1])) for t in (query, key))
+    value = F.pad(v, (0, d - v.shape[-1]))
+    return F.scaled_dot_product_attention(query, key, value, scale=1.0)[..., : v.shape[-1]]
+
+
+IMPLEMENTATIONS: dict[str, Attend] = {"plain": plain, "chunked": chunked, "concatenated": concatenated}
+
+
+def choose(q: Tensor) -> Attend:
+    """The quickest exact variant for a query's device and size, with or without gradients."""
+    if not q.requires_grad:
+        return chunked
+    # Small windows: the logits are few, and saving them is cheaper than wider heads.
+    return concatenated if q.is_cuda and q.shape[2] > 256 else plain

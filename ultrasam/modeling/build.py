@@ -1,0 +1,102 @@
+"""Named variants: the table below is all that differs between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from ultrasam.errors import ConfigError
+from ultrasam.modeling.image_encoder import ImageEncoderViT
+from ultrasam.modeling.mask_decoder import MaskDecoder
+from ultrasam.modeling.prompt_encoder import PromptEncoder
+from ultrasam.modeling.sam import Sam
+from ultrasam.modeling.transformer import TwoWayTransformer
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The numbers of a named model; ``img_size`` is the side of its square input in pixels."""
+
+    width: int
+    depth: int
+    heads: int
+    global_blocks: tuple[int, ...]
+    img_size: int = 1024
+    window: int = 14
+    patch_size: int = 16
+    channels: int = field(default=256)
+
+
+VARIANTS = {
+    # A window of 8 divides the 16 x 16 grid of 256 pixels, so no token is spent on padding.
+    "vit_t": Variant(width=192, depth=8, heads=3, global_blocks=(1, 3, 5, 7), img_size=256, window=8),
+    "vit_s": Variant(width=384, depth=12, heads=6, global_blocks=(2, 5, 8, 11)),
+    "vit_b": Variant(width=768, depth=12, heads=12, global_blocks=(2, 5, 8, 11)),
+    "vit_l": Variant(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23)),
+    "vit_h": Variant(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31)),
+}
+
+
+def build_ultrasam(
+    variant: str = "vit_b",
+    *,
+    img_size: int | None = None,
+    decoder_dropout: float = 0.0,
+    checkpointing: bool = False,
+) -> Sam:
+    """Build a model with random weights.
+
+    Args:
+        variant: one of `VARIANTS`; vit_b, vit_l and vit_h have the shapes of Meta's files.
+        img_size: side of the square input in pixels, a multiple of 16; the variant's own where None.
+        decoder_dropout: dropout in the decoder's MLPs (the published training used 0.1).
+        checkpointing: recompute the encoder's activations in the backward pass to save memory.
+
+    Raises:
+        ConfigError: an unknown variant.
+    """
+    if variant not in VARIANTS:
+        raise ConfigError(f"unknown model variant '{variant}'; choose from {', '.join(VARIANTS)}")
+    return build_variant(
+        VARIANTS[variant], img_size=img_size, decoder_dropout=decoder_dropout, checkpointing=checkpointing
+    )
+
+
+def build_variant(
+    spec: Variant, *, img_size: int | None = None, decoder_dropout: float = 0.0, checkpointing: bool = False
+) -> Sam:
+    """Build a model from a table row of your own; arguments as in `build_ultrasam`."""
+    size = img_size or spec.img_size
+    grid = size // spec.patch_size
+    encoder = ImageEncoderViT(
+        img_size=size,
+        patch_size=spec.patch_size,
+        width=spec.width,
+        depth=spec.depth,
+        heads=spec.heads,
+        out_chans=spec.channels,
+        window=spec.window,
+        global_blocks=spec.global_blocks,
+        checkpointing=checkpointing,
+    )
+    _initialize(encoder)
+    return Sam(
+        image_encoder=encoder,
+        prompt_encoder=PromptEncoder(
+            channels=spec.channels, image_embedding_size=(grid, grid), input_image_size=(size, size)
+        ),
+        mask_decoder=MaskDecoder(
+            transformer=TwoWayTransformer(channels=spec.channels, dropout=decoder_dropout),
+            channels=spec.channels,
+        ),
+    )
+
+
+def _initialize(encoder: ImageEncoderViT) -> None:
+    """The usual ViT start (Dosovitskiy et al. 2021): truncated normal weights of deviation 0.02."""
+    nn.init.trunc_normal_(encoder.pos_embed, std=0.02)
+    for module in encoder.blocks.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,207 @@
+"""The ViT image encoder with windowed and global attention: (B, 3, H, W) -> (B, C, H/patch, W/patch).
+
+Architecture: Kirillov et al. 2023 (Segment Anything), after Li et al. 2022 (ViTDet). Parameter names are
+those of Meta's ``sam_vit_*`` files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from ultrasam.errors import UltraSamError
+from ultrasam.modeling import attention
+from ultrasam.modeling.layers import LayerNorm2d, MLPBlock
+
+
+class PatchEmbed(nn.Module):
+    """Image to patch tokens: (B, 3, H, W) -> (B, h, w, C)."""
+
+    def __init__(self, patch_size: int, width: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, kernel_size=patch_size, stride=patch_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, h, w, C)."""
+        return self.proj(x).permute(0, 2, 3, 1)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention on a grid of tokens, whole or in windows, with relative positions.
+
+    Args:
+        width: C, channels of a token.
+        heads: attention heads.
+        table_size: side of the grid or window that the position tables are made for.
+        window: side of a window, or 0 for attention over the whole grid.
+    """
+
+    def __init__(self, width: int, heads: int, table_size: int, window: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.window = window
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * table_size - 1, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * table_size - 1, width // heads))
+        self.implementation: str | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens (B, h, w, C) -> (B, h, w, C)."""
+        b, h, w, _ = x.shape
+        qkv = self.qkv(x)
+        side_h, side_w = (self.window, self.window) if self.window else (h, w)
+        qkv = self._pad(qkv, -h % side_h, -w % side_w)
+        windows = _partition(qkv, (side_h, side_w))
+        q, k, v = windows.flatten(1, 2).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attend = (
+            attention.IMPLEMENTATIONS[self.implementation] if self.implementation else attention.choose(q)
+        )
+        out = attend(q, k, v, self.rel_pos_h, self.rel_pos_w, (side_h, side_w))
+        out = out.transpose(1, 2).flatten(2).unflatten(1, (side_h, side_w))
+        return self.proj(_join(out, b, (qkv.shape[1], qkv.shape[2]))[:, :h, :w])
+
+    def _pad(self, qkv: Tensor, pad_h: int, pad_w: int) -> Tensor:
+        """Fill incomplete windows at the right and bottom, (B, h, w, 3C) -> (B, h + pad_h, w + pad_w, 3C).
+
+        Segment Anything pads tokens with zeros before ``qkv``, so the pads act as keys and values that hold
+        what ``qkv`` makes of a zero token. Making that once saves projecting the pads.
+        """
+        if not pad_h and not pad_w:
+            return qkv
+        b, h, w, c = qkv.shape
+        blank = self.qkv(qkv.new_zeros(1, 1, 1, c // 3)).to(qkv.dtype)
+        qkv = torch.cat([qkv, blank.expand(b, h, pad_w, c)], dim=2)
+        return torch.cat([qkv, blank.expand(b, pad_h, w + pad_w, c)], dim=1)
+
+
+def _partition(x: Tensor, side: tuple[int, int]) -> Tensor:
+    """(B, h, w, C) -> (B * windows, side_h, side_w, C); h and w are multiples of the sides."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // side[0], side[0], w // side[1], side[1], c)
+    return x.transpose(2, 3).reshape(-1, *side, c)
+
+
+def _join(windows: Tensor, b: int, size: tuple[int, int]) -> Tensor:
+    """The inverse of `_partition`: (B * windows, side_h, side_w, C) -> (B, h, w, C)."""
+    _, side_h, side_w, c = windows.shape
+    h, w = size
+    x = windows.reshape(b, h // side_h, w // side_w, side_h, side_w, c)
+    return x.transpose(2, 3).reshape(b, h, w, c)
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block on (B, h, w, C)."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: float, table_size: int, window: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width, heads, table_size, window)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = MLPBlock(width, int(width * mlp_ratio))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, h, w, C) -> (B, h, w, C)."""
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class ImageEncoderViT(nn.Module):
+    """The image encoder.
+
+    Args:
+        img_size: S, side of the square input in pixels that the position tables are made for.
+        patch_size: side of a patch in pixels.
+        width: channels of a token.
+        depth: number of blocks.
+        heads: attention heads of a block.
+        out_chans: C, channels of the embedding.
+        window: side of an attention window in tokens.
+        global_blocks: indices of the blocks that attend over the whole grid.
+        mlp_ratio: hidden width of the MLP over ``width``.
+        checkpointing: recompute block activations in the backward pass, which saves most of the memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        img_size: int = 1024,
+        patch_size: int = 16,
+        width: int = 768,
+        depth: int = 12,
+        heads: int = 12,
+        out_chans: int = 256,
+        window: int = 14,
+        global_blocks: Sequence[int] = (2, 5, 8, 11),
+        mlp_ratio: float = 4.0,
+        checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        if img_size % patch_size:
+            raise UltraSamError(f"the input size {img_size} is not a multiple of the patch size {patch_size}")
+        self.img_size = img_size
+        self.patch_size = patch_size
+        self.checkpointing = checkpointing
+        grid = img_size // patch_size
+        self.patch_embed = PatchEmbed(patch_size, width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, width))
+        self.blocks = nn.ModuleList(
+            Block(
+                width,
+                heads,
+                mlp_ratio,
+                table_size=grid if i in global_blocks else window,
+                window=0 if i in global_blocks else window,
+            )
+            for i in range(depth)
+        )
+        self.neck = nn.Sequential(
+            nn.Conv2d(width, out_chans, kernel_size=1, bias=False),
+            LayerNorm2d(out_chans),
+            nn.Conv2d(out_chans, out_chans, kernel_size=3, padding=1, bias=False),
+            LayerNorm2d(out_chans),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, H, W), H and W multiples of the patch -> (B, C, H/patch, W/patch)."""
+        x = self.embed(images)
+        for block in self.blocks:
+            x = self._run(block, x)
+        return self.neck(x.permute(0, 3, 1, 2))
+
+    def intermediate(self, images: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """The outputs of some blocks, (B, width, h, w) each, in ascending order of the block."""
+        x = self.embed(images)
+        maps = []
+        for index, block in enumerate(self.blocks):
+            x = self._run(block, x)
+            if index in layers:
+                maps.append(x.permute(0, 3, 1, 2))
+        return maps
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to patch tokens with their absolute positions, (B, h, w, width)."""
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise UltraSamError(f"the image encoder takes (B, 3, H, W), got {tuple(images.shape)}")
+        if images.shape[2] % self.patch_size or images.shape[3] % self.patch_size:
+            raise UltraSamError(
+                f"image sides must be multiples of {self.patch_size} pixels, got {tuple(images.shape[2:])}"
+            )
+        x = self.patch_embed(images)
+        return x + self._positions((x.shape[1], x.shape[2])).to(x.dtype)
+
+    def _positions(self, size: tuple[int, int]) -> Tensor:
+        """The absolute position table for a grid; resized (bicubic) where it was made for another."""
+        if self.pos_embed.shape[1:3] == size:
+            return self.pos_embed
+        table = self.pos_embed.permute(0, 3, 1, 2)
+        return F.interpolate(table, size=size, mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+
+    def _run(self, block: nn.Module, x: Tensor) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(block, x, use_reentrant=False)
+        return block(x)

@@ -1,0 +1,86 @@
+"""Small layers shared by the encoder and the decoder; parameter names are Segment Anything's."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class LayerNorm2d(nn.Module):
+    """Layer norm over the channels of a (B, C, h, w) map."""
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C, h, w)."""
+        x = x.permute(0, 2, 3, 1)
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
+
+
+class MLPBlock(nn.Module):
+    """Two linear layers with an activation between, (..., C) -> (..., C); no residual inside."""
+
+    def __init__(
+        self, channels: int, hidden: int, activation: type[nn.Module] = nn.GELU, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(channels, hidden)
+        self.lin2 = nn.Linear(hidden, channels)
+        self.act = activation()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return self.dropout(self.lin2(self.dropout(self.act(self.lin1(x)))))
+
+
+class MLP(nn.Module):
+    """A stack of linear layers with ReLU between, (..., channels) -> (..., out)."""
+
+    def __init__(self, channels: int, hidden: int, out: int, depth: int) -> None:
+        super().__init__()
+        widths = [channels, *[hidden] * (depth - 1), out]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., channels) -> (..., out)."""
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        return self.layers[-1](x)
+
+
+class PositionEmbeddingRandom(nn.Module):
+    """Random Fourier features of a position (Tancik et al. 2020): [sin, cos] of 2 pi c G."""
+
+    positional_encoding_gaussian_matrix: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, features))
+
+    def encode(self, xy: Tensor) -> Tensor:
+        """Positions (..., 2) as fractions of the input, 0 to 1 -> (..., 2 * features).
+
+        Computed in the buffer's dtype: half precision cannot tell neighbouring pixels apart.
+        """
+        gaussian = self.positional_encoding_gaussian_matrix
+        with torch.autocast(xy.device.type, enabled=False):
+            angle = 2 * math.pi * ((2 * xy.to(gaussian.dtype) - 1) @ gaussian)
+            return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+    def forward(self, size: tuple[int, int]) -> Tensor:
+        """The code of the cell centres of an (h, w) grid: (C, h, w)."""
+        h, w = size
+        gaussian = self.positional_encoding_gaussian_matrix
+        y = (torch.arange(h, device=gaussian.device, dtype=gaussian.dtype) + 0.5) / h
+        x = (torch.arange(w, device=gaussian.device, dtype=gaussian.dtype) + 0.5) / w
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+        return self.encode(grid).permute(2, 0, 1)

@@ -1,0 +1,91 @@
+"""Tokens and image to mask logits and predicted IoU."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ultrasam.modeling.layers import MLP, LayerNorm2d
+from ultrasam.modeling.transformer import TwoWayTransformer
+
+
+class MaskDecoder(nn.Module):
+    """Predicts one unambiguous mask (token 0) or several for an ambiguous prompt (the other tokens).
+
+    Args:
+        transformer: the two-way transformer.
+        channels: C, width of tokens and embedding.
+        num_multimask_outputs: masks offered for an ambiguous prompt.
+        iou_head_depth: layers of the IoU head.
+        iou_head_hidden_dim: hidden width of the IoU head.
+    """
+
+    def __init__(
+        self,
+        *,
+        transformer: TwoWayTransformer,
+        channels: int = 256,
+        num_multimask_outputs: int = 3,
+        iou_head_depth: int = 3,
+        iou_head_hidden_dim: int = 256,
+    ) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.num_mask_tokens = num_multimask_outputs + 1
+        self.iou_token = nn.Embedding(1, channels)
+        self.mask_tokens = nn.Embedding(self.num_mask_tokens, channels)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(channels, channels // 4, kernel_size=2, stride=2),
+            LayerNorm2d(channels // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(channels // 4, channels // 8, kernel_size=2, stride=2),
+            nn.GELU(),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            MLP(channels, channels, channels // 8, 3) for _ in range(self.num_mask_tokens)
+        )
+        self.iou_prediction_head = MLP(channels, iou_head_hidden_dim, self.num_mask_tokens, iou_head_depth)
+
+    def forward(
+        self,
+        image_embeddings: Tensor,
+        image_pe: Tensor,
+        sparse_prompt_embeddings: Tensor,
+        dense_prompt_embeddings: Tensor,
+        multimask_output: bool,
+        image_index: Tensor | None = None,
+        sparse_mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode N prompts; called as in segment-anything, the last two arguments are ours.
+
+        Args:
+            image_embeddings: (B, C, h, w) of the image encoder.
+            image_pe: (1, C, h, w) position code of the embedding.
+            sparse_prompt_embeddings: (N, T, C) tokens of points and box corners.
+            dense_prompt_embeddings: (N, C, h, w) of the mask prompts.
+            multimask_output: several masks (tokens 1 and up) instead of the single one (token 0).
+            image_index: (N,) the image of each prompt; None when B is 1.
+            sparse_mask: (N, T) bool, False for tokens that only fill up ragged rows.
+
+        Returns:
+            logits (N, M, 4h, 4w) and predicted IoU (N, M).
+        """
+        n = len(sparse_prompt_embeddings)
+        outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        tokens = torch.cat([outputs.expand(n, -1, -1), sparse_prompt_embeddings], dim=1)
+        token_mask = None
+        if sparse_mask is not None:
+            token_mask = torch.cat([sparse_mask.new_ones(n, len(outputs)), sparse_mask], dim=1)
+        image = image_embeddings if image_index is None else image_embeddings[image_index]
+        image = image + dense_prompt_embeddings
+        tokens, flat = self.transformer(image, image_pe, tokens, token_mask)
+
+        upscaled = self.output_upscaling(flat.transpose(1, 2).unflatten(2, image.shape[-2:]))
+        mask_tokens = tokens[:, 1 : 1 + self.num_mask_tokens]
+        kernels = torch.stack(
+            [mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+        )
+        logits = (kernels @ upscaled.flatten(2)).unflatten(2, upscaled.shape[-2:])
+        iou = self.iou_prediction_head(tokens[:, 0])
+        wanted = slice(1, None) if multimask_output else slice(0, 1)
+        return logits[:, wanted], iou[:, wanted]

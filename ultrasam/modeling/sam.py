@@ -1,0 +1,123 @@
+"""The three parts joined: images once, any number of prompts on them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ultrasam import preprocess
+from ultrasam.errors import PromptError
+from ultrasam.modeling.image_encoder import ImageEncoderViT
+from ultrasam.modeling.mask_decoder import MaskDecoder
+from ultrasam.modeling.prompt_encoder import PromptEncoder
+from ultrasam.types import Prediction, Prompts
+
+
+class Sam(nn.Module):
+    """A promptable segmenter.
+
+    It has what ``SamPredictor`` and ``SamAutomaticMaskGenerator`` of segment-anything use of a model, so
+    both run on it unchanged.
+
+    Args:
+        image_encoder: images to embeddings.
+        prompt_encoder: prompts to tokens.
+        mask_decoder: tokens and embeddings to masks.
+    """
+
+    mask_threshold = 0.0
+    image_format = "RGB"
+    #: Prompts decoded together without gradients, by device type: a CPU is quickest within its cache.
+    decode_chunk: dict[str, int] = {"cpu": 4}  # noqa: RUF012
+
+    def __init__(
+        self, *, image_encoder: ImageEncoderViT, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder
+    ) -> None:
+        super().__init__()
+        self.image_encoder = image_encoder
+        self.prompt_encoder = prompt_encoder
+        self.mask_decoder = mask_decoder
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.image_encoder.pos_embed.device
+
+    @property
+    def img_size(self) -> int:
+        """S, side of the square input in pixels."""
+        return self.image_encoder.img_size
+
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Normalised, padded images (B, 3, S, S) -> embeddings (B, C, h, w)."""
+        return self.image_encoder(images)
+
+    def decode(self, embeddings: Tensor, prompts: Prompts, *, multimask: bool) -> Prediction:
+        """Masks of N prompts on B encoded images; an instance sees nothing of the others.
+
+        Args:
+            embeddings: (B, C, h, w).
+            prompts: N prompts in pixels of the input.
+            multimask: three masks for an ambiguous prompt instead of the single one.
+
+        Raises:
+            PromptError: a prompt names an image that is not in the batch, or a mask has another size.
+        """
+        self._check(embeddings, prompts)
+        chunk = (
+            len(prompts) if torch.is_grad_enabled() else self.decode_chunk.get(embeddings.device.type, 256)
+        )
+        if len(prompts) <= chunk:
+            return self._decode(embeddings, prompts, multimask)
+        parts = [
+            self._decode(embeddings, prompts[start : start + chunk], multimask)
+            for start in range(0, len(prompts), chunk)
+        ]
+        return Prediction(torch.cat([p.logits for p in parts]), torch.cat([p.iou for p in parts]))
+
+    def forward(self, images: Tensor, prompts: Prompts, *, multimask: bool) -> Prediction:
+        """Images (B, 3, S, S) and prompts on them, in one go."""
+        return self.decode(self.encode_images(images), prompts, multimask=multimask)
+
+    def preprocess(self, x: Tensor) -> Tensor:
+        """Resized RGB images (..., 3, h, w) in 0..255 -> (..., 3, S, S), as segment-anything."""
+        return preprocess.pad(preprocess.normalize(x), self.img_size)
+
+    def postprocess_masks(
+        self, masks: Tensor, input_size: tuple[int, ...], original_size: tuple[int, ...]
+    ) -> Tensor:
+        """Logits (N, M, 4h, 4w) -> logits (N, M, H, W) in the original image, as segment-anything."""
+        size = (self.img_size, self.img_size)
+        masks = F.interpolate(masks, size, mode="bilinear", align_corners=False)
+        masks = masks[..., : input_size[0], : input_size[1]]
+        return F.interpolate(masks, tuple(original_size), mode="bilinear", align_corners=False)
+
+    def _decode(self, embeddings: Tensor, prompts: Prompts, multimask: bool) -> Prediction:
+        sparse, sparse_mask, dense = self.prompt_encoder.encode(prompts)
+        logits, iou = self.mask_decoder(
+            embeddings,
+            self.prompt_encoder.get_dense_pe(),
+            sparse,
+            dense,
+            multimask_output=multimask,
+            image_index=prompts.image_index,
+            sparse_mask=sparse_mask,
+        )
+        return Prediction(logits, iou)
+
+    def _check(self, embeddings: Tensor, prompts: Prompts) -> None:
+        index = prompts.image_index
+        if not index.is_cuda and len(index) and (int(index.min()) < 0 or int(index.max()) >= len(embeddings)):
+            raise PromptError(
+                f"image_index runs from {int(index.min())} to {int(index.max())}, "
+                f"the batch has {len(embeddings)} images"
+            )
+        if (
+            prompts.masks is not None
+            and tuple(prompts.masks.shape[-2:]) != self.prompt_encoder.mask_input_size
+        ):
+            raise PromptError(
+                f"mask prompts must be {self.prompt_encoder.mask_input_size} logits, "
+                f"got {tuple(prompts.masks.shape[-2:])}"
+            )

@@ -1,0 +1,130 @@
+"""Image to network input and back: one implementation for training, testing, prediction and export.
+
+The longest side is resized to S, the rest is padded at the right and bottom with zeros after
+normalisation. `Geometry` carries the numbers of one image and is the exact inverse for masks and points.
+OpenCV's bilinear resize (without antialias) is what the published model was trained with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ultrasam.errors import DataError
+
+#: ImageNet statistics in 0..255, RGB order.
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_STD = (58.395, 57.12, 57.375)
+
+#: ``round`` is segment-anything's rule, ``truncate`` is that of the published UltraSam, whose images are
+#: often a pixel smaller.
+SizeRule = Literal["round", "truncate"]
+#: ``logits`` upsamples and then thresholds (segment-anything); ``official`` thresholds first, and every
+#: pixel that an enlarged foreground cell touches counts, as in the published UltraSam.
+Postprocessing = Literal["logits", "official"]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How one image lies in the network's input.
+
+    Attributes:
+        original: (H, W) of the image in pixels.
+        resized: (h, w) of the image inside the input.
+        size: S, side of the square input.
+    """
+
+    original: tuple[int, int]
+    resized: tuple[int, int]
+    size: int
+
+    @classmethod
+    def of(cls, height: int, width: int, size: int, rule: SizeRule = "round") -> Geometry:
+        """The geometry of an image of ``height`` x ``width`` pixels in an input of side ``size``."""
+        if height < 1 or width < 1:
+            raise DataError(f"an image of {height} x {width} pixels cannot be segmented")
+        scale = size / max(height, width)
+        add = 0.5 if rule == "round" else 0.0
+        resized = (max(int(height * scale + add), 1), max(int(width * scale + add), 1))
+        return cls((height, width), resized, size)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """(x, y) factors from image to input; they differ a little, since sides are whole pixels."""
+        return self.resized[1] / self.original[1], self.resized[0] / self.original[0]
+
+    def to_input(self, xy: np.ndarray) -> np.ndarray:
+        """Points (..., 2) or boxes (..., 4) of the image in the input's pixels, float64."""
+        xy = np.asarray(xy, dtype=np.float64)
+        return xy * np.tile(self.scale, xy.shape[-1] // 2)
+
+    def to_original(self, xy: np.ndarray) -> np.ndarray:
+        """The inverse of `to_input`."""
+        xy = np.asarray(xy, dtype=np.float64)
+        return xy / np.tile(self.scale, xy.shape[-1] // 2)
+
+
+def resize_image(image: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """An image (H, W, 3) uint8 at its size in the input, (h, w, 3) uint8."""
+    if image.shape[:2] != geometry.original:
+        raise DataError(f"image is {image.shape[:2]}, its geometry says {geometry.original}")
+    height, width = geometry.resized
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def normalize(image: Tensor) -> Tensor:
+    """RGB (..., 3, h, w) in 0..255 -> float32 with ImageNet's mean and deviation taken out."""
+    mean = torch.tensor(PIXEL_MEAN, device=image.device).view(3, 1, 1)
+    std = torch.tensor(PIXEL_STD, device=image.device).view(3, 1, 1)
+    return (image - mean) / std
+
+
+def pad(image: Tensor, size: int) -> Tensor:
+    """Zeros at the right and bottom: (..., h, w) -> (..., S, S)."""
+    height, width = image.shape[-2:]
+    if height > size or width > size:
+        raise DataError(
+            f"an image of {height} x {width} pixels does not fit the input of {size}; resize it first"
+        )
+    return F.pad(image, (0, size - width, 0, size - height))
+
+
+def to_input(image: np.ndarray, size: int, rule: SizeRule = "round") -> tuple[Tensor, Geometry]:
+    """An RGB image (H, W, 3) uint8 as network input (3, S, S) float32, and its geometry."""
+    geometry = Geometry.of(image.shape[0], image.shape[1], size, rule)
+    resized = torch.from_numpy(resize_image(image, geometry)).permute(2, 0, 1)
+    return pad(normalize(resized), size), geometry
+
+
+def upsample_logits(logits: Tensor, geometry: Geometry) -> Tensor:
+    """Logits (N, M, 4h, 4w) -> (N, M, H, W) float in the original image, as segment-anything does."""
+    logits = F.interpolate(logits, (geometry.size, geometry.size), mode="bilinear", align_corners=False)
+    logits = logits[..., : geometry.resized[0], : geometry.resized[1]]
+    return F.interpolate(logits, geometry.original, mode="bilinear", align_corners=False)
+
+
+def to_masks(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> Tensor:
+    """Logits (N, M, 4h, 4w) -> masks (N, M, H, W) bool in the original image."""
+    if mode == "official":
+        return upsample_logits((logits > 0).to(torch.float32), geometry) > 0
+    return upsample_logits(logits.float(), geometry) > 0
+
+
+def boxes_of_masks(masks: Tensor) -> Tensor:
+    """Tight boxes (N, 4) float xyxy of masks (N, H, W) bool; zeros for an empty mask."""
+    rows, columns = masks.any(dim=2), masks.any(dim=1)
+
+    def ends(line: Tensor) -> tuple[Tensor, Tensor]:
+        size = line.shape[1]
+        first = line.float().argmax(dim=1)
+        last = size - line.flip(1).float().argmax(dim=1)
+        return first, torch.where(line.any(dim=1), last, 0)
+
+    (x1, x2), (y1, y2) = ends(columns), ends(rows)
+    return torch.stack([x1, y1, x2, y2], dim=1).float()
