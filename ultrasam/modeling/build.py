@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -25,7 +25,8 @@ class Variant:
     img_size: int = 1024
     window: int = 14
     patch_size: int = 16
-    channels: int = field(default=256)
+    channels: int = 256
+    mlp_ratio: float = 4.0
 
 
 VARIANTS = {
@@ -78,6 +79,7 @@ def build_variant(
         out_chans=spec.channels,
         window=spec.window,
         global_blocks=spec.global_blocks,
+        mlp_ratio=spec.mlp_ratio,
         checkpointing=checkpointing,
     )
     _initialize(encoder)
