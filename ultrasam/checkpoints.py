@@ -304,6 +304,25 @@ def named_as_sam(
     return state, "sam", []
 
 
+def load_file_into(model: Sam, path: str | Path, *, fold_residual: bool | None = None) -> LoadReport:
+    """Load a weight file into a model that is already built.
+
+    Raises:
+        CheckpointError: the file can't be read or is of another architecture than the model.
+    """
+    state, kind, folded = named_as_sam(read(path), fold_residual=fold_residual)
+    variant = detect(state)[1]
+    try:
+        report = load_into(model, state, kind, f"{variant} from {path}")
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{path} holds {variant}, the configuration builds another model; "
+            f"choose the configuration of that variant and input size.\n{error}"
+        ) from error
+    report.folded = folded
+    return report
+
+
 def load(path: str | Path, *, fold_residual: bool | None = None) -> Sam:
     """Build the model that a weight file belongs to and load it; see `load_with_report`."""
     return load_with_report(path, fold_residual=fold_residual)[0]

@@ -1,1 +1,5 @@
-"""TODO."""
+"""The command line: ``ultrasam <command>``."""
+
+from ultrasam.cli.main import main
+
+__all__ = ["main"]

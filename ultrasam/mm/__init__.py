@@ -1,1 +1,32 @@
-"""TODO."""
+"""The MMDetection side: importing this registers everything a configuration names.
+
+The only folder that imports mmengine, mmcv, mmdet or mmpretrain.
+"""
+
+from ultrasam.mm import compat  # noqa: I001  first: it lets the rest import
+
+from ultrasam.mm.dataset import PromptDataset, PromptSampler
+from ultrasam.mm.detector import UltraSam
+from ultrasam.mm.hooks import PeakMemoryHook, PromptVisualizationHook, StepSeedHook
+from ultrasam.mm.metric import PromptCocoMetric
+from ultrasam.mm.optim import DecayMatrices
+from ultrasam.mm.preprocessor import PromptDataPreprocessor
+from ultrasam.mm.transforms import Flip, LoadImage, LoadObjects, PackPrompts, SimulatePrompts
+
+__all__ = [
+    "DecayMatrices",
+    "Flip",
+    "LoadImage",
+    "LoadObjects",
+    "PackPrompts",
+    "PeakMemoryHook",
+    "PromptCocoMetric",
+    "PromptDataPreprocessor",
+    "PromptDataset",
+    "PromptSampler",
+    "PromptVisualizationHook",
+    "SimulatePrompts",
+    "StepSeedHook",
+    "UltraSam",
+    "compat",
+]

@@ -21,7 +21,7 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(inner, channels)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None = None) -> Tensor:
-        """Queries (N, Q, C), keys and values (N, K, C), key_mask (N, K) bool, False hides a key -> (N, Q, C)."""
+        """Queries (N, Q, C), keys and values (N, K, C), mask (N, K) bool, False hides -> (N, Q, C)."""
         q, k, v = (
             proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for proj, x in ((self.q_proj, q), (self.k_proj, k), (self.v_proj, v))

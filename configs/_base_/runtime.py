@@ -1,0 +1,38 @@
+"""What every run has in common: logs, checkpoints, pictures, processes."""
+
+custom_imports = dict(imports=["ultrasam.mm"], allow_failed_imports=False)
+default_scope = "mmdet"
+randomness = dict(seed=0)
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    # torch's own default of fork is kept on Linux: workers start at once and share the annotations.
+    mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
+    dist_cfg=dict(backend="nccl"),
+)
+# Named so that processes without a GPU work too; a rank may meet no box or no point in a step.
+model_wrapper_cfg = dict(
+    type="MMDistributedDataParallel", broadcast_buffers=False, find_unused_parameters=True
+)
+
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=50),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=2000, max_keep_ckpts=2),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+    visualization=dict(type="PromptVisualizationHook"),
+)
+custom_hooks = [
+    dict(type="StepSeedHook"),
+    dict(type="CheckInvalidLossHook", interval=50),
+    dict(type="PeakMemoryHook"),
+]
+log_processor = dict(by_epoch=False, window_size=50)
+log_level = "INFO"
+
+vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
+visualizer = dict(type="Visualizer", vis_backends=vis_backends)
+
+load_from = None
+resume = False

@@ -1,0 +1,48 @@
+"""The model and its loaders; recipes, schedules and data sets say the rest."""
+
+_base_ = ["runtime.py"]
+
+img_size = 1024
+
+model = dict(
+    type="UltraSam",
+    data_preprocessor=dict(type="PromptDataPreprocessor", img_size=img_size),
+    network=dict(variant="vit_b", img_size=img_size),
+    # Start from Meta's file: --cfg-options model.weights.path=sam_vit_b_01ec64.pth
+    weights=dict(path=None),
+)
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=6,
+    persistent_workers=True,
+    sampler=dict(type="PromptSampler", shuffle=True),
+    dataset=dict(
+        type="PromptDataset",
+        img_size=img_size,
+        flip=0.5,
+        prompts=dict(point_probability=0.5, box_noise=0.05),
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="PromptDataset", img_size=img_size, test_mode=True, prompts=dict(point_probability=1.0)
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="PromptDataset", img_size=img_size, test_mode=True, prompts=dict(point_probability=1.0)
+    ),
+)
+val_evaluator = dict(type="PromptCocoMetric")
+test_evaluator = dict(type="PromptCocoMetric")

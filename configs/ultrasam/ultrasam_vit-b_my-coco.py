@@ -1,0 +1,19 @@
+"""Your own COCO files: change the three paths below, or give them with ``--cfg-options``."""
+
+_base_ = ["../_base_/recipes/corrected.py", "../_base_/schedules/30k.py"]
+
+data_root = "data/mine/"
+train_ann = "annotations/train.json"
+val_ann = "annotations/val.json"
+images = dict(img="images/")
+
+# An UltraSam or Segment Anything file to start from; None starts from nothing.
+model = dict(weights=dict(path=None))
+
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=2,
+    dataset=dict(data_root=data_root, data_prefix=images, ann_file=train_ann),
+)
+val_dataloader = dict(dataset=dict(data_root=data_root, data_prefix=images, ann_file=val_ann))
+test_dataloader = dict(dataset=dict(data_root=data_root, data_prefix=images, ann_file=val_ann))

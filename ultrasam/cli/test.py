@@ -1,0 +1,46 @@
+"""``ultrasam test``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ultrasam.cli.options import add_common
+
+_EXAMPLES = """examples:
+  ultrasam test ultrasam/ultrasam_vit-b_box-refine_bus-bra UltraSam.pth
+  ultrasam test ultrasam/ultrasam_vit-t_phantom work_dirs/ultrasam_vit-t_phantom/iter_1000.pth --show-dir vis
+  tools/dist_test.sh configs/ultrasam/ultrasam_vit-b_point-refine_mmotu2d.py UltraSam.pth 4
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "test",
+        help="score a checkpoint",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common(parser)
+    parser.add_argument(
+        "checkpoint", help="weights: ours, the published UltraSam's, Segment Anything's, MedSAM's"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the predictions as a COCO results file")
+    parser.add_argument(
+        "--show-dir", metavar="DIR", help="draw prompts and masks to this folder of the work directory"
+    )
+    parser.add_argument(
+        "--fold-residual",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="undo the doubled residual of the published decoder (decided by the file's names)",
+    )
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from ultrasam.mm.run import test
+
+    return test(args)

@@ -1,0 +1,51 @@
+"""``ultrasam train``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ultrasam.cli.options import add_common
+
+_EXAMPLES = """examples:
+  ultrasam train ultrasam/ultrasam_vit-t_phantom
+  ultrasam train ultrasam/ultrasam_vit-b_us43d --amp --cfg-options model.weights.path=sam_vit_b_01ec64.pth
+  ultrasam train my_config.py --resume
+  tools/dist_train.sh configs/ultrasam/ultrasam_vit-b_us43d.py 4 --amp
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train from a configuration",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common(parser)
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="CHECKPOINT",
+        help="go on from a checkpoint, or from the last one in the work directory",
+    )
+    parser.add_argument("--amp", action="store_true", help="mixed precision")
+    parser.add_argument(
+        "--amp-dtype", choices=("bfloat16", "float16"), default="bfloat16", help="of --amp (bfloat16)"
+    )
+    parser.add_argument("--auto-scale-lr", action="store_true", help="scale the rate with the batch size")
+    parser.add_argument("--accumulate", type=int, default=1, metavar="N", help="sum gradients over N steps")
+    parser.add_argument(
+        "--ema", type=float, default=0.0, metavar="MOMENTUM", help="keep averaged weights, e.g. 0.0002"
+    )
+    parser.add_argument("--seed", type=int, help="of data order, flips, prompts and dropout (0)")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from ultrasam.mm.run import train
+
+    return train(args)

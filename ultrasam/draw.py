@@ -1,0 +1,76 @@
+"""Prompts and masks drawn on an image, to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+#: RGB, told apart by people with any kind of colour vision (Okabe and Ito 2008).
+COLORS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167), (213, 94, 0))
+TRUTH = (255, 255, 255)
+
+
+def overlay(
+    image: np.ndarray,
+    masks: Sequence[np.ndarray],
+    *,
+    truth: Sequence[np.ndarray] = (),
+    points: Sequence[np.ndarray | None] = (),
+    boxes: Sequence[np.ndarray | None] = (),
+    captions: Sequence[str] = (),
+) -> np.ndarray:
+    """Draw predicted masks (tint and outline), true outlines (white, dashed), points and boxes.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        masks: predicted (H, W) bool, an own colour each.
+        truth: annotated (H, W) bool.
+        points: (2,) xy in the image for each mask, or None.
+        boxes: (4,) xyxy in the image for each mask, or None.
+        captions: a short text for each mask.
+
+    Returns:
+        (H', W', 3) uint8 RGB, at least 512 pixels wide or high.
+    """
+    zoom = max(1.0, 512 / max(image.shape[:2]))
+    size = round(image.shape[1] * zoom), round(image.shape[0] * zoom)
+    canvas = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    thickness = max(1, round(max(size) / 400))
+    for i, mask in enumerate(masks):
+        color = COLORS[i % len(COLORS)]
+        large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_LINEAR_EXACT) > 0
+        canvas[large] = (0.72 * canvas[large] + 0.28 * np.array(color)).astype(np.uint8)
+        cv2.drawContours(canvas, _contours(large), -1, color, thickness, cv2.LINE_AA)
+    for mask in truth:
+        large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_LINEAR_EXACT) > 0
+        _dashed(canvas, _contours(large), thickness)
+    for i, box in enumerate(boxes):
+        if box is not None:
+            x1, y1, x2, y2 = (round(float(v) * zoom) for v in box)
+            cv2.rectangle(canvas, (x1, y1), (x2, y2), COLORS[i % len(COLORS)], thickness, cv2.LINE_AA)
+    for i, point in enumerate(points):
+        if point is not None:
+            at = round(float(point[0]) * zoom), round(float(point[1]) * zoom)
+            cv2.circle(canvas, at, 4 * thickness, (0, 0, 0), -1, cv2.LINE_AA)
+            cv2.circle(canvas, at, 3 * thickness, COLORS[i % len(COLORS)], -1, cv2.LINE_AA)
+    for i, caption in enumerate(captions):
+        _text(canvas, caption, (6, 18 * (i + 1)), COLORS[i % len(COLORS)])
+    return canvas
+
+
+def _contours(mask: np.ndarray) -> list[np.ndarray]:
+    return list(cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0])
+
+
+def _dashed(canvas: np.ndarray, contours: Sequence[np.ndarray], thickness: int) -> None:
+    dash = 6 * thickness
+    for contour in contours:
+        for start in range(0, len(contour), 2 * dash):
+            cv2.polylines(canvas, [contour[start : start + dash]], False, TRUTH, thickness, cv2.LINE_AA)
+
+
+def _text(canvas: np.ndarray, text: str, at: tuple[int, int], color: tuple[int, int, int]) -> None:
+    for width, ink in ((3, (0, 0, 0)), (1, color)):
+        cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, width, cv2.LINE_AA)

@@ -1,0 +1,51 @@
+"""Image files to RGB arrays, with an error that names the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ultrasam.errors import DataError
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """An 8-bit image file as (H, W, 3) uint8 RGB; grey is repeated, an alpha channel is left out.
+
+    Raises:
+        DataError: the file is missing, damaged, or has more than 8 bits a sample.
+    """
+    try:
+        encoded = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise DataError(f"cannot read the image {path}: {error.strerror or error}") from error
+    # Decoding from memory instead of by name: OpenCV cannot open every file name on every system.
+    image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
+    if image is None:
+        raise DataError(f"{path} is not a readable image (empty, damaged or of an unknown kind)")
+    if image.dtype != np.uint8:
+        raise DataError(
+            f"{path} has {image.dtype.itemsize * 8} bits a sample; which grey values to show is your choice: "
+            "map them to 8 bits first"
+        )
+    return as_rgb(image)
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """What OpenCV decoded, (H, W), (H, W, 3) BGR or (H, W, 4) BGRA -> (H, W, 3) RGB."""
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    if image.shape[2] == 4:
+        return cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 RGB; the file's ending names the format."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise DataError(f"cannot encode an image as {path.suffix}")
+    encoded.tofile(path)

@@ -1,0 +1,114 @@
+"""COCO files as an MMDetection data set whose randomness is a function of the sample alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.datasets import BaseDetDataset
+from mmdet.registry import DATASETS
+from mmengine.dataset import InfiniteSampler
+from mmengine.logging import print_log
+from mmengine.registry import DATA_SAMPLERS
+
+from ultrasam import coco
+from ultrasam.errors import ConfigError
+
+
+@DATASETS.register_module()
+class PromptDataset(BaseDetDataset):
+    """Images with prompted objects; a sample is the same whatever worker, process or restart makes it.
+
+    Args:
+        img_size: S, side of the network's square input in pixels.
+        prompts: arguments of `SimulatePrompts`.
+        size_rule: ``round`` or ``truncate``, see `ultrasam.preprocess`.
+        flip: probability of a horizontal flip in training.
+        augment: further transforms between loading and resizing.
+        categories: use only objects of these categories; None for all.
+        seed: of flips and prompts.
+        kwargs: of mmdet's ``BaseDetDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``).
+    """
+
+    METAINFO = {"classes": ("object",), "palette": [(255, 196, 0)]}  # noqa: RUF012  mmengine's convention
+
+    def __init__(
+        self,
+        *,
+        img_size: int,
+        prompts: dict[str, Any] | None = None,
+        size_rule: str = "round",
+        flip: float = 0.0,
+        augment: Sequence[dict[str, Any]] = (),
+        categories: Sequence[str] | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.categories = categories
+        self.seed = seed
+        kwargs["pipeline"] = [
+            {"type": "LoadImage"},
+            {"type": "LoadObjects"},
+            *([] if kwargs.get("test_mode") else [{"type": "Flip", "probability": flip}]),
+            *augment,
+            {"type": "SimulatePrompts", "img_size": img_size, "size_rule": size_rule, **(prompts or {})},
+            {"type": "PackPrompts"},
+        ]
+        super().__init__(**kwargs)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Read and check the COCO file; say in the log what is used and what is left out."""
+        content = coco.load(self.ann_file, self.data_prefix.get("img") or ".", self.categories)
+        print_log(content.summary(), logger="current")
+        return [
+            {
+                "img_id": image.id,
+                "img_path": str(image.path),
+                "height": image.size[0],
+                "width": image.size[1],
+                "dataset": image.dataset,
+                "where": f"{self.ann_file}: image {image.id}",
+                "annotations": [
+                    {key: a.get(key) for key in ("id", "bbox", "segmentation")} for a in image.annotations
+                ],
+            }
+            for image in content.images
+        ]
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """The sample of a ticket: ``pass number * number of images + image``; see `PromptSampler`."""
+        number, index = divmod(int(idx), len(self))
+        info = super().get_data_info(index)
+        if not self.test_mode:
+            info["rng"] = np.random.default_rng([self.seed, number, index])
+        return info
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline on the sample of a ticket."""
+        return self.pipeline(self.get_data_info(idx))
+
+
+@DATA_SAMPLERS.register_module()
+class PromptSampler(InfiniteSampler):
+    """An endless shuffled stream of tickets that say in which pass over the data an image is drawn.
+
+    From the ticket a data set knows which random numbers are due, so neither the number of workers and
+    processes nor a restart changes what is trained on.
+    """
+
+    def __init__(self, dataset: PromptDataset, shuffle: bool = True, seed: int | None = None) -> None:
+        if len(dataset) == 0:
+            raise ConfigError("the training data set is empty")
+        super().__init__(dataset, shuffle=shuffle, seed=seed)
+
+    def _infinite_indices(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed)
+        for number in itertools.count():
+            if self.shuffle:
+                order = torch.randperm(self.size, generator=generator)
+            else:
+                order = torch.arange(self.size)
+            yield from (order + number * self.size).tolist()

@@ -1,0 +1,128 @@
+"""Training and testing from a configuration, with MMDetection's usual options."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+import ultrasam.mm  # noqa: F401  registers everything, and bridges before OpenMMLab is imported
+from ultrasam.errors import ConfigError
+from ultrasam.mm.compat import init_process_group
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train; see ``ultrasam train --help`` for the options."""
+    config = load_config(args)
+    if args.amp:
+        config.optim_wrapper.update(type="AmpOptimWrapper", dtype=args.amp_dtype)
+    if args.accumulate > 1:
+        config.optim_wrapper.accumulative_counts = args.accumulate
+    if args.ema:
+        config.custom_hooks.append({"type": "EMAHook", "momentum": args.ema, "priority": "NORMAL"})
+    if args.auto_scale_lr:
+        if "auto_scale_lr" not in config:
+            raise ConfigError(f"{args.config} says no auto_scale_lr.base_batch_size to scale the rate from")
+        config.auto_scale_lr.enable = True
+    if args.resume == "auto":
+        # With nothing to resume yet, a run that is restarted by a queue simply starts.
+        config.resume, config.load_from = True, None
+    elif args.resume:
+        _require(args.resume, "checkpoint to resume from")
+        config.resume, config.load_from = True, args.resume
+    elif config.get("load_from"):
+        config.model.weights = {"path": config.load_from}
+        config.load_from = None
+    init_process_group(args.launcher)
+    Runner.from_cfg(config).train()
+    return 0
+
+
+def test(args: argparse.Namespace) -> int:
+    """Score a checkpoint; see ``ultrasam test --help`` for the options."""
+    config = load_config(args)
+    checkpoint = _require(args.checkpoint, "checkpoint")
+    # Loaded below, strictly: mmengine would only log what does not fit.
+    config.load_from, config.resume, config.model.weights = None, False, None
+    if args.out:
+        config.test_evaluator.outfile = args.out
+    if args.show_dir:
+        show_dir = Path(config.work_dir, args.show_dir)
+        config.default_hooks.visualization.show_dir = str(show_dir)
+    init_process_group(args.launcher)
+    runner = Runner.from_cfg(config)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model.load_weights(str(checkpoint), fold_residual=args.fold_residual)
+    runner.test()
+    return 0
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The configuration with the command line's changes in it.
+
+    Raises:
+        ConfigError: the file is missing or broken, or its parts do not fit together.
+    """
+    path = find_config(args.config)
+    try:
+        config = Config.fromfile(path)
+        if args.cfg_options:
+            config.merge_from_dict(args.cfg_options)
+    except Exception as error:
+        raise ConfigError(f"{path} is not a valid configuration: {error}") from error
+    config.launcher = args.launcher
+    os.environ.setdefault("LOCAL_RANK", str(getattr(args, "local_rank", 0)))
+    config.work_dir = args.work_dir or config.get("work_dir") or str(Path("work_dirs", path.stem))
+    seed = getattr(args, "seed", None)
+    if seed is not None:
+        config.randomness = {"seed": seed}
+    _spread_seed(config)
+    _check_sizes(config)
+    return config
+
+
+def find_config(name: str) -> Path:
+    """A configuration by path, or by its path within the configurations that come with the package."""
+    import ultrasam.configs
+
+    own = Path(ultrasam.configs.__path__[0])
+    for path in (Path(name), own / name, own / f"{name}.py"):
+        if path.is_file():
+            return path
+    raise ConfigError(f"no configuration at {name}; 'ultrasam configs' lists those of the package")
+
+
+def _require(path: str, what: str) -> Path:
+    if not Path(path).is_file():
+        raise ConfigError(f"no {what} at {path}")
+    return Path(path)
+
+
+def _spread_seed(config: Config) -> None:
+    """Give the run's one seed to everything that draws at random."""
+    seed = config.randomness.get("seed", 0)
+    config.train_dataloader.dataset.setdefault("seed", seed)
+    config.train_dataloader.sampler.setdefault("seed", seed)
+    for hook in config.get("custom_hooks", []):
+        if hook["type"] == "StepSeedHook":
+            hook.setdefault("seed", seed)
+
+
+def _check_sizes(config: Config) -> None:
+    """The input size stands at the model and at each loader; a difference would give wrong prompts."""
+    sizes: dict[str, Any] = {
+        "model.network": config.model.network.get("img_size"),
+        "model.data_preprocessor": config.model.data_preprocessor.get("img_size"),
+    }
+    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        if config.get(name):
+            sizes[f"{name}.dataset"] = config[name].dataset.get("img_size")
+    if len(set(sizes.values())) != 1:
+        raise ConfigError(
+            "the input size differs: " + ", ".join(f"{k}.img_size is {v}" for k, v in sizes.items())
+        )

@@ -1,0 +1,71 @@
+"""What becomes of a first prediction: it is fed back as a mask prompt, once or several times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ultrasam.modeling.sam import Sam
+from ultrasam.types import Prediction, Prompts
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How often and how a prediction is refined.
+
+    Attributes:
+        passes: passes after the first one; 0 for none.
+        first_multimask: several masks in the first of several passes; the published model offers one there
+            and several in the last pass.
+        detach: no gradient through the fed-back logits. The published training lets it flow.
+        box_after_point: replace a point by the box of the first mask in later passes, as the published test
+            does (its training does not).
+    """
+
+    passes: int = 1
+    first_multimask: bool = False
+    detach: bool = False
+    box_after_point: bool = False
+
+
+def interact(
+    model: Sam,
+    embeddings: Tensor,
+    prompts: Prompts,
+    refinement: Refinement,
+    box_of: Callable[[Tensor], Tensor] | None = None,
+) -> Iterator[Prediction]:
+    """Decode, feed the logits back, decode again; training and prediction run the same loop.
+
+    Args:
+        model: the segmenter.
+        embeddings: (B, C, h, w) of the images, computed once.
+        prompts: N prompts in pixels of the input.
+        refinement: how often and how.
+        box_of: logits (N, 1, 4h, 4w) to boxes (N, 4) xyxy in the input, for ``box_after_point``.
+
+    Yields:
+        The prediction of each pass; the last offers several masks.
+    """
+    for number in range(refinement.passes + 1):
+        last = number == refinement.passes
+        prediction = model.decode(embeddings, prompts, multimask=last or refinement.first_multimask)
+        yield prediction
+        if last:
+            return
+        logits = prediction.best().logits
+        if refinement.box_after_point and box_of is not None and number == 0:
+            prompts = box_instead_of_point(prompts, box_of(logits))
+        prompts = prompts.with_masks(logits.detach() if refinement.detach else logits)
+
+
+def box_instead_of_point(prompts: Prompts, boxes: Tensor) -> Prompts:
+    """Prompts where objects without a box have ``boxes`` (N, 4) in place of their points."""
+    if prompts.points is None:
+        return prompts
+    old = torch.full_like(boxes, torch.nan) if prompts.boxes is None else prompts.boxes
+    missing = old.isnan().any(dim=1, keepdim=True)
+    return replace(prompts, points=None, labels=None, boxes=torch.where(missing, boxes, old))
