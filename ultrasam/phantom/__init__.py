@@ -2,8 +2,8 @@
 
 ``simulate(seed, index)`` gives one image. What happens, in order: ``scenes`` draws the organ, the probe
 (``fans``, ``geometry``) and the objects (``makers``, ``outline``, ``placement``); ``tissue`` and ``lesion``
-paint acoustic properties on the beams; ``artefacts`` and ``speckle`` make the echo; ``display`` compresses it;
-``geometry`` brings it to the image; ``overlays`` burns in marks.
+paint acoustic properties on the beams; ``artefacts`` and ``speckle`` make the echo; ``display`` compresses
+it; ``geometry`` brings it to the image; ``overlays`` burns in marks.
 """
 
 from ultrasam.phantom.records import CATEGORIES, GEOMETRIES, Phantom, PhantomObject

@@ -23,6 +23,8 @@ class Artefacts:
         contact: (lateral, width, loss) of places where the probe lifts off.
         near_field: level of the bright band in front of the probe.
         reverberation: share of the near field's echoes that come back from twice the depth.
+    side_lobes: level of the echoes from beside the beam and from in front of and behind the slice.
+    shading: standard deviation of slow changes of brightness, over tissue and objects alike.
     """
 
     slope: float = 0.0
@@ -32,6 +34,8 @@ class Artefacts:
     contact: tuple[tuple[float, float, float], ...] = ()
     near_field: float = 8.0
     reverberation: float = 0.02
+    side_lobes: float = -22.0
+    shading: float = 2.0
 
 
 def path_loss(loss: Array, grid: BeamGrid, artefacts: Artefacts) -> Array:
@@ -52,9 +56,20 @@ def path_loss(loss: Array, grid: BeamGrid, artefacts: Artefacts) -> Array:
 
 
 def gain(grid: BeamGrid, artefacts: Artefacts, rng: np.random.Generator) -> Array:
-    """The error of the time-gain compensation by depth, (D, 1) float32 dB."""
+    """The error of the time-gain compensation by depth, and shading, (D, L) float32 dB."""
     sliders = mottle(rng, np.zeros_like(grid.depth), grid.depth, 0.15)
-    return artefacts.slope * grid.depth + artefacts.ripple * sliders
+    shading = np.float32(artefacts.shading) * mottle(rng, grid.x, grid.y, 0.2, 0.25)
+    return artefacts.slope * grid.depth + artefacts.ripple * sliders + shading
+
+
+def add_side_lobes(amplitude: Array, grid: BeamGrid, artefacts: Artefacts) -> Array:
+    """Adds the echoes of the surroundings of each sample: haze that fills dark objects from their borders."""
+    # Slow changes in a quarter of the samples and beams are exact enough.
+    reduced = cv2.resize(amplitude, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    across, along = 0.02 * reduced.shape[1], 0.008 / grid.step / 4
+    around = cv2.GaussianBlur(reduced, (0, 0), sigmaX=across, sigmaY=max(along, 0.3))
+    around = cv2.resize(around, amplitude.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return amplitude + np.float32(10 ** (artefacts.side_lobes / 20)) * around
 
 
 def add_near_field(mirror: Array, grid: BeamGrid, artefacts: Artefacts) -> Array:

@@ -18,10 +18,10 @@ def linear(rng: np.random.Generator) -> Linear:
 def convex(rng: np.random.Generator) -> Sector:
     """A curved array on the skin."""
     spread = rng.uniform(0.5, 0.75)
-    near = rng.uniform(0.3, 0.5)
-    top = rng.uniform(0.01, 0.06)
-    # The lowest point of the fan touches the lower margin, or its corners the sides.
-    far = min(0.97 - top + near * np.cos(spread), 0.49 / np.sin(spread))
+    near = rng.uniform(0.12, 0.35)
+    top = rng.uniform(0.0, 0.06)
+    # The fan ends at the lower margin of the image, or its corners near the sides, which may cut them.
+    far = min(0.97 - top + near * np.cos(spread), rng.uniform(0.49, 0.62) / np.sin(spread))
     return Sector(0.5, top - near * np.cos(spread), near, far, spread, "convex")
 
 
@@ -29,7 +29,7 @@ def endocavity(rng: np.random.Generator) -> Sector:
     """A small curved array with a wide view, as used inside the body."""
     spread = rng.uniform(1.0, 1.3)
     near = rng.uniform(0.06, 0.1)
-    far = min(0.88, 0.49 / np.sin(spread) * rng.uniform(1.0, 1.15))
+    far = min(0.9, rng.uniform(0.49, 0.75) / np.sin(spread))
     return Sector(0.5, rng.uniform(0.0, 0.12) - near * np.cos(spread), near, far, spread, "convex")
 
 

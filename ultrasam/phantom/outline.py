@@ -92,8 +92,8 @@ def random_outline(
     """
     ratio = rng.uniform(*stretch)
     angle = rng.normal(0, tilt)
-    bend = rng.choice([-1, 1]) * (rng.uniform(0.45, 0.9) if kind == "bent" else rng.uniform(0, 0.25))
-    radius = _RADII[kind](rng, roughness) + roughness * _harmonics(rng, 7, 22, 0.035)
+    bend = rng.choice([-1, 1]) * (rng.uniform(0.35, 0.7) if kind == "bent" else rng.uniform(0, 0.25))
+    radius = _RADII[kind](rng, roughness) + roughness * _harmonics(rng, 6, 20, rng.uniform(0.005, 0.03))
     radius = np.clip(radius / radius.mean(), 0.3, 2.2)
     root = np.sqrt(ratio)
     return Outline(x, y, extent * root, extent / root, angle, bend * roughness, np.float32(radius))
@@ -101,10 +101,11 @@ def random_outline(
 
 def _harmonics(rng: np.random.Generator, low: int, high: int, amount: float) -> NDArray[np.float64]:
     """Waves around the outline with ``low`` to ``high`` periods, finer ones weaker, of about ``amount``."""
-    order = np.arange(low, high + 1)[:, None]
-    size = rng.normal(0, 1, order.shape) / order
-    waves = size * np.cos(order * _ANGLES + rng.uniform(0, 2 * np.pi, order.shape))
-    return amount * waves.sum(0) / np.sqrt(0.5 * (1 / order**2).sum())
+    order = np.arange(low, high + 1)
+    wave = rng.normal(0, 1, (2, len(order))) / order
+    spectrum = np.zeros(TABLE // 2 + 1, np.complex128)
+    spectrum[low : high + 1] = (wave[0] + 1j * wave[1]) * (amount * TABLE / 2) / np.sqrt((1 / order**2).sum())
+    return np.fft.irfft(spectrum, TABLE)
 
 
 def _smooth(rng: np.random.Generator, roughness: float) -> NDArray[np.float64]:

@@ -38,7 +38,7 @@ def place(
     placed: list[Lesion] = []
     for attempt in range(_ATTEMPTS * count):
         # A fan too narrow for large objects takes smaller ones.
-        shrink = 0.97 ** (attempt % _ATTEMPTS)
+        shrink = 0.98 ** (attempt % _ATTEMPTS)
         size = shrink * float(np.exp(rng.uniform(*np.log(extent))))
         at = fan.to_display(np.float32([rng.uniform(*depth)]), np.float32([rng.uniform(*lateral)]))
         lesion = makers[rng.integers(len(makers))](rng, float(at[0][0]), float(at[1][0]), size)
@@ -55,8 +55,10 @@ def place(
 
 def _visible(lesion: Lesion, fan: Fan) -> float:
     """The share of an object's outline that lies in the field of view."""
-    depth, lateral = fan.to_beam(*lesion.outline.border(96))
-    return float(np.mean((depth > 0.015) & (depth < 0.985) & (lateral > 0.01) & (lateral < 0.99)))
+    x, y = lesion.outline.border(96)
+    depth, lateral = fan.to_beam(x, y)
+    in_fan = (depth > 0.015) & (depth < 0.985) & (lateral > 0.01) & (lateral < 0.99)
+    return float(np.mean(in_fan & (x > 0.01) & (x < 0.99) & (y > 0.01) & (y < 0.99)))
 
 
 def _touch(a: Lesion, b: Lesion, gap: float = 0.012) -> bool:

@@ -53,7 +53,9 @@ def _artefacts(rng: np.random.Generator, contact: float = 0.15) -> Artefacts:
         noise_rise=rng.uniform(2, 10),
         contact=lifted,
         near_field=rng.uniform(0, 10),
-        reverberation=rng.uniform(0, 0.04),
+        reverberation=rng.uniform(0, 0.08),
+        side_lobes=rng.uniform(-24, -12),
+        shading=rng.uniform(1, 4),
     )
 
 
@@ -69,7 +71,7 @@ def breast(rng: np.random.Generator) -> Scene:
         Layer(muscle + rng.uniform(0.08, 0.15), rng.uniform(-22, -10), "plain", fascia=rng.uniform(10, 18)),
     )
     kinds = (makers.carcinoma, makers.fibroadenoma, makers.simple_cyst)
-    lesions = place(rng, fan, kinds, _count(rng, 0.85, 0.15), extent=(0.075, 0.21), depth=(0.18, 0.65))
+    lesions = place(rng, fan, kinds, _count(rng, 0.85, 0.15), extent=(0.11, 0.28), depth=(0.18, 0.65))
     return Scene(fan, layers, lesions, _artefacts(rng))
 
 
@@ -86,7 +88,7 @@ def thyroid(rng: np.random.Generator) -> Scene:
     )
     kinds = (makers.thyroid_nodule, makers.thyroid_nodule, makers.thyroid_nodule, makers.simple_cyst)
     count = _count(rng, 0.75, 0.2, 0.05)
-    lesions = place(rng, fan, kinds, count, extent=(0.07, 0.19), depth=(gland + 0.06, 0.72))
+    lesions = place(rng, fan, kinds, count, extent=(0.11, 0.25), depth=(gland + 0.06, 0.72))
     return Scene(fan, layers, lesions, _artefacts(rng))
 
 
@@ -100,7 +102,7 @@ def neck(rng: np.random.Generator) -> Scene:
         Layer(rng.uniform(0.65, 0.85), rng.uniform(-14, -5), "fibres", fascia=rng.uniform(8, 16), wave=0.05),
     )
     lesions = place(
-        rng, fan, (makers.vessel,), _count(rng, 0.6, 0.3, 0.1), extent=(0.055, 0.15), depth=(0.2, 0.7)
+        rng, fan, (makers.vessel,), _count(rng, 0.6, 0.3, 0.1), extent=(0.08, 0.18), depth=(0.2, 0.7)
     )
     return Scene(fan, layers, lesions, _artefacts(rng))
 
@@ -120,7 +122,7 @@ def pelvis(rng: np.random.Generator) -> Scene:
         fan,
         kinds,
         _count(rng, 0.8, 0.15, 0.05),
-        extent=(0.08, 0.22),
+        extent=(0.13, 0.3),
         depth=(0.25, 0.75),
         lateral=(0.2, 0.8),
     )
@@ -138,7 +140,7 @@ def liver(rng: np.random.Generator) -> Scene:
     )
     kinds = (makers.thyroid_nodule, makers.simple_cyst, makers.vessel)
     count = _count(rng, 0.35, 0.25, 0.2, 0.1, 0.1)
-    extent = (0.045, 0.14 if count > 2 else 0.2)
+    extent = (0.07, 0.13 if count > 2 else 0.22)
     lesions = place(rng, fan, kinds, count, extent=extent, depth=(0.25, 0.8))
     return Scene(fan, layers, lesions, _artefacts(rng))
 
@@ -152,7 +154,7 @@ def heart(rng: np.random.Generator) -> Scene:
         Layer(rng.uniform(0.8, 0.95), rng.uniform(-2, 6), "plain", fascia=rng.uniform(8, 18), wave=0.06),
     )
     count = _count(rng, 0.4, 0.3, 0.15, 0.15)
-    extent = (0.07, 0.12 if count > 2 else 0.17)
+    extent = (0.1, 0.13 if count > 2 else 0.22)
     lesions = place(rng, fan, (makers.chamber,), count, extent=extent, depth=(0.25, 0.8), lateral=(0.2, 0.8))
     return Scene(fan, layers, lesions, _artefacts(rng, contact=0.4))
 
@@ -189,7 +191,7 @@ def gut(rng: np.random.Generator) -> Scene:
     )
     kinds = (makers.gut_mass, makers.gut_mass, makers.simple_cyst, makers.vessel)
     lesions = place(
-        rng, fan, kinds, _count(rng, 0.65, 0.25, 0.1), extent=(0.05, 0.12), depth=(0.35, 0.75), lateral=(0, 1)
+        rng, fan, kinds, _count(rng, 0.65, 0.25, 0.1), extent=(0.08, 0.16), depth=(0.35, 0.75), lateral=(0, 1)
     )
     return Scene(fan, layers, lesions, _artefacts(rng, contact=0.4))
 

@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultrasam.phantom import overlays, scenes
-from ultrasam.phantom.artefacts import add_near_field, gain, noise_level, path_loss, reverberate
+from ultrasam.phantom.artefacts import (
+    add_near_field,
+    add_side_lobes,
+    gain,
+    noise_level,
+    path_loss,
+    reverberate,
+)
 from ultrasam.phantom.display import Display
 from ultrasam.phantom.geometry import Array, BeamGrid, beam_grid, pixel_grid, scan_convert
 from ultrasam.phantom.lesion import paint_lesion
@@ -76,7 +83,8 @@ def _scan(
     artefacts = scene.artefacts
     change = gain(grid, artefacts, streams[_TEXTURE]) - path_loss(medium.loss, grid, artefacts)
     factor = cv2.exp(np.float32(change * (np.log(10) / 20)))
-    echo = reverberate(cv2.exp(medium.echo * np.float32(np.log(10) / 20)) * factor, artefacts)
+    echo = cv2.exp(medium.echo * np.float32(np.log(10) / 20)) * factor
+    echo = reverberate(add_side_lobes(echo, grid, artefacts), artefacts)
     mirror = add_near_field(medium.mirror * factor, grid, artefacts)
     # Electronic noise is as strong wherever sound went, and as fine as the echo after filtering.
     echo = np.hypot(echo, noise_level(grid, artefacts))
@@ -88,7 +96,7 @@ def _scan(
 
 def _scanner(rng: np.random.Generator) -> tuple[Psf, int, Display]:
     """Resolution (for 256 pixels a side), compounding and grey map of a scanner."""
-    focus = rng.uniform(0.6, 1.1)
+    focus = rng.uniform(0.7, 1.4)
     psf = Psf(
         axial=rng.uniform(0.5, 0.85),
         near=focus * rng.uniform(1.1, 1.6),

@@ -8,6 +8,8 @@ import numpy as np
 from ultrasam.phantom.geometry import Array
 
 _CELLS = 64
+#: Fields with blobs of at least this size are computed at a quarter of the samples and beams.
+_COARSE, _REDUCTION = 0.05, 4
 
 
 def mottle(rng: np.random.Generator, x: Array, y: Array, width: float, height: float | None = None) -> Array:
@@ -25,11 +27,15 @@ def mottle(rng: np.random.Generator, x: Array, y: Array, width: float, height: f
     """
     table = rng.standard_normal((_CELLS, _CELLS), dtype=np.float32)
     shift = rng.uniform(0, _CELLS, 2)
+    shape = x.shape
+    if min(width, height or width) >= _COARSE:
+        reduced = tuple(max(1, n // _REDUCTION) for n in shape[::-1])
+        x, y = cv2.resize(x, reduced), cv2.resize(y, reduced)
     column = x * np.float32(1 / width) + np.float32(shift[0])
     row = y * np.float32(1 / (height or width)) + np.float32(shift[1])
-    field = cv2.remap(table, column, row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
     # Interpolation between independent cells takes away a third of their deviation.
-    return field * np.float32(1.4)
+    field = cv2.remap(np.float32(1.4) * table, column, row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
+    return field if field.shape == shape else cv2.resize(field, shape[::-1])
 
 
 def ridges(rng: np.random.Generator, x: Array, y: Array, width: float, height: float | None = None) -> Array:
