@@ -20,9 +20,13 @@ Array = NDArray[np.float32]
 class Fan(Protocol):
     """The field of view of a probe."""
 
-    name: str
-    #: The last beam is the neighbour of the first.
-    wraps: bool
+    @property
+    def name(self) -> str:
+        """One of ``records.GEOMETRIES``."""
+
+    @property
+    def wraps(self) -> bool:
+        """Whether the last beam is the neighbour of the first."""
 
     def to_display(self, depth: Array, lateral: Array) -> tuple[Array, Array]:
         """Display (x, y) of beam coordinates; arrays that broadcast against each other."""
@@ -94,7 +98,8 @@ class Sector:
         radius, angle = cv2.cartToPolar(np.ascontiguousarray(dy), np.ascontiguousarray(dx))
         angle = np.where(angle > np.pi, angle - 2 * np.pi, angle)
         depth = (radius.reshape(dx.shape) - self.near) / (self.far - self.near)
-        return depth, (angle.reshape(dx.shape) / self.spread + 1) / 2
+        lateral = (angle.reshape(dx.shape) / self.spread + 1) / 2
+        return depth.astype(np.float32), lateral.astype(np.float32)
 
     def samples(self, size: int) -> tuple[int, int]:
         """See ``Fan``; beams are a pixel apart at two thirds of the radius."""
@@ -124,17 +129,21 @@ class BeamGrid:
 def beam_grid(fan: Fan, size: int) -> BeamGrid:
     """The samples that a fan takes for an image of ``size`` pixels a side."""
     samples, beams = fan.samples(size)
-    depth = ((np.arange(samples, dtype=np.float32) + 0.5) / samples)[:, None]
-    lateral = ((np.arange(beams, dtype=np.float32) + 0.5) / beams)[None]
+    depth = _middles(samples)[:, None]
+    lateral = _middles(beams)[None]
     x, y = fan.to_display(depth, lateral)
     return BeamGrid(depth, lateral, x, y, step=float(y[1, beams // 2] - y[0, beams // 2]))
 
 
 def pixel_grid(size: int) -> tuple[Array, Array]:
     """Display (x, y) of the pixel centres, two (size, size) float32 arrays."""
-    centres = (np.arange(size, dtype=np.float32) + 0.5) / size
-    x, y = np.meshgrid(centres, centres)
+    x, y = np.meshgrid(_middles(size), _middles(size))
     return x, y
+
+
+def _middles(count: int) -> Array:
+    """The middles of ``count`` cells between 0 and 1, (count,) float32."""
+    return ((np.arange(count) + 0.5) / count).astype(np.float32)
 
 
 def scan_convert(values: Array, fan: Fan, size: int) -> tuple[Array, NDArray[np.bool_]]:

@@ -27,13 +27,13 @@ def _points_inside(
 def _pockets(
     rng: np.random.Generator,
     outline: Outline,
-    count: int,
+    count: tuple[int, int],
     echo: float,
     size: tuple[float, float],
     reach: float,
 ) -> tuple[Pocket, ...]:
     mean = float(np.sqrt(outline.long * outline.short))
-    places = _points_inside(rng, outline, count, reach)
+    places = _points_inside(rng, outline, int(rng.integers(*count)), reach)
     return tuple(
         Pocket(
             random_outline(rng, "smooth", x, y, mean * rng.uniform(*size), tilt=1.5),
@@ -65,7 +65,7 @@ def simple_cyst(rng: np.random.Generator, x: float, y: float, extent: float) -> 
         loss=-rng.uniform(6, 28),
         edge_shadow=rng.choice([0, rng.uniform(40, 120)]),
         septa=rng.uniform(-4, 4) if septated else None,
-        pockets=_pockets(rng, outline, rng.integers(1, 4), -5, (0.2, 0.45), 0.9) if nodular else (),
+        pockets=_pockets(rng, outline, (1, 4), -5, (0.2, 0.45), 0.9) if nodular else (),
     )
 
 
@@ -100,7 +100,7 @@ def mixed_mass(rng: np.random.Generator, x: float, y: float, extent: float) -> L
         wall=rng.uniform(2, 8),
         capsule=rng.choice([-1, 1]) * rng.uniform(3, 7) if not cystic else rng.uniform(3, 7),
         loss=rng.uniform(-8, 20),
-        pockets=_pockets(rng, outline, rng.integers(2, 6), other, (0.2, 0.5), 0.75),
+        pockets=_pockets(rng, outline, (2, 6), other, (0.2, 0.5), 0.75),
         flecks=_flecks(rng, outline, 3) if rng.random() < 0.3 else (),
     )
 
@@ -156,11 +156,11 @@ def thyroid_nodule(rng: np.random.Generator, x: float, y: float, extent: float) 
         echo=echo,
         mottle=rng.uniform(1.5, 3.5),
         fading=rng.uniform(0.5, 3),
-        wall=rng.choice([None, rng.uniform(0, 6)]),
+        wall=rng.uniform(0, 6) if rng.random() < 0.5 else None,
         capsule=halo,
         capsule_width=rng.uniform(0.012, 0.02),
         loss=rng.uniform(-10, 12),
-        pockets=_pockets(rng, outline, rng.integers(2, 9), -22, (0.08, 0.3), 0.7) if spongy else (),
+        pockets=_pockets(rng, outline, (2, 9), -22, (0.08, 0.3), 0.7) if spongy else (),
         flecks=_flecks(rng, outline, 5) if rng.random() < 0.3 else (),
     )
 
@@ -180,9 +180,7 @@ def vessel(rng: np.random.Generator, x: float, y: float, extent: float) -> Lesio
         capsule=rng.uniform(2, 8),
         capsule_width=0.012,
         loss=-rng.uniform(4, 25),
-        pockets=_pockets(rng, outline, rng.integers(1, 3), rng.uniform(-8, 0), (0.3, 0.5), 1.0)
-        if plaque
-        else (),
+        pockets=_pockets(rng, outline, (1, 3), rng.uniform(-8, 0), (0.3, 0.5), 1.0) if plaque else (),
     )
 
 
@@ -201,7 +199,7 @@ def chamber(rng: np.random.Generator, x: float, y: float, extent: float) -> Lesi
         capsule=rng.uniform(3, 9),
         capsule_width=rng.uniform(0.015, 0.03),
         loss=-rng.uniform(0, 10),
-        pockets=_pockets(rng, outline, rng.integers(1, 3), rng.uniform(-10, -4), (0.12, 0.25), 0.95),
+        pockets=_pockets(rng, outline, (1, 3), rng.uniform(-10, -4), (0.12, 0.25), 0.95),
     )
 
 
@@ -218,7 +216,7 @@ def fetal_head(rng: np.random.Generator, x: float, y: float, extent: float) -> L
         capsule=rng.uniform(3, 9),
         loss=rng.uniform(0, 8),
         septa=rng.uniform(0, 6),
-        pockets=_pockets(rng, outline, rng.integers(2, 5), -20, (0.12, 0.25), 0.6),
+        pockets=_pockets(rng, outline, (2, 5), -20, (0.12, 0.25), 0.6),
     )
 
 
@@ -233,7 +231,7 @@ def gut_mass(rng: np.random.Generator, x: float, y: float, extent: float) -> Les
         echo=rng.uniform(-18, -10),
         mottle=rng.uniform(1.5, 3.5),
         fading=rng.uniform(1, 4),
-        wall=rng.choice([None, rng.uniform(0, 6)]),
+        wall=rng.uniform(0, 6) if rng.random() < 0.5 else None,
         capsule=rng.uniform(0, 6),
         loss=rng.uniform(-6, 25),
     )

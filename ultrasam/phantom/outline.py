@@ -64,7 +64,8 @@ class Outline:
         u, v = self.radius[slot] * np.cos(_ANGLES[slot]), self.radius[slot] * np.sin(_ANGLES[slot])
         u, v = u * self.long, (v + self.bend * (u * u - 0.5)) * self.short
         cos, sin = np.cos(self.angle), np.sin(self.angle)
-        return np.float32(self.x + cos * u - sin * v), np.float32(self.y + sin * u + cos * v)
+        x, y = self.x + cos * u - sin * v, self.y + sin * u + cos * v
+        return x.astype(np.float32), y.astype(np.float32)
 
 
 def random_outline(
@@ -96,7 +97,8 @@ def random_outline(
     radius = _RADII[kind](rng, roughness) + roughness * _harmonics(rng, 6, 20, rng.uniform(0.005, 0.03))
     radius = np.clip(radius / radius.mean(), 0.3, 2.2)
     root = np.sqrt(ratio)
-    return Outline(x, y, extent * root, extent / root, angle, bend * roughness, np.float32(radius))
+    bend *= roughness
+    return Outline(x, y, extent * root, extent / root, angle, bend, radius.astype(np.float32))
 
 
 def _harmonics(rng: np.random.Generator, low: int, high: int, amount: float) -> NDArray[np.float64]:

@@ -40,17 +40,23 @@ def place(
         # A fan too narrow for large objects takes smaller ones.
         shrink = 0.98 ** (attempt % _ATTEMPTS)
         size = shrink * float(np.exp(rng.uniform(*np.log(extent))))
-        at = fan.to_display(np.float32([rng.uniform(*depth)]), np.float32([rng.uniform(*lateral)]))
-        lesion = makers[rng.integers(len(makers))](rng, float(at[0][0]), float(at[1][0]), size)
+        at = _at(fan, rng.uniform(*depth), rng.uniform(*lateral))
+        lesion = makers[rng.integers(len(makers))](rng, *at, size)
         least = 0.75 if rng.random() < 0.1 else 1.0
         if _visible(lesion, fan) >= least and not any(_touch(lesion, other) for other in placed):
             placed.append(lesion)
         if len(placed) == count:
             break
     if not placed:
-        middle = fan.to_display(np.float32([0.5]), np.float32([0.5]))
-        placed.append(makers[0](rng, float(middle[0][0]), float(middle[1][0]), 0.05))
+        middle = _at(fan, 0.5, 0.5)
+        placed.append(makers[0](rng, *middle, 0.05))
     return tuple(placed)
+
+
+def _at(fan: Fan, depth: float, lateral: float) -> tuple[float, float]:
+    """Display (x, y) of one point in beam coordinates."""
+    x, y = fan.to_display(np.full(1, depth, np.float32), np.full(1, lateral, np.float32))
+    return float(x[0]), float(y[0])
 
 
 def _visible(lesion: Lesion, fan: Fan) -> float:

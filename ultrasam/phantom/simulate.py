@@ -65,7 +65,7 @@ def simulate(
         paint_lesion(lesion, medium, grid, streams[_TEXTURE])
     samples = _scan(medium, grid, scene, size, streams)
     values, inside = scan_convert(samples, scene.fan, size)
-    image = np.uint8(values + np.float32(0.5))
+    image = (values + np.float32(0.5)).astype(np.uint8)
     objects = _objects(scene, inside, size)
     if colour:
         image = _tinted(image, streams[_OVERLAY])
@@ -118,5 +118,5 @@ def _objects(scene: scenes.Scene, inside: NDArray[np.bool_], size: int) -> tuple
 
 def _tinted(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """The image in RGB, in one of four toned with a colour map as some scanners do."""
-    tint = np.float32([1.0, 0.86, 0.7]) if rng.random() < 0.25 else np.float32([1, 1, 1])
-    return np.uint8(image[..., None] * tint)
+    tint = (1.0, 0.86, 0.7) if rng.random() < 0.25 else (1.0, 1.0, 1.0)
+    return (image[..., None] * np.array(tint, np.float32)).astype(np.uint8)

@@ -35,8 +35,13 @@ class Psf:
 
     def scaled(self, factor: float) -> Psf:
         """The same function on a grid ``factor`` times as fine."""
-        widths = (factor * w for w in (self.axial, self.near, self.focus, self.far))
-        return Psf(*widths, self.focal_depth)
+        return Psf(
+            axial=factor * self.axial,
+            near=factor * self.near,
+            focus=factor * self.focus,
+            far=factor * self.far,
+            focal_depth=self.focal_depth,
+        )
 
 
 def envelope(

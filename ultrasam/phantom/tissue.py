@@ -63,7 +63,7 @@ def paint_layers(layers: tuple[Layer, ...], grid: BeamGrid, rng: np.random.Gener
             facing = np.clip(0.6 + 0.6 * mottle(rng, grid.x, grid.y, 0.12, 0.3), 0, 1.3)
             strength = np.float32(10 ** (layer.fascia / 20)) * facing
             mirror += strength * np.exp(-np.square(height * np.float32(1 / 0.006)))
-    return Medium(np.float32(echo), np.float32(mirror), np.zeros_like(echo))
+    return Medium(echo.astype(np.float32), mirror.astype(np.float32), np.zeros_like(echo))
 
 
 def _texture(layer: Layer, grid: BeamGrid, rng: np.random.Generator) -> Array:
