@@ -1,0 +1,148 @@
+"""The files on disk.
+
+`OUT/<dataset>/images/*.png`, `OUT/<dataset>/annotations/{all,train,val,test}.json` with the data set's
+own categories and, beside each, its class-agnostic twin `{all,train,val,test}.agnostic.json` with the one
+category `object` (each annotation keeps `origin`, the name of its own category). A split that has no image
+has no file. Ids are those of `all.json` in every file; they start at 1. `OUT/<dataset>/report.json` says
+what was converted and what was left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ConverterError
+from .types import HELD_OUT, SPLITS, Category
+
+Coco = dict[str, Any]
+OBJECT = Category("object", "object")
+
+
+def to_coco(
+    images: Iterable[Mapping[str, Any]], categories: Sequence[Category], info: Mapping[str, Any]
+) -> Coco:
+    """Number the images and their annotations, in the order given.
+
+    Args:
+        images: COCO images without `id`, each with its `annotations` that name their `category`.
+        categories: Their order gives the category ids, from 1.
+        info: Written as it is.
+    """
+    ids = {category.name: number for number, category in enumerate(categories, 1)}
+    coco: Coco = {
+        "info": dict(info),
+        "categories": [
+            {"id": ids[c.name], "name": c.name, "supercategory": c.supercategory} for c in categories
+        ],
+        "images": [],
+        "annotations": [],
+    }
+    for image_id, record in enumerate(images, 1):
+        coco["images"].append({"id": image_id, **{k: v for k, v in record.items() if k != "annotations"}})
+        for found in record["annotations"]:
+            rest = {k: v for k, v in found.items() if k != "category"}
+            head = {
+                "id": len(coco["annotations"]) + 1,
+                "image_id": image_id,
+                "category_id": ids[found["category"]],
+            }
+            coco["annotations"].append({**head, "iscrowd": 0, **rest})
+    return coco
+
+
+def subset(coco: Coco, keep: Iterable[int]) -> Coco:
+    """The same file with only the images of these ids; nothing is renumbered."""
+    wanted = set(keep)
+    return {
+        **coco,
+        "images": [image for image in coco["images"] if image["id"] in wanted],
+        "annotations": [a for a in coco["annotations"] if a["image_id"] in wanted],
+    }
+
+
+def agnostic(coco: Coco) -> Coco:
+    """The same file with the one category `object`; annotations keep their class name as `origin`."""
+    names = {c["id"]: c["name"] for c in coco["categories"]}
+    return {
+        **coco,
+        "categories": [{"id": 1, "name": OBJECT.name, "supercategory": OBJECT.supercategory}],
+        "annotations": [
+            {**a, "category_id": 1, "origin": a.get("origin", names[a["category_id"]])}
+            for a in coco["annotations"]
+        ],
+    }
+
+
+def write_splits(coco: Coco, folder: Path) -> list[Path]:
+    """Write `all` and every split that has images, each with its class-agnostic twin."""
+    sides: dict[str, list[int]] = {name: [] for name in (*SPLITS, HELD_OUT)}
+    for image in coco["images"]:
+        sides[image["split"]].append(image["id"])
+    written = []
+    for name in ("all", *SPLITS):
+        paths = [folder / f"{name}.json", folder / f"{name}.agnostic.json"]
+        part = coco if name == "all" else subset(coco, sides[name])
+        if name != "all" and not part["images"]:
+            for path in paths:
+                path.unlink(missing_ok=True)
+            continue
+        write_json(part, paths[0])
+        write_json(agnostic(part), paths[1])
+        written += paths
+    return written
+
+
+def write_json(value: Any, path: Path, *, indent: int | None = None) -> None:
+    """Write JSON so that the file is either the old or the new one, never half of it."""
+    separators = (",", ":") if indent is None else (",", ": ")
+    text = json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
+    write_bytes((text + "\n").encode(), path, sync=True)
+
+
+def write_png(image: NDArray[np.uint8], path: Path) -> int:
+    """Write an image (H, W) or (H, W, 3) RGB losslessly and give the number of bytes.
+
+    Three equal channels are stored as one.
+    """
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise ValueError(f"an image must be (H, W) or (H, W, 3) uint8, not {image.shape} {image.dtype}")
+    if image.ndim == 3:
+        red = image[..., 0]
+        grey = np.array_equal(red, image[..., 1]) and np.array_equal(red, image[..., 2])
+        image = np.ascontiguousarray(red) if grey else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise ValueError("the image cannot be encoded as PNG")
+    write_bytes(data.tobytes(), path)
+    return int(data.size)
+
+
+def write_bytes(data: bytes, path: Path, *, sync: bool = False) -> None:
+    """Write through a temporary file in the same folder and rename."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ConverterError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON and name the file when it is broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ConverterError(f"cannot read {path}: {error}") from error

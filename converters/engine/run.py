@@ -1,0 +1,280 @@
+"""Convert one data set: cases in parallel, resumable, the same bytes for any number of workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm import tqdm
+
+from . import split as splitting
+from .coco import to_coco, write_json, write_splits
+from .errors import CaseError, ConverterError, TreeError
+from .find import check_tree
+from .journal import ENGINE_VERSION, Journal, Record, fingerprint, header
+from .types import SPLITS, Case, Dataset
+from .work import convert_case, relative
+
+
+@dataclass
+class Report:
+    """What was converted and, line by line, what was not.
+
+    Attributes:
+        skips: Left out on purpose, reason -> how many.
+        notes: Done to what was kept (specks dropped, masks resized), note -> how many.
+        failures: Cases that could not be converted: key, file, reason.
+        warnings: What a reader should know of the whole (counts that differ from the card).
+        resumed: Cases taken from an earlier run; not written to disk.
+    """
+
+    dataset: str
+    cases: int = 0
+    images: int = 0
+    annotations: int = 0
+    by_category: dict[str, int] = field(default_factory=dict)
+    by_split: dict[str, int] = field(default_factory=dict)
+    skips: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    resumed: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether every case was converted or left out on purpose."""
+        return not self.failures
+
+    def summary(self) -> str:
+        """The report for a terminal."""
+        lines = [
+            f"{self.dataset}: {self.images} images with {self.annotations} objects in {self.cases} cases"
+        ]
+        if self.by_split:
+            lines.append("  " + ", ".join(f"{name} {count}" for name, count in self.by_split.items()))
+        lines += [f"  left out: {count} x {reason}" for reason, count in sorted(self.skips.items())]
+        lines += [f"  note: {count} x {note}" for note, count in sorted(self.notes.items())]
+        lines += [f"  warning: {text}" for text in self.warnings]
+        lines += [f"  failed: {f['file']}: {f['reason']}" for f in self.failures[:20]]
+        if len(self.failures) > 20:
+            lines.append(f"  and {len(self.failures) - 20} more, see report.json")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that does not depend on how the run went."""
+        values = {key: value for key, value in vars(self).items() if key != "resumed"}
+        return {
+            **values,
+            "skips": dict(sorted(self.skips.items())),
+            "notes": dict(sorted(self.notes.items())),
+        }
+
+
+def convert(
+    dataset: Dataset,
+    source: Path | None,
+    out: Path,
+    *,
+    workers: int = 1,
+    resume: bool = True,
+    limit: int | None = None,
+    strict: bool = False,
+    keep_empty: bool | None = None,
+    seed: str = splitting.SEED,
+    val: float = splitting.VAL_FRACTION,
+    progress: bool = False,
+) -> Report:
+    """Convert a data set from its raw folder to PNG and COCO under `out/<dataset.name>` (see coco.py).
+
+    Args:
+        dataset: Any `Dataset`, registered or made on the spot; with several workers its functions must be
+            picklable unless it is a registered one.
+        source: The raw root; None for a data set that needs no files.
+        out: The folder that holds one folder per data set.
+        workers: Processes; the bytes written do not depend on it.
+        resume: Take up finished cases of an earlier run with unchanged raw files.
+        limit: Convert only the first cases, to try.
+        strict: Stop at the first case that fails.
+        keep_empty: Overrides the data set's own rule for images without objects.
+        seed: Seed of the split.
+        val: Share of the training subjects for validation where there is no official validation part.
+        progress: Show a bar.
+
+    Raises:
+        TreeError: The raw root is not laid out as expected.
+        ConverterError: Nothing could be converted, or the output cannot be written.
+    """
+    root = Path(source) if source is not None else Path()
+    if source is not None:
+        check_tree(dataset, root)
+    report = Report(dataset.name)
+    cases = _cases(dataset, root, report, limit, strict)
+    folder = Path(out) / dataset.name
+    images = folder / "images"
+    try:
+        images.mkdir(parents=True, exist_ok=True)
+        (folder / "annotations").mkdir(exist_ok=True)
+    except OSError as error:
+        raise ConverterError(f"cannot write to {folder}: {error.strerror or error}") from error
+    keep = dataset.keep_empty if keep_empty is None else keep_empty
+    task = partial(_task, *_picklable(dataset), root=root, images=images, keep_empty=keep)
+    with Journal(folder / ".journal", header(dataset, keep), resume=resume) as journal:
+        records = {c.key: r for c in cases if (r := _earlier(journal, c, images)) is not None}
+        report.resumed = len(records)
+        todo = [case for case in cases if case.key not in records]
+        done = _run(task, todo, workers)
+        for record in tqdm(done, dataset.name, total=len(todo), disable=not progress, unit="case"):
+            if record["error"] is not None and strict:
+                raise CaseError(record["error"]["file"], record["error"]["reason"])
+            records[record["key"]] = record
+            if record["error"] is None:
+                journal.add(record)
+    sides = splitting.assign(cases, seed=f"{seed}/{dataset.name}", val=val)
+    _finish(dataset, folder, [records[c.key] for c in cases], sides, _count_files(source), report)
+    return report
+
+
+def _cases(dataset: Dataset, root: Path, report: Report, limit: int | None, strict: bool) -> list[Case]:
+    cases: dict[str, Case] = {}
+    for case in dataset.cases(root):
+        if isinstance(case, Exception):
+            if strict:
+                raise case
+            file = getattr(case, "file", str(root))
+            reason = getattr(case, "reason", str(case))
+            report.failures.append({"key": "", "file": relative(Path(file), root), "reason": reason})
+        elif case.key in cases:
+            raise ConverterError(f"{dataset.name}: two cases have the key {case.key!r}")
+        else:
+            cases[case.key] = case
+    if not cases and not report.failures:
+        raise TreeError(f"{dataset.name}: no case found in {root}; see: ultrasam convert info {dataset.name}")
+    return [cases[key] for key in sorted(cases)][:limit]
+
+
+def _earlier(journal: Journal, case: Case, images: Path) -> Record | None:
+    """The record of an earlier run if the raw files are unchanged and all its images are there."""
+    record = journal.done.get(case.key)
+    if record is None or record["print"] != fingerprint(case):
+        return None
+    for image in record["images"]:
+        try:
+            if os.stat(images / image["file_name"]).st_size != image["bytes"]:
+                return None
+        except OSError:
+            return None
+    return record
+
+
+def _picklable(dataset: Dataset) -> tuple[str, Dataset | None]:
+    """Registered data sets travel by name, so that theirs may hold closures."""
+    from .. import registry
+
+    known = dataset.name in registry.names() and registry.get(dataset.name) is dataset
+    return dataset.name, None if known else dataset
+
+
+def _task(
+    name: str, dataset: Dataset | None, case: Case, *, root: Path, images: Path, keep_empty: bool
+) -> Record:
+    if dataset is None:
+        from .. import registry
+
+        dataset = registry.get(name)
+    return convert_case(dataset, case, root, images, keep_empty)
+
+
+def _run(task: partial[Record], cases: Sequence[Case], workers: int) -> Iterator[Record]:
+    if workers <= 1 or len(cases) < 2:
+        yield from map(task, cases)
+        return
+    context = multiprocessing.get_context("spawn")
+    size = max(1, min(16, len(cases) // (workers * 8)))
+    count = min(workers, len(cases))
+    with ProcessPoolExecutor(count, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        try:
+            yield from pool.map(task, cases, chunksize=size)
+        except BrokenProcessPool as error:
+            raise ConverterError(
+                "a worker process died (out of memory, or a data set whose functions no other process can "
+                "import); run again with fewer workers, finished cases are kept"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _count_files(source: Path | None) -> int:
+    return sum(path.is_file() for path in Path(source).rglob("*")) if source is not None else 0
+
+
+def _finish(
+    dataset: Dataset,
+    folder: Path,
+    records: Sequence[Record],
+    sides: dict[str, str],
+    files: int,
+    report: Report,
+) -> None:
+    report.cases = len(records)
+    entries = []
+    for record in records:
+        if record["error"] is not None:
+            report.failures.append({"key": record["key"], **record["error"]})
+            continue
+        report.skips.update(record["skips"])
+        report.notes.update(record["notes"])
+        for image in record["images"]:
+            entry = {key: value for key, value in image.items() if key != "bytes"}
+            entries.append({**entry, "split": sides[record["key"]]})
+    if not entries:
+        first = "; ".join(f"{f['file']}: {f['reason']}" for f in report.failures[:3])
+        raise ConverterError(f"{dataset.name}: nothing was converted. {first or dict(report.skips)}")
+    twice = [name for name, count in Counter(e["file_name"] for e in entries).items() if count > 1]
+    if twice:
+        raise ConverterError(f"{dataset.name}: two images would be written to {twice[0]}")
+    coco = to_coco(entries, dataset.categories, _info(dataset, files, len(records)))
+    _remove_strays(folder / "images", {image["file_name"] for image in coco["images"]})
+    write_splits(coco, folder / "annotations")
+    report.images, report.annotations = len(coco["images"]), len(coco["annotations"])
+    names = {c["id"]: c["name"] for c in coco["categories"]}
+    found = Counter(names[a["category_id"]] for a in coco["annotations"])
+    report.by_category = {name: found[name] for name in names.values()}
+    counted = Counter(image["split"] for image in coco["images"])
+    report.by_split = {name: counted[name] for name in (*SPLITS, "held_out") if counted[name]}
+    expected = dataset.card.images
+    if expected is not None and expected != report.images:
+        report.warnings.append(f"the card expects {expected} annotated images, {report.images} were found")
+    write_json(report.to_json(), folder / "report.json", indent=1)
+
+
+def _info(dataset: Dataset, files: int, cases: int) -> dict[str, Any]:
+    card = dataset.card
+    return {
+        "description": card.title,
+        "url": card.link,
+        "dataset": dataset.name,
+        "version": f"{ENGINE_VERSION}.{dataset.version}",
+        "licence": card.licence or "not stated",
+        "access": card.access,
+        "organ": card.organ,
+        "commercial": card.commercial,
+        "benchmark": dataset.benchmark,
+        "raw_files": files,
+        "cases": cases,
+    }
+
+
+def _remove_strays(images: Path, keep: set[str]) -> None:
+    """Remove what killed or earlier runs left, so that the folder holds what the files list."""
+    for path in images.iterdir():
+        if path.name not in keep and (path.suffix == ".png" or path.name.endswith(".part")):
+            path.unlink()
