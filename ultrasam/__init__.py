@@ -12,6 +12,9 @@ __version__ = "0.1.0"
 
 _HOME = {
     "build_ultrasam": "ultrasam.modeling.build",
+    "load": "ultrasam.checkpoints",
+    "Predictor": "ultrasam.predictor",
+    "ObjectPrompt": "ultrasam.object_prompt",
     "Sam": "ultrasam.modeling.sam",
     "Prompts": "ultrasam.types",
     "Prediction": "ultrasam.types",

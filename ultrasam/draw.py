@@ -18,6 +18,7 @@ def overlay(
     *,
     truth: Sequence[np.ndarray] = (),
     points: Sequence[np.ndarray | None] = (),
+    labels: Sequence[np.ndarray | None] = (),
     boxes: Sequence[np.ndarray | None] = (),
     captions: Sequence[str] = (),
 ) -> np.ndarray:
@@ -27,7 +28,8 @@ def overlay(
         image: (H, W, 3) uint8 RGB.
         masks: predicted (H, W) bool, an own colour each.
         truth: annotated (H, W) bool.
-        points: (2,) xy in the image for each mask, or None.
+        points: (2,) or (K, 2) xy in the image for each mask, or None.
+        labels: (K,) for each mask, 0 draws a cross for a point outside the object; None draws dots.
         boxes: (4,) xyxy in the image for each mask, or None.
         captions: a short text for each mask.
 
@@ -50,14 +52,30 @@ def overlay(
         if box is not None:
             x1, y1, x2, y2 = (round(float(v) * zoom) for v in box)
             cv2.rectangle(canvas, (x1, y1), (x2, y2), COLORS[i % len(COLORS)], thickness, cv2.LINE_AA)
-    for i, point in enumerate(points):
-        if point is not None:
-            at = round(float(point[0]) * zoom), round(float(point[1]) * zoom)
-            cv2.circle(canvas, at, 4 * thickness, (0, 0, 0), -1, cv2.LINE_AA)
-            cv2.circle(canvas, at, 3 * thickness, COLORS[i % len(COLORS)], -1, cv2.LINE_AA)
+    for i, several in enumerate(points):
+        if several is not None:
+            kinds = labels[i] if i < len(labels) else None
+            _dots(canvas, np.atleast_2d(several) * zoom, kinds, COLORS[i % len(COLORS)], thickness)
     for i, caption in enumerate(captions):
         _text(canvas, caption, (6, 18 * (i + 1)), COLORS[i % len(COLORS)])
     return canvas
+
+
+def _dots(
+    canvas: np.ndarray,
+    points: np.ndarray,
+    labels: np.ndarray | None,
+    color: tuple[int, int, int],
+    thickness: int,
+) -> None:
+    for number, (x, y) in enumerate(points):
+        at = round(float(x)), round(float(y))
+        if labels is not None and int(labels[number]) == 0:
+            cv2.drawMarker(canvas, at, (0, 0, 0), cv2.MARKER_TILTED_CROSS, 9 * thickness, 3 * thickness)
+            cv2.drawMarker(canvas, at, color, cv2.MARKER_TILTED_CROSS, 8 * thickness, thickness)
+        else:
+            cv2.circle(canvas, at, 4 * thickness, (0, 0, 0), -1, cv2.LINE_AA)
+            cv2.circle(canvas, at, 3 * thickness, color, -1, cv2.LINE_AA)
 
 
 def _contours(mask: np.ndarray) -> list[np.ndarray]:

@@ -25,6 +25,9 @@ PIXEL_STD = (58.395, 57.12, 57.375)
 #: ``round`` is segment-anything's rule, ``truncate`` is that of the published UltraSam, whose images are
 #: often a pixel smaller.
 SizeRule = Literal["round", "truncate"]
+#: ``opencv`` is bilinear without antialias, as the published UltraSam was trained; ``pillow`` smooths where
+#: it shrinks, as segment-anything's predictor does.
+Resampling = Literal["opencv", "pillow"]
 #: ``logits`` upsamples and then thresholds (segment-anything); ``official`` thresholds first, and every
 #: pixel that an enlarged foreground cell touches counts, as in the published UltraSam.
 Postprocessing = Literal["logits", "official"]
@@ -70,11 +73,15 @@ class Geometry:
         return xy / np.tile(self.scale, xy.shape[-1] // 2)
 
 
-def resize_image(image: np.ndarray, geometry: Geometry) -> np.ndarray:
+def resize_image(image: np.ndarray, geometry: Geometry, resampling: Resampling = "opencv") -> np.ndarray:
     """An image (H, W, 3) uint8 at its size in the input, (h, w, 3) uint8."""
     if image.shape[:2] != geometry.original:
         raise DataError(f"image is {image.shape[:2]}, its geometry says {geometry.original}")
     height, width = geometry.resized
+    if resampling == "pillow":
+        from PIL import Image
+
+        return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
@@ -95,10 +102,12 @@ def pad(image: Tensor, size: int) -> Tensor:
     return F.pad(image, (0, size - width, 0, size - height))
 
 
-def to_input(image: np.ndarray, size: int, rule: SizeRule = "round") -> tuple[Tensor, Geometry]:
+def to_input(
+    image: np.ndarray, size: int, rule: SizeRule = "round", resampling: Resampling = "opencv"
+) -> tuple[Tensor, Geometry]:
     """An RGB image (H, W, 3) uint8 as network input (3, S, S) float32, and its geometry."""
     geometry = Geometry.of(image.shape[0], image.shape[1], size, rule)
-    resized = torch.from_numpy(resize_image(image, geometry)).permute(2, 0, 1)
+    resized = torch.from_numpy(resize_image(image, geometry, resampling)).permute(2, 0, 1)
     return pad(normalize(resized), size), geometry
 
 

@@ -1,0 +1,128 @@
+"""Logits to masks, run-length codes and polygons, with work only where a mask is.
+
+Both bilinear steps of segment-anything (network output to input, input to image) are linear, so they are
+one matrix for each axis. An interpolated value lies between its neighbours: a pixel whose neighbours in the
+network's output are all negative is background, and only the surroundings of positive cells are computed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ultrasam import coco
+from ultrasam.preprocess import Geometry, Postprocessing, to_masks
+
+# Cells around the positive ones whose interpolated values can still be positive.
+_MARGIN = 2
+
+
+def masks_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> np.ndarray:
+    """Logits (N, 4h, 4w) -> masks (N, H, W) bool; equal to `preprocess.to_masks`.
+
+    Each mask is Fortran-ordered, which is what run-length encoding reads fastest.
+    """
+    height, width = geometry.original
+    logits = logits.detach().float().cpu()
+    if mode == "official":
+        found = [to_masks(row[None, None], geometry, mode)[0].numpy() for row in logits]
+        return np.concatenate([np.zeros((0, height, width), dtype=bool), *found])
+    # (N, W, H) in memory, seen as (N, H, W).
+    masks = np.zeros((len(logits), width, height), dtype=bool)
+    for mask, row in zip(masks, logits, strict=True):
+        _draw(mask, row, geometry)
+    return masks.transpose(0, 2, 1)
+
+
+def _draw(mask: np.ndarray, logits: Tensor, geometry: Geometry) -> None:
+    """Set the foreground of one mask (W, H) from logits (4h, 4w)."""
+    positive = logits > 0
+    rows, columns = _span(positive.any(dim=1)), _span(positive.any(dim=0))
+    if rows is None or columns is None:
+        return
+    down = _axis(logits.shape[0], geometry.size, geometry.resized[0], geometry.original[0])
+    across = _axis(logits.shape[1], geometry.size, geometry.resized[1], geometry.original[1])
+    y, x = down.pixels(rows), across.pixels(columns)
+    values = across.weights[x, columns] @ logits[rows, columns].T @ down.weights[y, rows].T
+    mask[x, y] = (values > 0).numpy()
+
+
+def _span(line: Tensor) -> slice | None:
+    """From the first to the last True, and a little more on both sides."""
+    index = line.nonzero().flatten()
+    if not len(index):
+        return None
+    return slice(max(int(index[0]) - _MARGIN, 0), min(int(index[-1]) + 1 + _MARGIN, len(line)))
+
+
+class _Axis:
+    """How the pixels of one axis take their values from the network's cells."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self.weights = weights.float()
+        used = weights.numpy() > 0
+        self._first = used.argmax(axis=1)
+        self._last = used.shape[1] - 1 - used[:, ::-1].argmax(axis=1)
+
+    def pixels(self, cells: slice) -> slice:
+        """The pixels that depend on these cells alone."""
+        start = int(np.searchsorted(self._first, cells.start, side="left"))
+        return slice(start, int(np.searchsorted(self._last, cells.stop - 1, side="right")))
+
+
+@lru_cache(maxsize=32)
+def _axis(cells: int, size: int, resized: int, original: int) -> _Axis:
+    return _Axis(_bilinear(resized, original) @ _bilinear(cells, size)[:resized])
+
+
+def _bilinear(inputs: int, outputs: int) -> Tensor:
+    """Weights (outputs, inputs) of bilinear interpolation with half-pixel centres, float64."""
+    at = ((torch.arange(outputs, dtype=torch.float64) + 0.5) * (inputs / outputs) - 0.5).clamp(min=0)
+    low = at.floor().long().clamp(max=inputs - 1)
+    high = (low + 1).clamp(max=inputs - 1)
+    weights = torch.zeros(outputs, inputs, dtype=torch.float64)
+    rows = torch.arange(outputs)
+    weights[rows, low] += 1 - (at - low)
+    weights[rows, high] += at - low
+    return weights
+
+
+def encode(masks: np.ndarray) -> list[dict[str, Any]]:
+    """Masks (N, H, W) bool as COCO's compressed run-length codes."""
+    return [coco.encode(mask) for mask in masks]
+
+
+def boxes(masks: np.ndarray) -> np.ndarray:
+    """Tight boxes (N, 4) float64 xyxy of masks (N, H, W); zeros for an empty mask."""
+    found = np.zeros((len(masks), 4))
+    for row, mask in zip(found, masks, strict=True):
+        ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(ys):
+            row[:] = xs[0], ys[0], xs[-1] + 1, ys[-1] + 1
+    return found
+
+
+def polygons(mask: np.ndarray, tolerance: float = 0.0) -> list[list[float]]:
+    """The outer outlines of a mask (H, W) as COCO polygons, [x1, y1, x2, y2, ...] each.
+
+    They run along the pixels' outer edges, so that drawing them gives the mask again (holes are filled).
+
+    Args:
+        mask: (H, W) bool.
+        tolerance: leave out corners that move the outline by less than this many pixels.
+    """
+    # Twice the size and a border: contour points then lie on half pixels, and outer edges can be told.
+    large = np.kron(np.pad(mask, 1), np.ones((2, 2), dtype=np.uint8))
+    found = []
+    for contour in cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+        outline = np.floor((contour.reshape(-1, 2) + 1) / 2) - 1
+        if tolerance > 0:
+            outline = cv2.approxPolyDP(outline.astype(np.float32), tolerance, True).reshape(-1, 2)
+        if len(outline) >= 3:
+            found.append([float(v) for v in outline.ravel()])
+    return found

@@ -1,0 +1,104 @@
+"""What a predictor found on one image, in the forms that people use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ultrasam import draw, masks
+from ultrasam.measure import Measurement, measure
+from ultrasam.object_prompt import ObjectPrompt
+from ultrasam.preprocess import Geometry, Postprocessing
+
+
+@dataclass
+class Segmentation:
+    """The objects of one image; N of them, in the order of the prompts.
+
+    Attributes:
+        logits: (N, 4h, 4w) float32 low-resolution logits; a row can be the mask prompt of a next round.
+        scores: (N,) predicted IoU.
+        geometry: how the image lies in the network's input.
+        objects: the prompts.
+        postprocessing: how logits become masks.
+    """
+
+    logits: Tensor
+    scores: np.ndarray
+    geometry: Geometry
+    objects: Sequence[ObjectPrompt] = field(default_factory=list)
+    postprocessing: Postprocessing = "logits"
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @cached_property
+    def masks(self) -> np.ndarray:
+        """(N, H, W) bool."""
+        return masks.masks_of(self.logits, self.geometry, self.postprocessing)
+
+    @cached_property
+    def boxes(self) -> np.ndarray:
+        """(N, 4) tight boxes x1, y1, x2, y2; zeros for an empty mask."""
+        return masks.boxes(self.masks)
+
+    def rles(self) -> list[dict[str, Any]]:
+        """COCO's compressed run-length codes."""
+        return masks.encode(self.masks)
+
+    def polygons(self, tolerance: float = 0.0) -> list[list[list[float]]]:
+        """COCO polygons of each object; see `masks.polygons`."""
+        return [masks.polygons(mask, tolerance) for mask in self.masks]
+
+    def measurements(self, spacing: tuple[float, float] | None = None) -> list[Measurement]:
+        """Area and diameters of each object; ``spacing`` is (x, y) in mm a pixel."""
+        return [measure(mask, spacing) for mask in self.masks]
+
+    def coco(
+        self,
+        image_id: int = 1,
+        *,
+        first_id: int = 1,
+        category_id: int = 1,
+        spacing: tuple[float, float] | None = None,
+        polygons: bool = False,
+    ) -> list[dict[str, Any]]:
+        """COCO annotations with the predicted IoU as ``score``, and sizes where the spacing is known."""
+        shapes = self.polygons() if polygons else self.rles()
+        found = []
+        for i, (shape, size) in enumerate(zip(shapes, self.measurements(spacing), strict=True)):
+            x1, y1, x2, y2 = (float(v) for v in self.boxes[i])
+            entry = {
+                "id": first_id + i,
+                "image_id": image_id,
+                "category_id": category_id,
+                "segmentation": shape,
+                "bbox": [x1, y1, x2 - x1, y2 - y1],
+                "area": size.area_px,
+                "iscrowd": 0,
+                "score": round(float(self.scores[i]), 6),
+                "long_px": round(size.long_px, 2),
+                "short_px": round(size.short_px, 2),
+            }
+            if spacing is not None:
+                entry |= {k: v for k, v in size.as_dict().items() if "mm" in k}
+            found.append(entry)
+        return found
+
+    def overlay(self, image: np.ndarray, captions: Sequence[str] | None = None) -> np.ndarray:
+        """The masks and prompts drawn on the image (H, W, 3) uint8 RGB; captions are the scores."""
+        if captions is None:
+            captions = [f"{i + 1}: {score:.2f}" for i, score in enumerate(self.scores[:8])]
+        return draw.overlay(
+            image,
+            list(self.masks),
+            points=[entry.points for entry in self.objects],
+            labels=[entry.labels for entry in self.objects],
+            boxes=[entry.box for entry in self.objects],
+            captions=captions,
+        )
