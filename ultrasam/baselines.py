@@ -5,6 +5,7 @@ Coordinates as in ``ultrasam.types``: pixels, the centre of the top-left pixel i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import cv2
@@ -14,6 +15,11 @@ from numpy.typing import NDArray
 from ultrasam.errors import PromptError
 
 Mask = NDArray[np.bool_]
+
+#: Regions are grown on an image of at most this many pixels a side, for which all lengths are tuned.
+_SIDE = 256
+#: Half widths of the bridges to neighbours that are cut.
+_BRIDGES = (2, 5)
 
 
 def ellipse_in_box(box_xyxy: Sequence[float] | NDArray[np.floating], shape: tuple[int, int]) -> Mask:
@@ -45,40 +51,56 @@ def grow_region(
     point_xy: Sequence[float] | NDArray[np.floating],
     *,
     max_share: float = 0.35,
-    levels: int = 32,
+    levels: int = 24,
 ) -> Mask:
-    """The region around a point whose border stands out most.
+    """The compact region around a point whose border stands out most.
 
-    The image is smoothed against speckle; the connected regions of similar grey around the point, one for
-    each of ``levels`` tolerances, are cleaned and filled; the one with the strongest contrast across its
-    border is returned.
+    The image is smoothed against speckle. The connected regions around the point that are at most so much
+    brighter, or at most so much darker, than it are candidates, for ``levels`` tolerances each, cut off at
+    bridges of two widths and filled. The one with the strongest mean contrast across its border is taken,
+    where dents in the outline count against a candidate as they are the mark of a leak.
 
     Args:
         image: (H, W) or (H, W, 3) uint8.
         point_xy: x, y in pixels, inside the image.
         max_share: regions larger than this share of the image are taken for leaks.
-        levels: number of tolerances tried.
+        levels: number of tolerances tried, evenly spread from 3 to 90 grey levels.
 
     Returns:
-        (H, W) bool, never empty.
+        (H, W) bool, never empty: a small disc around the point if nothing stands out.
 
     Raises:
         PromptError: if the point is not two finite numbers inside the image.
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    column, row = _pixel(point_xy, grey.shape[:2])
-    smooth = _despeckle(grey)
-    seed = _seed_level(smooth, column, row)
-    best, best_score = _disc(grey.shape[:2], column, row), 0.0
+    column, row = _pixel(point_xy, grey.shape)
+    scale = min(1.0, _SIDE / max(grey.shape))
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
+    at = (
+        min(int((column + 0.5) * scale), small.shape[1] - 1),
+        min(int((row + 0.5) * scale), small.shape[0] - 1),
+    )
+    region = _grow(small, at, max_share, levels)
+    shape = (grey.shape[1], grey.shape[0])
+    return cv2.resize(region.astype(np.float32), shape, interpolation=cv2.INTER_LINEAR) > 0.5
+
+
+def _grow(small: NDArray[np.uint8], at: tuple[int, int], max_share: float, levels: int) -> Mask:
+    """``grow_region`` on an image of the right size, from a (column, row)."""
+    smooth = _despeckle(small)
     slope = _gradient(smooth)
-    for tolerance in np.linspace(4, 90, levels):
-        region = _region(smooth, seed, float(tolerance), column, row)
-        area = int(region.sum())
-        if area > max_share * grey.size:
-            break
-        score = _border_contrast(region, slope)
-        if area >= 16 and score > best_score:
-            best, best_score = region, score
+    above = smooth - np.float32(_seed_level(smooth, *at))
+    best, best_score = _disc(small.shape, *at), 0.0
+    for bridge, sign in itertools.product(_BRIDGES, (1, -1)):
+        for tolerance in np.linspace(3, 90, levels):
+            candidate = _region(sign * above <= tolerance, bridge, *at)
+            if candidate is None:
+                continue
+            if candidate.sum() > max_share * small.size:
+                break
+            score = _score(candidate, slope)
+            if score > best_score:
+                best, best_score = candidate.astype(bool), score
     return best
 
 
@@ -96,16 +118,13 @@ def _pixel(point_xy: Sequence[float] | NDArray[np.floating], shape: tuple[int, .
 
 
 def _despeckle(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The image without most of its speckle: a median, then a Gaussian, both in proportion to its size."""
-    unit = max(grey.shape) / 256
-    median = cv2.medianBlur(grey, 2 * round(2 * unit) + 1) if min(grey.shape) > 8 else grey
-    return cv2.GaussianBlur(median, (0, 0), 1.2 * unit).astype(np.float32)
+    """The image without most of its speckle: a median, then a Gaussian."""
+    return cv2.GaussianBlur(cv2.medianBlur(grey, 7), (0, 0), 2).astype(np.float32)
 
 
 def _seed_level(smooth: NDArray[np.float32], column: int, row: int) -> float:
     """The typical grey around the point."""
-    reach = max(1, max(smooth.shape) // 80)
-    part = smooth[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
+    part = smooth[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
     return float(np.median(part))
 
 
@@ -115,33 +134,37 @@ def _gradient(smooth: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _disc(shape: tuple[int, ...], column: int, row: int) -> Mask:
-    """A small disc around the point, for images without any border."""
+    """A small disc around the point."""
     mask = np.zeros(shape[:2], np.uint8)
-    cv2.circle(mask, (column, row), max(1, max(shape) // 40), 1, -1)
+    cv2.circle(mask, (column, row), 6, 1, -1)
     return mask.astype(bool)
 
 
-def _region(smooth: NDArray[np.float32], seed: float, tolerance: float, column: int, row: int) -> Mask:
-    """The connected region within a tolerance of the seed's grey, opened, filled, (H, W) bool."""
-    similar = (np.abs(smooth - np.float32(seed)) <= tolerance).astype(np.uint8)
-    side = 2 * max(1, max(smooth.shape) // 100) + 1
-    opened = cv2.morphologyEx(
-        similar, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    )
-    source = opened if opened[row, column] else similar
-    if not source[row, column]:
-        return np.zeros(smooth.shape, bool)
-    _, labels = cv2.connectedComponents(source, connectivity=4)
-    region = (labels == labels[row, column]).astype(np.uint8)
-    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(region, outlines, -1, 1, cv2.FILLED).astype(bool)
+def _region(similar: Mask, bridge: int, column: int, row: int) -> NDArray[np.uint8] | None:
+    """The connected part around a pixel, bridges cut, holes filled, (H, W) uint8; None if there is none."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * bridge + 1, 2 * bridge + 1))
+    opened = cv2.morphologyEx(similar.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    if not opened[row, column]:
+        return None
+    _, labels = cv2.connectedComponents(opened, connectivity=4)
+    part = (labels == labels[row, column]).astype(np.uint8)
+    outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(part, outlines, -1, 1, cv2.FILLED)
 
 
-def _border_contrast(region: Mask, slope: NDArray[np.float32]) -> float:
-    """The mean strength of the gradient across the border of a region, signed: one-sided borders count."""
-    inner = cv2.GaussianBlur(region.astype(np.float32), (0, 0), 1.5)
-    normal = _gradient(inner)
-    length = np.hypot(normal[0], normal[1])
-    across = normal[0] * slope[0] + normal[1] * slope[1]
-    total = float(length.sum())
-    return abs(float(across.sum())) / total if total > 0 else 0.0
+def _score(region: NDArray[np.uint8], slope: NDArray[np.float32]) -> float:
+    """How much a region looks like an object: contrast, compactness, and a little its size."""
+    area = float(region.sum())
+    if area < 30:
+        return 0.0
+    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    solidity = min(1.0, area / (cv2.contourArea(cv2.convexHull(outlines[0])) + 1))
+    return _border_contrast(region, slope) * solidity**2 * area**0.1
+
+
+def _border_contrast(region: NDArray[np.uint8], slope: NDArray[np.float32]) -> float:
+    """The mean slope across the border of a region; stretches that rise and that fall cancel out."""
+    normal = _gradient(cv2.GaussianBlur(region.astype(np.float32), (0, 0), 1.5))
+    total = float(np.hypot(normal[0], normal[1]).sum())
+    across = float((normal[0] * slope[0] + normal[1] * slope[1]).sum())
+    return abs(across) / total if total > 0 else 0.0
