@@ -16,6 +16,21 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         DataError: the file is missing, damaged, or has more than 8 bits a sample.
     """
+    image = read_samples(path)
+    if image.dtype != np.uint8:
+        raise DataError(
+            f"{path} has {image.dtype.itemsize * 8} bits a sample; which grey values to show is your choice: "
+            "map them to 8 bits first, or state a window where one can be given"
+        )
+    return as_rgb(image)
+
+
+def read_samples(path: str | Path) -> np.ndarray:
+    """An image file as OpenCV decodes it, (H, W), (H, W, 3) BGR or (H, W, 4) BGRA, of any depth.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
     try:
         encoded = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
@@ -24,12 +39,7 @@ def read_image(path: str | Path) -> np.ndarray:
     image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if image is None:
         raise DataError(f"{path} is not a readable image (empty, damaged or of an unknown kind)")
-    if image.dtype != np.uint8:
-        raise DataError(
-            f"{path} has {image.dtype.itemsize * 8} bits a sample; which grey values to show is your choice: "
-            "map them to 8 bits first"
-        )
-    return as_rgb(image)
+    return image
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
@@ -49,3 +59,10 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if not done:
         raise DataError(f"cannot encode an image as {path.suffix}")
     encoded.tofile(path)
+
+
+def write_mask(path: str | Path, mask: np.ndarray) -> None:
+    """Write a mask (H, W) bool as an 8-bit PNG of 0 and 255."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tofile(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,8 @@ from ultrasam import draw, masks
 from ultrasam.measure import Measurement, measure
 from ultrasam.object_prompt import ObjectPrompt
 from ultrasam.preprocess import Geometry, Postprocessing
+
+SpacingOf = Callable[[Sequence[float]], "tuple[float, float] | None"]
 
 
 @dataclass
@@ -65,14 +67,18 @@ class Segmentation:
         *,
         first_id: int = 1,
         category_id: int = 1,
-        spacing: tuple[float, float] | None = None,
+        spacing: tuple[float, float] | SpacingOf | None = None,
         polygons: bool = False,
     ) -> list[dict[str, Any]]:
-        """COCO annotations with the predicted IoU as ``score``, and sizes where the spacing is known."""
+        """COCO annotations with the predicted IoU as ``score``, and sizes where the spacing is known.
+
+        ``spacing`` is (x, y) in mm a pixel, or a function that gives it for a box.
+        """
         shapes = self.polygons() if polygons else self.rles()
         found = []
-        for i, (shape, size) in enumerate(zip(shapes, self.measurements(spacing), strict=True)):
+        for i, shape in enumerate(shapes):
             x1, y1, x2, y2 = (float(v) for v in self.boxes[i])
+            size = measure(self.masks[i], spacing((x1, y1, x2, y2)) if callable(spacing) else spacing)
             entry = {
                 "id": first_id + i,
                 "image_id": image_id,
@@ -85,9 +91,7 @@ class Segmentation:
                 "long_px": round(size.long_px, 2),
                 "short_px": round(size.short_px, 2),
             }
-            if spacing is not None:
-                entry |= {k: v for k, v in size.as_dict().items() if "mm" in k}
-            found.append(entry)
+            found.append(entry | {k: v for k, v in size.as_dict().items() if "mm" in k})
         return found
 
     def overlay(self, image: np.ndarray, captions: Sequence[str] | None = None) -> np.ndarray:

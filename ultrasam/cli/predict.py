@@ -1,0 +1,201 @@
+"""``ultrasam predict``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ultrasam.object_prompt import ObjectPrompt
+    from ultrasam.predict_files import FileRun, PromptsOf
+    from ultrasam.predictor import Predictor
+
+_EXAMPLES = """examples:
+  ultrasam predict scan.png --checkpoint UltraSam.pth --box 120,80,340,260 --out out
+  ultrasam predict scan.png --checkpoint UltraSam.pth --point 200,150 --point 60,40,0 --out out
+  ultrasam predict scan.png --checkpoint F --out out --object "box=9,9,80,70 point=20,30,0"
+  ultrasam predict images/ --checkpoint UltraSam.pth --prompts detections.json --out out
+  ultrasam predict cine.dcm --checkpoint UltraSam.pth --box 120,80,340,260 --follow --out out
+
+writes out/masks/*.png, out/overlays/*.png and out/predictions.json (COCO); start it again to go on
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="segment images, DICOM files and videos",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
+    parser.add_argument(
+        "--checkpoint", required=True, help="a weight file, or a name: ultrasam, sam_vit_b, ..."
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    ask = parser.add_argument_group("what to segment (pixels of the image, x to the right, y down)")
+    ask.add_argument("--box", action="append", default=[], metavar="X1,Y1,X2,Y2", help="one object each")
+    ask.add_argument(
+        "--point",
+        action="append",
+        default=[],
+        metavar="X,Y[,LABEL]",
+        help="points of one object, LABEL 0 for outside it; with a single --box, of that object",
+    )
+    ask.add_argument(
+        "--object", action="append", default=[], metavar="TEXT", help="an object with several prompts"
+    )
+    ask.add_argument("--prompts", metavar="COCO", help="boxes of a COCO file, found by file name")
+    ask.add_argument("--min-score", type=float, default=0.0, help="leave out boxes below this score")
+    ask.add_argument("--auto", action="store_true", help="everything (needs segment-anything)")
+    ask.add_argument("--follow", action="store_true", help="in clips, prompt each frame with the last mask")
+    how = parser.add_argument_group("how")
+    how.add_argument("--published", action="store_true", help="repeat the published test to the pixel")
+    how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
+    how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
+    how.add_argument("--postprocess", choices=("logits", "official"), help="how logits become masks")
+    how.add_argument("--window", metavar="LOW,HIGH", help="grey values shown as black and white, or 'minmax'")
+    how.add_argument("--spacing", metavar="X,Y", help="mm a pixel, for files that don't say")
+    how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
+    how.add_argument("--bf16", action="store_true", help="encode images in bfloat16")
+    how.add_argument("--cache", metavar="DIR", help="keep image embeddings in this folder")
+    how.add_argument("--no-overlays", action="store_true", help="don't draw")
+    how.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; 1 when some files failed."""
+    import sys
+
+    from tqdm import tqdm
+
+    from ultrasam import sources
+    from ultrasam.predict_files import FileRun
+
+    prompts_of, categories = _prompts(args)
+    files = sources.find(args.inputs)
+    _make_folder(args.out)
+    job = FileRun(
+        _predictor(args),
+        args.out,
+        prompts_of,
+        categories=categories,
+        settings=_settings(args),
+        multimask=not args.single_mask,
+        window=_window(args.window),
+        spacing=_pair(args.spacing, "--spacing"),
+        follow=args.follow,
+        overlays=not args.no_overlays,
+    )
+    _check_names(job, files, args)
+    with tqdm(unit=" pictures", disable=args.quiet or None) as bar:
+        summary = job.run(files, lambda frame: bar.update())
+    print(f"{summary}; see {args.out / 'predictions.json'}")
+    for message in summary.failed:
+        print(f"failed: {message}", file=sys.stderr)
+    return 1 if summary.failed else 0
+
+
+def _prompts(args: argparse.Namespace) -> tuple[PromptsOf | None, list[dict[str, Any]]]:
+    from ultrasam import prompt_files
+    from ultrasam.errors import PromptError
+
+    ways = [bool(args.box or args.point or args.object), bool(args.prompts), args.auto]
+    if sum(ways) != 1:
+        raise PromptError(
+            "say what to segment: --box, --point or --object, or --prompts FILE, or --auto"
+            + (" (one of them)" if sum(ways) else "")
+        )
+    category = [{"id": 1, "name": "object"}]
+    if args.auto:
+        return None, category
+    if args.prompts:
+        asked, category = prompt_files.from_coco(args.prompts, args.min_score)
+        return prompt_files.by_name(asked), category
+    return prompt_files.same_for_all(_objects(args)), category
+
+
+def _objects(args: argparse.Namespace) -> list[ObjectPrompt]:
+    from ultrasam import prompt_files
+    from ultrasam.errors import PromptError
+    from ultrasam.object_prompt import ObjectPrompt
+
+    objects = [prompt_files.parse_box(text) for text in args.box]
+    if args.point:
+        points, labels = prompt_files.parse_points(args.point)
+        if len(objects) > 1:
+            raise PromptError("which of the boxes do the points belong to? Use --object for each object")
+        objects = [ObjectPrompt(points, labels, objects[0].box if objects else None)]
+    return objects + [prompt_files.parse_object(text) for text in args.object]
+
+
+def _predictor(args: argparse.Namespace) -> Predictor:
+    import torch
+
+    from ultrasam.predictor import Predictor
+    from ultrasam.prompts.refine import Refinement
+
+    options: dict[str, Any] = {"device": args.device, "cache": args.cache}
+    if args.bf16:
+        options["dtype"] = torch.bfloat16
+    if args.refine:
+        options["refinement"] = Refinement(passes=args.refine)
+    if args.postprocess:
+        options["postprocessing"] = args.postprocess
+    return (Predictor.as_published if args.published else Predictor)(args.checkpoint, **options)
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Everything that changes a result; a checkpoint counts as another when its file changes."""
+    names = (
+        "published",
+        "refine",
+        "single_mask",
+        "postprocess",
+        "window",
+        "spacing",
+        "bf16",
+        "auto",
+        "follow",
+    )
+    path = Path(args.checkpoint)
+    stamp = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
+    return {"checkpoint": path.name, "checkpoint_stamp": stamp} | {n: getattr(args, n) for n in names}
+
+
+def _check_names(job: FileRun, files: list[Any], args: argparse.Namespace) -> None:
+    from ultrasam.errors import PromptError
+
+    if args.prompts and job.prompts_of and not any(job.prompts_of(f.file_name).objects for f in files):
+        raise PromptError(
+            f"no box in {args.prompts} belongs to one of the {len(files)} inputs; the inputs' names "
+            f"(such as {files[0].file_name}) must match the file's file_name entries"
+        )
+
+
+def _make_folder(path: Path) -> None:
+    from ultrasam.errors import DataError
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from error
+
+
+def _window(text: str | None) -> Any:
+    return "minmax" if text == "minmax" else _pair(text, "--window")
+
+
+def _pair(text: str | None, option: str) -> tuple[float, float] | None:
+    from ultrasam.errors import UltraSamError
+
+    if text is None:
+        return None
+    try:
+        first, second = (float(v) for v in text.split(","))
+    except ValueError as error:
+        raise UltraSamError(f"{option} takes two numbers with a comma, got '{text}'") from error
+    return first, second
