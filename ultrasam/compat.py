@@ -8,9 +8,11 @@ happens.
 
 from __future__ import annotations
 
+import importlib
 import importlib.machinery
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,6 +50,9 @@ def bridge_torchvision() -> None:
         library.define(schema)
         library.impl(name, nms, "CompositeExplicitAutograd")
     _libraries.append(library)
+    # torchvision refuses its operators unless its own library was loaded; `nms` is there now.
+    extension: Any = importlib.import_module("torchvision.extension")
+    extension._has_ops = lambda: True
 
 
 def _loads_compiled() -> bool:

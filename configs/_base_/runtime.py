@@ -10,9 +10,13 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
     dist_cfg=dict(backend="nccl"),
 )
-# Named so that processes without a GPU work too; a rank may meet no box or no point in a step.
+# No device ids: each process has its model on its own device already, be it a GPU or not. A pass that is
+# configured away leaves parameters unused.
 model_wrapper_cfg = dict(
-    type="MMDistributedDataParallel", broadcast_buffers=False, find_unused_parameters=True
+    type="MMDistributedDataParallel",
+    device_ids=None,
+    broadcast_buffers=False,
+    find_unused_parameters=True,
 )
 
 default_hooks = dict(

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
+
+_EXAMPLES = """examples:
+  ultrasam demo
+  ultrasam demo --out demo_breast --coco data/bus_bra/annotations/all.json --images data/bus_bra/images
+  ultrasam demo --iterations 2000 --num 8000        a better model, if there is time
+"""
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("demo", help="simulate, train, test, show")
+    parser = subparsers.add_parser(
+        "demo",
+        help="simulate ultrasound, train a small model, score it, draw masks",
+        description="The main job from start to end; what is finished is not repeated.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything (demo)")
+    parser.add_argument("--coco", type=Path, help="your own COCO file instead of simulated images")
+    parser.add_argument("--images", type=Path, help="the folder that its file names start from")
+    parser.add_argument("--num", type=int, default=2400, help="simulated images (2400)")
+    parser.add_argument("--iterations", type=int, default=450, help="training steps (450)")
+    parser.add_argument("--batch-size", type=int, default=16, help="images a step (16)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    raise NotImplementedError
+    from ultrasam.demo.run import Settings, run_demo
+
+    settings = Settings(
+        num=args.num,
+        iterations=args.iterations,
+        batch_size=args.batch_size,
+        seed=args.seed,
+        coco=str(args.coco) if args.coco else None,
+        images=str(args.images) if args.images else None,
+    )
+    run_demo(settings, args.out)
+    return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from importlib import metadata
 from types import ModuleType
 from typing import Any
 
@@ -56,6 +57,20 @@ def _attend_in_pytorch() -> None:
     module.MultiScaleDeformableAttnFunction = PytorchFunction
 
 
+def bridge_mmpretrain() -> None:
+    """Leave out mmpretrain's language models where transformers is too new for them.
+
+    They name parts that transformers 5 removed, and would take mmpretrain, and mmdet with it, down at import.
+    """
+    try:
+        outdated = int(metadata.version("transformers").split(".")[0]) >= 5
+        dependency: Any = importlib.import_module("mmpretrain.utils.dependency") if outdated else None
+    except (metadata.PackageNotFoundError, ImportError):
+        return
+    if dependency is not None:
+        dependency.WITH_MULTIMODAL = False
+
+
 def init_process_group(launcher: str) -> None:
     """Join the other processes over gloo where there is no GPU.
 
@@ -73,3 +88,4 @@ def init_process_group(launcher: str) -> None:
 
 bridge_torchvision()
 bridge_mmcv()
+bridge_mmpretrain()

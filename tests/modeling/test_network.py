@@ -1,0 +1,182 @@
+"""The network on its own: ragged batches, any size, gradients, refusals."""
+
+import pytest
+import torch
+
+from ultrasam.errors import ConfigError, PromptError, UltraSamError
+from ultrasam.modeling import attention
+from ultrasam.modeling.build import VARIANTS, Variant, build_ultrasam, build_variant
+from ultrasam.types import PADDING, Prompts
+
+TINY = Variant(width=24, depth=2, heads=2, global_blocks=(1,), img_size=128, window=5)
+NAN = float("nan")
+
+
+@pytest.fixture
+def model():
+    return build_variant(TINY).eval()
+
+
+def ragged() -> Prompts:
+    """Six objects on three images: points of several lengths, boxes, both, a mask, nothing."""
+    points = torch.rand(6, 3, 2) * 128
+    labels = torch.tensor(
+        [[1, 0, 1], [1, PADDING, PADDING], [PADDING] * 3, [1, 0, PADDING], [PADDING] * 3, [0, 1, PADDING]]
+    )
+    box = [10.0, 20.0, 90.0, 100.0]
+    none = [NAN] * 4
+    return Prompts(
+        torch.tensor([2, 0, 0, 1, 2, 1]),
+        points,
+        labels,
+        torch.tensor([none, none, box, box, none, none]),
+        torch.randn(6, 1, 32, 32),
+        torch.tensor([False, False, False, True, True, False]),
+    )
+
+
+def alone(prompts: Prompts, row: int) -> Prompts:
+    """One object with nothing but what it has: no padding, no other image."""
+    one = prompts[slice(row, row + 1)]
+    real = one.labels[0] != PADDING
+    has_box = not one.boxes.isnan().any()
+    return Prompts(
+        torch.zeros(1, dtype=torch.long),
+        one.points[:, real] if real.any() else None,
+        one.labels[:, real] if real.any() else None,
+        one.boxes if has_box else None,
+        one.masks if one.has_mask[0] else None,
+    )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("multimask", [False, True])
+def test_batch_equals_singles(model, multimask):
+    images, prompts = torch.randn(3, 3, 128, 128), ragged()
+    together = model(images, prompts, multimask=multimask)
+    for row in range(len(prompts)):
+        index = int(prompts.image_index[row])
+        single = model(images[index : index + 1], alone(prompts, row), multimask=multimask)
+        assert (together.logits[row] - single.logits[0]).abs().max() <= 1e-5
+        assert (together.iou[row] - single.iou[0]).abs().max() <= 1e-5
+
+
+@torch.no_grad()
+def test_many_prompts_are_decoded_in_pieces(model):
+    embedding = model.encode_images(torch.randn(1, 3, 128, 128))
+    boxes = torch.rand(45, 4) * 60
+    boxes[:, 2:] += 60
+    prompts = Prompts(torch.zeros(45, dtype=torch.long), boxes=boxes)
+    pieces = model.decode(embedding, prompts, multimask=False)
+    model.decode_chunk = {"cpu": 1000}
+    assert (pieces.logits - model.decode(embedding, prompts, multimask=False).logits).abs().max() <= 1e-5
+
+
+@torch.no_grad()
+def test_no_prompts_at_all(model):
+    embedding = model.encode_images(torch.randn(1, 3, 128, 128))
+    found = model.decode(embedding, Prompts(torch.zeros(0, dtype=torch.long)), multimask=True)
+    assert found.logits.shape == (0, 3, 32, 32) and found.iou.shape == (0, 3)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (8, 8), (6, 10)])
+@pytest.mark.parametrize("name", [n for n in attention.IMPLEMENTATIONS if n != "plain"])
+def test_attention_variants_equal_the_plain_one(name, size, monkeypatch):
+    monkeypatch.setattr(attention, "CHUNK", 40)
+    h, w = size
+    d = 8
+    shapes = [(2, 2, h * w, d)] * 3 + [(2 * h - 1, d), (2 * w - 1, d)]
+    if h == 64:
+        shapes = [(1, 1, h * w, d)] * 3 + shapes[3:]
+    inputs = [torch.randn(s).requires_grad_() for s in shapes]
+    weight = torch.randn(shapes[0])
+    answers = []
+    for attend in (attention.plain, attention.IMPLEMENTATIONS[name]):
+        out = attend(*inputs, size)
+        grads = torch.autograd.grad((out * weight).sum(), inputs)
+        answers.append([out, *grads])
+    for expected, found in zip(*answers, strict=True):
+        assert (expected - found).norm() <= 1e-5 * expected.norm()
+
+
+def test_gradients_with_and_without_checkpointing():
+    grads = []
+    for checkpointing in (False, True):
+        torch.manual_seed(3)
+        model = build_variant(TINY, checkpointing=checkpointing).train()
+        out = model.encode_images(torch.ones(1, 3, 128, 128))
+        out.square().mean().backward()
+        grads.append([p.grad for p in model.image_encoder.parameters()])
+    assert all(torch.isfinite(g).all() for g in grads[0])
+    assert all(torch.allclose(a, b, atol=1e-7) for a, b in zip(*grads, strict=True))
+
+
+def test_every_parameter_gets_a_gradient_in_two_passes():
+    model = build_variant(TINY).train()
+    prompts = ragged()
+    embedding = model.encode_images(torch.randn(3, 3, 128, 128))
+    first = model.decode(embedding, prompts, multimask=False)
+    second = model.decode(embedding, prompts.with_masks(first.logits), multimask=True)
+    sum(p.logits.mean() + p.iou.mean() for p in (first, second)).backward()
+    assert not [name for name, p in model.named_parameters() if p.grad is None]
+
+
+@torch.no_grad()
+def test_other_input_sizes(model):
+    encoder = model.image_encoder
+    assert encoder(torch.randn(1, 3, 192, 64)).shape == (1, 256, 12, 4)
+    maps = encoder.intermediate(torch.randn(1, 3, 128, 128), layers=(0, 1))
+    assert [m.shape for m in maps] == [(1, 24, 8, 8)] * 2
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_have_the_published_numbers_of_parameters(name):
+    with torch.device("meta"):
+        model = build_ultrasam(name)
+    millions = sum(p.numel() for p in model.parameters()) / 1e6
+    # vit_b, vit_l, vit_h: segment-anything's own models.
+    expected = {"vit_t": 8.4, "vit_s": 28.2, "vit_b": 93.74, "vit_l": 312.34, "vit_h": 641.09}[name]
+    assert millions == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: build_ultrasam("vit_x"), ConfigError, "vit_x"),
+        (lambda: build_ultrasam("vit_t", img_size=100), UltraSamError, "multiple"),
+        (lambda: Prompts(torch.zeros(2, 1)), PromptError, "image_index"),
+        (lambda: Prompts(torch.zeros(2), points=torch.zeros(2, 1, 2)), PromptError, "labels"),
+        (lambda: Prompts(torch.zeros(2), boxes=torch.zeros(3, 4)), PromptError, "boxes"),
+        (lambda: Prompts(torch.zeros(2), masks=torch.zeros(2, 32, 32)), PromptError, "masks"),
+    ],
+)
+def test_refusals(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+@torch.no_grad()
+def test_refusals_of_a_call(model):
+    embedding = torch.zeros(1, 256, 8, 8)
+    box = torch.tensor([[1.0, 1.0, 9.0, 9.0]])
+    with pytest.raises(PromptError, match="batch has 1"):
+        model.decode(embedding, Prompts(torch.tensor([1]), boxes=box), multimask=False)
+    with pytest.raises(PromptError, match="mask prompts"):
+        bad = Prompts(torch.tensor([0]), masks=torch.zeros(1, 1, 16, 16))
+        model.decode(embedding, bad, multimask=False)
+    with pytest.raises(UltraSamError, match="multiples of 16"):
+        model.encode_images(torch.zeros(1, 3, 100, 128))
+
+
+def test_padding_slots_never_matter(model):
+    """A point slot's coordinates are of no account where its label says that it is empty."""
+    prompts = ragged()
+    moved = prompts.points.clone()
+    moved[prompts.labels == PADDING] = 77.0
+    other = Prompts(
+        prompts.image_index, moved, prompts.labels, prompts.boxes, prompts.masks, prompts.has_mask
+    )
+    embedding = torch.randn(3, 256, 8, 8)
+    with torch.no_grad():
+        a, b = (model.decode(embedding, p, multimask=True).logits for p in (prompts, other))
+    assert torch.equal(a, b)
