@@ -36,7 +36,7 @@ class Lesion:
         mottle: standard deviation of the level inside.
         blur: width of the border where it is sharpest.
         fading: how much broader the border is where it is hazy; 0 is sharp all around.
-        leak: share of the contrast that is lost along some stretches of the border.
+        leak: share of the contrast that is lost along a third of the border.
         wall: level of the coherent echo of its border where that faces the beam; None for none.
         wall_width: thickness of that border.
         capsule: change of the diffuse level in a band just outside the border: a bright capsule, dark halo.
@@ -72,7 +72,8 @@ def paint_lesion(lesion: Lesion, medium: Medium, grid: BeamGrid, rng: np.random.
     haze = np.clip(0.5 + mottle(rng, grid.x, grid.y, 0.15), 0, 1.5)
     width = np.float32(lesion.blur) * (1 + np.float32(lesion.fading) * haze)
     share = _step(margin / width)
-    missing = np.clip(mottle(rng, grid.x, grid.y, 0.12), 0, 1) * np.float32(lesion.leak)
+    # About a third of the border loses contrast, in stretches long enough to be told from the object's shape.
+    missing = np.clip(2 * mottle(rng, grid.x, grid.y, 0.12) - np.float32(0.6), 0, 1) * np.float32(lesion.leak)
     share *= 1 - missing * np.exp(-np.square(margin / np.float32(0.04)))
     if lesion.capsule:
         band = np.exp(-np.square(margin / np.float32(lesion.capsule_width) + 1))

@@ -76,7 +76,7 @@ def random_outline(
     extent: float,
     *,
     stretch: tuple[float, float] = (1.1, 2.0),
-    tilt: float = 0.6,
+    tilt: float = 0.7,
     roughness: float = 1.0,
 ) -> Outline:
     """Draws an outline.
@@ -94,7 +94,7 @@ def random_outline(
     ratio = rng.uniform(*stretch)
     angle = rng.normal(0, tilt)
     bend = rng.choice([-1, 1]) * (rng.uniform(0.35, 0.7) if kind == "bent" else rng.uniform(0, 0.25))
-    radius = _RADII[kind](rng, roughness) + roughness * _harmonics(rng, 6, 20, rng.uniform(0.005, 0.03))
+    radius = _RADII[kind](rng, roughness) + roughness * _harmonics(rng, 6, 20, rng.uniform(0.003, 0.02))
     radius = np.clip(radius / radius.mean(), 0.3, 2.2)
     root = np.sqrt(ratio)
     bend *= roughness
@@ -111,7 +111,7 @@ def _harmonics(rng: np.random.Generator, low: int, high: int, amount: float) -> 
 
 
 def _smooth(rng: np.random.Generator, roughness: float) -> NDArray[np.float64]:
-    return 1 + roughness * _harmonics(rng, 2, 5, rng.uniform(0.04, 0.1))
+    return 1 + roughness * _harmonics(rng, 2, 5, rng.uniform(0.04, 0.11))
 
 
 def _lobulated(rng: np.random.Generator, roughness: float) -> NDArray[np.float64]:

@@ -70,8 +70,8 @@ def breast(rng: np.random.Generator) -> Scene:
         Layer(muscle, rng.uniform(-9, -4), "fibres", fascia=rng.uniform(8, 16)),
         Layer(muscle + rng.uniform(0.08, 0.15), rng.uniform(-22, -10), "plain", fascia=rng.uniform(10, 18)),
     )
-    kinds = (makers.carcinoma, makers.fibroadenoma, makers.simple_cyst)
-    lesions = place(rng, fan, kinds, _count(rng, 0.85, 0.15), extent=(0.11, 0.28), depth=(0.18, 0.65))
+    kinds = (makers.carcinoma, makers.carcinoma, makers.fibroadenoma, makers.fibroadenoma, makers.simple_cyst)
+    lesions = place(rng, fan, kinds, _count(rng, 0.85, 0.15), extent=(0.13, 0.3), depth=(0.18, 0.65))
     return Scene(fan, layers, lesions, _artefacts(rng))
 
 
@@ -88,7 +88,7 @@ def thyroid(rng: np.random.Generator) -> Scene:
     )
     kinds = (makers.thyroid_nodule, makers.thyroid_nodule, makers.thyroid_nodule, makers.simple_cyst)
     count = _count(rng, 0.75, 0.2, 0.05)
-    lesions = place(rng, fan, kinds, count, extent=(0.11, 0.25), depth=(gland + 0.06, 0.72))
+    lesions = place(rng, fan, kinds, count, extent=(0.12, 0.28), depth=(gland + 0.06, 0.72))
     return Scene(fan, layers, lesions, _artefacts(rng))
 
 
@@ -102,7 +102,7 @@ def neck(rng: np.random.Generator) -> Scene:
         Layer(rng.uniform(0.65, 0.85), rng.uniform(-14, -5), "fibres", fascia=rng.uniform(8, 16), wave=0.05),
     )
     lesions = place(
-        rng, fan, (makers.vessel,), _count(rng, 0.6, 0.3, 0.1), extent=(0.08, 0.18), depth=(0.2, 0.7)
+        rng, fan, (makers.vessel,), _count(rng, 0.6, 0.3, 0.1), extent=(0.1, 0.2), depth=(0.2, 0.7)
     )
     return Scene(fan, layers, lesions, _artefacts(rng))
 
@@ -116,7 +116,7 @@ def pelvis(rng: np.random.Generator) -> Scene:
         Layer(rng.uniform(0.15, 0.3), rng.uniform(-4, 2), "bowel", fascia=6, wave=0.04),
         Layer(rng.uniform(0.6, 0.85), rng.uniform(-6, 2), "bowel", fascia=6, wave=0.06, scale=1.5),
     )
-    kinds = (makers.simple_cyst, makers.debris_cyst, makers.mixed_mass)
+    kinds = (makers.simple_cyst, makers.debris_cyst, makers.mixed_mass, makers.mixed_mass)
     lesions = place(
         rng,
         fan,
@@ -138,9 +138,9 @@ def liver(rng: np.random.Generator) -> Scene:
         Layer(rng.uniform(0.12, 0.2), rng.uniform(-2, 2), "plain", fascia=10),
         Layer(rng.uniform(0.85, 0.95), rng.uniform(-10, 4), "plain", fascia=rng.uniform(12, 22), wave=0.05),
     )
-    kinds = (makers.thyroid_nodule, makers.simple_cyst, makers.vessel)
+    kinds = (makers.thyroid_nodule, makers.thyroid_nodule, makers.simple_cyst, makers.vessel)
     count = _count(rng, 0.35, 0.25, 0.2, 0.1, 0.1)
-    extent = (0.07, 0.13 if count > 2 else 0.22)
+    extent = (0.08, 0.14 if count > 2 else 0.25)
     lesions = place(rng, fan, kinds, count, extent=extent, depth=(0.25, 0.8))
     return Scene(fan, layers, lesions, _artefacts(rng))
 
@@ -191,7 +191,7 @@ def gut(rng: np.random.Generator) -> Scene:
     )
     kinds = (makers.gut_mass, makers.gut_mass, makers.simple_cyst, makers.vessel)
     lesions = place(
-        rng, fan, kinds, _count(rng, 0.65, 0.25, 0.1), extent=(0.08, 0.16), depth=(0.35, 0.75), lateral=(0, 1)
+        rng, fan, kinds, _count(rng, 0.65, 0.25, 0.1), extent=(0.09, 0.17), depth=(0.35, 0.75), lateral=(0, 1)
     )
     return Scene(fan, layers, lesions, _artefacts(rng, contact=0.4))
 

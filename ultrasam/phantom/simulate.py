@@ -59,12 +59,7 @@ def simulate(
         raise ValueError(f"a phantom has at least 32 pixels a side, not {size}")
     streams = [np.random.default_rng((seed, index, stream)) for stream in range(4)]
     name, scene = scenes.draw(streams[_SCENE], organ)
-    grid = beam_grid(scene.fan, size)
-    medium = paint_layers(scene.layers, grid, streams[_TEXTURE])
-    for lesion in scene.lesions:
-        paint_lesion(lesion, medium, grid, streams[_TEXTURE])
-    samples = _scan(medium, grid, scene, size, streams)
-    values, inside = scan_convert(samples, scene.fan, size)
+    values, inside = render(scene, size, streams)
     image = (values + np.float32(0.5)).astype(np.uint8)
     objects = _objects(scene, inside, size)
     if colour:
@@ -73,6 +68,27 @@ def simulate(
         borders = [lesion.outline.border() for lesion in scene.lesions]
         image = overlays.draw(image, borders, streams[_OVERLAY])
     return Phantom(image, objects, scene.fan.name, name)
+
+
+def render(
+    scene: scenes.Scene, size: int, streams: list[np.random.Generator]
+) -> tuple[Array, NDArray[np.bool_]]:
+    """The image of a scene.
+
+    Args:
+        scene: what to scan.
+        size: side of the image, pixels.
+        streams: random numbers for the scene's scanner, textures, speckle and marks, in that order.
+
+    Returns:
+        (size, size) float32 grey levels, 0..255; and (size, size) bool, the pixels inside the fan.
+    """
+    grid = beam_grid(scene.fan, size)
+    medium = paint_layers(scene.layers, grid, streams[_TEXTURE])
+    for lesion in scene.lesions:
+        paint_lesion(lesion, medium, grid, streams[_TEXTURE])
+    samples = _scan(medium, grid, scene, size, streams)
+    return scan_convert(samples, scene.fan, size)
 
 
 def _scan(
