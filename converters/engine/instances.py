@@ -58,7 +58,7 @@ def to_annotations(
 def is_speck(area: int, largest: int, rule: Instances) -> bool:
     """Whether a piece is too small to be an object, next to the largest piece of its mask."""
     small = area < rule.speck_area and area < rule.speck_share * largest
-    return small or area < rule.min_share * largest
+    return small or area < rule.min_share * largest or area < rule.min_area
 
 
 def _pieces(item: Object, rule: Instances) -> Iterator[tuple[NDArray[np.bool_], int, int, int]]:

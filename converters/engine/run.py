@@ -17,11 +17,11 @@ import cv2
 from tqdm import tqdm
 
 from . import split as splitting
+from .archive import discard, prepare
 from .coco import to_coco, write_json, write_splits
 from .errors import CaseError, ConverterError, TreeError
-from .find import check_tree
 from .journal import ENGINE_VERSION, Journal, Record, fingerprint, header
-from .types import SPLITS, Case, Dataset
+from .types import SPLITS, Case, Dataset, Skip
 from .work import convert_case, relative
 
 
@@ -92,13 +92,14 @@ def convert(
     seed: str = splitting.SEED,
     val: float = splitting.VAL_FRACTION,
     progress: bool = False,
+    keep_raw: bool = False,
 ) -> Report:
     """Convert a data set from its raw folder to PNG and COCO under `out/<dataset.name>` (see coco.py).
 
     Args:
         dataset: Any `Dataset`, registered or made on the spot; with several workers its functions must be
             picklable unless it is a registered one.
-        source: The raw root; None for a data set that needs no files.
+        source: The raw folder or the archive as downloaded; None for a data set that needs no files.
         out: The folder that holds one folder per data set.
         workers: Processes; the bytes written do not depend on it.
         resume: Take up finished cases of an earlier run with unchanged raw files.
@@ -108,14 +109,14 @@ def convert(
         seed: Seed of the split.
         val: Share of the training subjects for validation where there is no official validation part.
         progress: Show a bar.
+        keep_raw: Keep what was unpacked, under `out/.raw`.
 
     Raises:
         TreeError: The raw root is not laid out as expected.
         ConverterError: Nothing could be converted, or the output cannot be written.
     """
-    root = Path(source) if source is not None else Path()
-    if source is not None:
-        check_tree(dataset, root)
+    work = Path(out) / ".raw" / dataset.name
+    root = Path() if source is None else prepare(dataset, Path(source), work)
     report = Report(dataset.name)
     cases = _cases(dataset, root, report, limit, strict)
     folder = Path(out) / dataset.name
@@ -139,19 +140,22 @@ def convert(
             if record["error"] is None:
                 journal.add(record)
     sides = splitting.assign(cases, seed=f"{seed}/{dataset.name}", val=val)
-    _finish(dataset, folder, [records[c.key] for c in cases], sides, _count_files(source), report)
+    _finish(dataset, folder, [records[c.key] for c in cases], sides, _count_files(source and root), report)
+    if source is not None and not keep_raw:
+        discard(work)
     return report
 
 
 def _cases(dataset: Dataset, root: Path, report: Report, limit: int | None, strict: bool) -> list[Case]:
     cases: dict[str, Case] = {}
     for case in dataset.cases(root):
-        if isinstance(case, Exception):
+        if isinstance(case, Skip):
+            report.skips[case.reason] += case.count
+        elif isinstance(case, CaseError):
             if strict:
                 raise case
-            file = getattr(case, "file", str(root))
-            reason = getattr(case, "reason", str(case))
-            report.failures.append({"key": "", "file": relative(Path(file), root), "reason": reason})
+            failure = {"file": relative(Path(case.file), root), "reason": case.reason}
+            report.failures.append({"key": "", **failure})
         elif case.key in cases:
             raise ConverterError(f"{dataset.name}: two cases have the key {case.key!r}")
         else:
@@ -213,7 +217,11 @@ def _run(task: partial[Record], cases: Sequence[Case], workers: int) -> Iterator
 
 
 def _count_files(source: Path | None) -> int:
-    return sum(path.is_file() for path in Path(source).rglob("*")) if source is not None else 0
+    return (
+        sum(path.is_file() and path.name != ".complete" for path in source.rglob("*"))
+        if source is not None
+        else 0
+    )
 
 
 def _finish(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import CaseError
+
 Array = NDArray[Any]
 SPLITS = ("train", "val", "test")
 #: In `all.json` only: shares a subject with an official test set and so may neither train nor test.
@@ -84,7 +86,8 @@ class Instances:
     """How a mask becomes instances, and which pieces are too small to be one.
 
     A piece is a speck when it has fewer than `speck_area` pixels and less than `speck_share` of the
-    largest piece of its mask; whatever is under `min_share` of the largest is dropped at any size.
+    largest piece of its mask; whatever is under `min_share` of the largest or has fewer than `min_area`
+    pixels is dropped in any case.
 
     Attributes:
         components: Split a mask into its 8-connected components.
@@ -94,6 +97,7 @@ class Instances:
     speck_area: int = 10
     speck_share: float = 0.01
     min_share: float = 0.0
+    min_area: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,11 @@ class Dataset:
     Attributes:
         name: Module name, output folder and `dataset` field of every image.
         cases: Raw root -> the cases; deterministic, reads tables but no images. It raises `TreeError`
-            for a wrong tree and may return `CaseError`s among the cases, for what cannot become one.
+            for a wrong tree and may give among the cases `CaseError`s, for what cannot become one, and
+            `Skip`s, for what is left out on purpose.
         read: One case -> its frames; runs in a worker. It raises for a case that cannot be read.
-        needs: Globs under the raw root, each of which has to match; a missing one is a `TreeError`.
+        needs: Globs (`a|b` for either) under the raw root, each of which has to match. The folder that
+            they match is searched below what the user gives; none is a `TreeError`.
         keep_empty: Keep images without any object.
         benchmark: The official test set is one of UltraSam's three and never reaches training.
         version: Raised whenever the output changes.
@@ -151,11 +157,10 @@ class Dataset:
     name: str
     card: Card
     categories: tuple[Category, ...]
-    cases: Callable[[Path], Iterable[Case | Exception]]
+    cases: Callable[[Path], Iterable[Case | Skip | CaseError]]
     read: Callable[[Case], Iterable[Frame | Skip]]
     instances: Instances = Instances()
     needs: tuple[str, ...] = ()
-    nested: tuple[str, ...] = ()
     keep_empty: bool = False
     benchmark: bool = False
     version: str = "1"
