@@ -1,0 +1,75 @@
+"""The command line's frame: help, errors in a line, names."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ultrasam
+from ultrasam.cli import main as entry
+from ultrasam.cli.main import _mendable, build_parser
+from ultrasam.errors import DataError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys\nfrom ultrasam.cli.main import build_parser\nbuild_parser().format_help()\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["train", "test", "demo"])
+def test_commands_show_examples(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        entry([name, "--help"])
+    assert stop.value.code == 0 and "examples:" in capsys.readouterr().out
+
+
+def test_configs_lists_them(capsys):
+    assert entry(["configs"]) == 0
+    out = capsys.readouterr().out
+    assert "ultrasam/ultrasam_vit-b_us43d " in out and "_base_" not in out
+
+
+def test_a_wrong_path_is_said_in_a_line(capsys):
+    pytest.importorskip("mmdet")
+    assert entry(["train", "nothing.py"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("ultrasam: no configuration at nothing.py") and "Traceback" not in err
+
+
+def test_debug_shows_the_traceback():
+    pytest.importorskip("mmdet")
+    with pytest.raises(ultrasam.UltraSamError):
+        entry(["--debug", "train", "nothing.py"])
+
+
+def test_wrapped_errors_keep_their_message():
+    try:
+        try:
+            raise DataError("a.png is broken")
+        except DataError as error:
+            raise RuntimeError("in a library") from error
+    except RuntimeError as error:
+        assert _mendable(error) == "a.png is broken"
+    worker = DataError(
+        "Caught DataError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
+        "  File x\nultrasam.errors.DataError: a.png is broken"
+    )
+    assert _mendable(worker) == "a.png is broken"
+    assert _mendable(ValueError("a bug")) is None
+
+
+def test_bad_option_names_the_form(capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["train", "x", "--cfg-options", "lr"])
+    assert "KEY=VALUE" in capsys.readouterr().err
+
+
+def test_public_names():
+    for name in ultrasam.__all__:
+        assert getattr(ultrasam, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = ultrasam.nonsense
