@@ -1,16 +1,4 @@
 """Test with exact boxes, two passes."""
 
-_base_ = [
-    "../_base_/recipes/corrected.py",
-    "../_base_/schedules/30k.py",
-    "../_base_/datasets/bus_bra.py",
-]
-model = dict(test_refine=dict(passes=1))
-test_dataloader = dict(
-    dataset=dict(
-        data_root={{_base_.data_root}},
-        data_prefix={{_base_.data_prefix}},
-        ann_file={{_base_.test_ann}},
-        prompts=dict(point_probability=0.0),
-    )
-)
+_base_ = ["ultrasam_vit-b_point-refine_bus-bra.py"]
+test_dataloader = dict(dataset=dict(prompts=dict(point_probability=0.0)))
