@@ -74,9 +74,9 @@ def _texture(layer: Layer, grid: BeamGrid, rng: np.random.Generator) -> Array:
     if layer.texture == "fat":
         return 9 * ridges(rng, x, y, 0.14 * s, 0.07 * s) + 1.5 * mottle(rng, x, y, 0.05 * s)
     if layer.texture == "gland":
-        return 2.5 * mottle(rng, x, y, 0.09 * s, 0.03 * s) + 2 * mottle(rng, x, y, 0.03 * s, 0.015 * s)
+        return 3.5 * mottle(rng, x, y, 0.09 * s, 0.03 * s) + 3 * mottle(rng, x, y, 0.03 * s, 0.015 * s)
     if layer.texture == "fibres":
         return 9 * ridges(rng, x, y, 0.25 * s, 0.025 * s) + 1.5 * mottle(rng, x, y, 0.1 * s, 0.02 * s)
     if layer.texture == "bowel":
         return 4.5 * mottle(rng, x, y, 0.14 * s, 0.08 * s) + 5 * ridges(rng, x, y, 0.2 * s, 0.1 * s)
-    return 1.2 * mottle(rng, x, y, 0.12 * s) + 0.8 * mottle(rng, x, y, 0.03 * s)
+    return 1.5 * mottle(rng, x, y, 0.12 * s) + 1.2 * mottle(rng, x, y, 0.03 * s)
