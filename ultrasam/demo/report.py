@@ -26,8 +26,9 @@ _ROWS = (
 )
 _EXAMPLES = 12
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b; }
-table { border-collapse: collapse; } th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #ccc; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; }
+th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #ccc; }
 th:first-child, td:first-child { text-align: left; } tr.model td { font-weight: 600; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: .8rem; }
 figure { margin: 0; } img { width: 100%; } figcaption { font-size: .8rem; color: #555; }
@@ -128,5 +129,6 @@ def _gallery(folder: Path) -> str:
     figures = ""
     for path in sorted(folder.glob("*.png"))[:_EXAMPLES]:
         data = base64.b64encode(path.read_bytes()).decode("ascii")
-        figures += f"<figure><img alt='overlay' src='data:image/png;base64,{data}'><figcaption>{path.stem}</figcaption></figure>"
+        image = f"<img alt='overlay' src='data:image/png;base64,{data}'>"
+        figures += f"<figure>{image}<figcaption>{path.stem}</figcaption></figure>"
     return f"<div class='grid'>{figures}</div>"

@@ -32,6 +32,7 @@ class Settings:
         seed: of everything random.
         coco: a user's own COCO file instead of simulated images.
         images: its image folder.
+        weights: a checkpoint to start from; random weights where None.
     """
 
     num: int = 2400
@@ -40,6 +41,7 @@ class Settings:
     seed: int = 0
     coco: str | None = None
     images: str | None = None
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def run_demo(settings: Settings, out: Path) -> Path:
     _forget_other_settings(settings, out)
     page = out / "index.html"
     if not page.is_file():
-        data = _own_data(settings, out) if settings.coco else _phantoms(settings, out)
+        data = _own_data(settings.coco, settings, out) if settings.coco else _phantoms(settings, out)
         _train(settings, data, out)
         scores: dict[str, dict[str, Any]] = {"model": {kind: _test(kind, data, out) for kind in _PROMPTS}}
         _say("the two baselines")
@@ -106,13 +108,13 @@ def _phantoms(settings: Settings, out: Path) -> Data:
     return Data(folder / "images", *sides)
 
 
-def _own_data(settings: Settings, out: Path) -> Data:
+def _own_data(source: str, settings: Settings, out: Path) -> Data:
     from ultrasam.demo.own_data import split_coco
 
     if not settings.images:
         raise UltraSamError("--coco needs --images, the folder that its file names start from")
-    _say(f"splitting {settings.coco} by subject")
-    counts = split_coco(Path(settings.coco), Path(settings.images), out / "data")
+    _say(f"splitting {source} by subject")
+    counts = split_coco(Path(source), Path(settings.images), out / "data")
     print(", ".join(f"{counts[name]} {name}" for name in ("train", "val", "test")))
     sides = (out / "data" / f"{name}.json" for name in ("train", "val", "test"))
     return Data(Path(settings.images), *sides)
@@ -124,7 +126,8 @@ def _work_dir(settings: Settings, out: Path) -> Path:
 
 
 def _train(settings: Settings, data: Data, out: Path) -> None:
-    _say(f"training a vit_t from nothing, {settings.iterations} steps of {settings.batch_size} images")
+    start_from = settings.weights or "nothing"
+    _say(f"training a vit_t from {start_from}, {settings.iterations} steps of {settings.batch_size} images")
     steps, work_dir = settings.iterations, _work_dir(settings, out)
     start = time.time()
     _command(
@@ -134,6 +137,7 @@ def _train(settings: Settings, data: Data, out: Path) -> None:
             *_paths("train", data.train, data),
             *_paths("val", data.val, data),
             f"train_dataloader.batch_size={settings.batch_size}",
+            f"model.weights.path={settings.weights}",
             f"train_cfg.max_iters={steps}",
             f"train_cfg.val_interval={max(steps // 3, 1)}",
             f"param_scheduler.0.end={min(100, steps // 4)}",
@@ -143,7 +147,7 @@ def _train(settings: Settings, data: Data, out: Path) -> None:
         ],
     )
     print(f"trained in {(time.time() - start) / 60:.1f} minutes")
-    (out / "model.txt").write_text(str(work_dir / f"iter_{steps}.pth"))
+    _keep_weights(work_dir / f"iter_{steps}.pth", out / "model.pth")
 
 
 def _test(kind: str, data: Data, out: Path) -> dict[str, float]:
@@ -151,7 +155,7 @@ def _test(kind: str, data: Data, out: Path) -> dict[str, float]:
     work_dir = out / f"test_{kind}"
     _command(
         "test",
-        [_CONFIG, (out / "model.txt").read_text(), "--work-dir", str(work_dir), "--show-dir", "shown"],
+        [_CONFIG, str(out / "model.pth"), "--work-dir", str(work_dir), "--show-dir", "shown"],
         [
             *_paths("test", data.test, data),
             f"test_dataloader.dataset.prompts.point_probability={_PROMPTS[kind]}",
@@ -178,9 +182,17 @@ def _command(name: str, arguments: Sequence[str], options: Sequence[str]) -> Non
         raise UltraSamError(f"'ultrasam {name}' failed; its messages are above")
 
 
-def _curves(out: Path) -> list[dict[str, float]]:
-    """Every training and validation record of the log, in order."""
-    folder = Path((out / "model.txt").read_text()).parent
+def _keep_weights(checkpoint: Path, target: Path) -> None:
+    """The trained network alone, without the optimiser's state, for everything that loads weights."""
+    import torch
+
+    from ultrasam import checkpoints
+
+    torch.save(checkpoints.read(checkpoint), target)
+
+
+def _curves(folder: Path) -> list[dict[str, float]]:
+    """Every training and validation record of a work directory's logs, in order."""
     rows: dict[tuple[str, int], dict[str, float]] = {}
     for path in sorted(folder.glob("*/vis_data/scalars.json")):
         for line in path.read_text().splitlines():

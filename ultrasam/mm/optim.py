@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from torch import nn
@@ -38,9 +37,8 @@ class DecayMatrices:
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build it for the parameters that are trained."""
-        model = model.module if is_model_wrapper(model) else model
         trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [p for name, p in trained if decays(name, p)]},
             {"params": [p for name, p in trained if not decays(name, p)], "weight_decay": 0.0},
         ]
