@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOME = {
     "build_ultrasam": "ultrasam.modeling.build",
     "load": "ultrasam.checkpoints",
+    "load_encoder": "ultrasam.encoder",
     "Predictor": "ultrasam.predictor",
     "ObjectPrompt": "ultrasam.object_prompt",
     "Sam": "ultrasam.modeling.sam",

@@ -130,7 +130,7 @@ class FileRun:
         self, frame: Frame, asked: Asked | None, digest: str
     ) -> tuple[dict[str, Any], Segmentation | None]:
         picture = frame.read()
-        masks: Sequence[np.ndarray]
+        masks: list[np.ndarray]
         overlay: np.ndarray | None
         if asked is None:
             annotations, masks, overlay = self._automatic(picture)
@@ -142,7 +142,8 @@ class FileRun:
             annotations = found.coco(spacing=spacing)
             for entry, category in zip(annotations, asked.categories, strict=True):
                 entry["category_id"] = category
-            masks, overlay = found.masks, found.overlay(picture) if self.overlays else None
+            masks = list(found.masks)
+            overlay = found.overlay(picture) if self.overlays else None
         for number, (entry, mask) in enumerate(zip(annotations, masks, strict=True)):
             entry["mask"] = f"masks/{frame.name}_{number:03d}.png"
             images.write_mask(self.out / entry["mask"], mask)

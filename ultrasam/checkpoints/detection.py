@@ -1,0 +1,104 @@
+"""Which architecture parameters belong to, told by their shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ultrasam.errors import CheckpointError
+from ultrasam.modeling.build import VARIANTS, Variant
+
+
+def detect(state: Mapping[str, Tensor]) -> tuple[Variant, str]:
+    """The architecture that parameters with Meta's names belong to, and what to call it.
+
+    Raises:
+        CheckpointError: they are not those of a promptable segmenter.
+    """
+    try:
+        spec = _encoder(state)
+    except KeyError as error:
+        names = ", ".join(sorted(state)[:3])
+        raise CheckpointError(
+            f"these are not the weights of a promptable segmenter: no {error}; it holds {names}, ..."
+        ) from error
+    if not any(name.startswith("mask_decoder.") for name in state):
+        raise CheckpointError(
+            f"these are the weights of an image encoder alone ({describe(spec)}): "
+            "use ultrasam.load_encoder, or a file that holds the mask decoder too"
+        )
+    return spec, describe(spec)
+
+
+def detect_encoder(state: Mapping[str, Tensor]) -> Variant:
+    """The architecture of an image encoder, with or without a decoder beside it.
+
+    Raises:
+        CheckpointError: there is no image encoder of this kind.
+    """
+    try:
+        return _encoder(state)
+    except KeyError as error:
+        names = ", ".join(sorted(state)[:3])
+        raise CheckpointError(
+            f"no Segment Anything image encoder: no {error}; it holds {names}, ..."
+        ) from error
+
+
+def describe(spec: Variant) -> str:
+    """A variant's name and input size, or its numbers."""
+    for name, known in VARIANTS.items():
+        keys = ("width", "depth", "heads", "global_blocks")
+        if all(getattr(spec, key) == getattr(known, key) for key in keys):
+            return f"{name} at {spec.img_size} px"
+    return f"width {spec.width}, {spec.depth} blocks, at {spec.img_size} px"
+
+
+def _encoder(state: Mapping[str, Tensor]) -> Variant:
+    projection = state["image_encoder.patch_embed.proj.weight"]
+    width, patch = projection.shape[0], projection.shape[-1]
+    grid = state["image_encoder.pos_embed"].shape[1]
+    pattern = re.compile(r"image_encoder\.blocks\.(\d+)\.attn\.rel_pos_h")
+    tables = {int(m[1]): state[m[0]].shape for m in map(pattern.fullmatch, state) if m}
+    head = tables[0][1]
+    whole = 2 * grid - 1
+    windows = {(rows + 1) // 2 for rows, _ in tables.values() if rows != whole}
+    neck = state.get("image_encoder.neck.0.weight")
+    return Variant(
+        width=width,
+        depth=len(tables),
+        heads=width // head,
+        global_blocks=tuple(sorted(i for i, (rows, _) in tables.items() if rows == whole)),
+        img_size=grid * patch,
+        window=windows.pop() if windows else 0,
+        patch_size=patch,
+        channels=256 if neck is None else neck.shape[0],
+        mlp_ratio=state["image_encoder.blocks.0.mlp.lin1.bias"].shape[0] / width,
+    )
+
+
+def resized(state: Mapping[str, Tensor], spec: Variant, img_size: int) -> dict[str, Tensor]:
+    """Parameters whose position tables are brought to another input size; global blocks only.
+
+    The absolute table is resized bicubically, the relative ones linearly, as everywhere in this field.
+    """
+    grid = img_size // spec.patch_size
+    found = dict(state)
+    table = state["image_encoder.pos_embed"].permute(0, 3, 1, 2)
+    table = F.interpolate(table, size=(grid, grid), mode="bicubic", align_corners=False)
+    found["image_encoder.pos_embed"] = table.permute(0, 2, 3, 1).contiguous()
+    for block in spec.global_blocks:
+        for axis in "hw":
+            name = f"image_encoder.blocks.{block}.attn.rel_pos_{axis}"
+            rows = F.interpolate(state[name].t()[None], size=2 * grid - 1, mode="linear")
+            found[name] = rows[0].t().contiguous()
+    return found
+
+
+def not_finite(state: Mapping[str, Tensor]) -> list[str]:
+    """Names of parameters that hold NaN or infinity."""
+    return [n for n, v in state.items() if v.is_floating_point() and not torch.isfinite(v).all()]

@@ -1,0 +1,116 @@
+"""The image encoder as a plain module for other projects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ultrasam import preprocess
+from ultrasam.checkpoints.detection import detect_encoder, resized
+from ultrasam.checkpoints.download import resolve
+from ultrasam.checkpoints.formats import named_as_sam
+from ultrasam.checkpoints.loading import load_into
+from ultrasam.checkpoints.reading import read
+from ultrasam.errors import CheckpointError, ConfigError
+from ultrasam.modeling.build import build_variant
+from ultrasam.modeling.image_encoder import ImageEncoderViT
+
+Output = Literal["map", "pooled", "layers"]
+
+
+class Encoder(nn.Module):
+    """Images to features; sides of the input are multiples of the patch, of any size.
+
+    Args:
+        encoder: the image encoder.
+        output: ``map`` for the embedding (B, C, h, w) behind the neck, ``pooled`` for the mean of the last
+            block's tokens (B, width), ``layers`` for the maps (B, width, h, w) of some blocks.
+        layers: numbers of these blocks, from 0; negative ones count from the end.
+        normalize: take RGB in 0..255 instead of what `preprocess.normalize` makes of it.
+    """
+
+    def __init__(
+        self,
+        encoder: ImageEncoderViT,
+        output: Output = "map",
+        layers: Sequence[int] = (),
+        normalize: bool = False,
+    ) -> None:
+        super().__init__()
+        depth = len(encoder.blocks)
+        if output not in ("map", "pooled", "layers"):
+            raise ConfigError(f"output must be 'map', 'pooled' or 'layers', got {output!r}")
+        if any(not -depth <= n < depth for n in layers) or (output == "layers") != bool(layers):
+            raise ConfigError(f"layers must name blocks from 0 to {depth - 1}, and only for output='layers'")
+        self.encoder = encoder
+        self.output: Output = output
+        self.layers = sorted(n % depth for n in layers)
+        self.normalize = normalize
+
+    @property
+    def channels(self) -> list[int]:
+        """Channels of each output."""
+        width = self.encoder.pos_embed.shape[-1]
+        if self.output == "layers":
+            return [width] * len(self.layers)
+        return [width if self.output == "pooled" else self.encoder.neck.get_parameter("0.weight").shape[0]]
+
+    def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        """Images (B, 3, H, W) to features; see the class."""
+        if self.normalize:
+            images = preprocess.normalize(images)
+        if self.output == "map":
+            return self.encoder(images)
+        if self.output == "pooled":
+            return self.encoder.intermediate(images, [len(self.encoder.blocks) - 1])[0].mean(dim=(2, 3))
+        return self.encoder.intermediate(images, self.layers)
+
+
+def load_encoder(
+    path: str | Path,
+    *,
+    img_size: int | None = None,
+    output: Output = "map",
+    layers: Sequence[int] = (),
+    normalize: bool = False,
+) -> Encoder:
+    """The image encoder of a weight file of any format, also of files that hold no decoder.
+
+    Args:
+        path: as in `ultrasam.load`; also encoders of timm and mmpretrain, and backbones of the published
+            classifiers.
+        img_size: bring the position tables to this input size for good; without it they are adapted to
+            every input as it comes.
+        output: see `Encoder`.
+        layers: see `Encoder`.
+        normalize: see `Encoder`.
+
+    Raises:
+        CheckpointError: there is no encoder of this kind in the file, or ``output`` needs the neck and the
+            file has none.
+    """
+    path = resolve(path)
+    state, kind, _ = named_as_sam(read(path))
+    state = {n: v for n, v in state.items() if n.startswith("image_encoder.")}
+    try:
+        spec = detect_encoder(state)
+        has_neck = any(n.startswith("image_encoder.neck.") for n in state)
+        if not has_neck and output == "map":
+            raise CheckpointError("the file has no neck: choose output='pooled' or 'layers'")
+        if img_size and img_size != spec.img_size:
+            state, spec = resized(state, spec, img_size), replace(spec, img_size=img_size)
+        with torch.device("meta"):
+            encoder = build_variant(spec).image_encoder
+        encoder = encoder.to_empty(device="cpu")
+        if not has_neck:
+            encoder.neck = nn.Sequential()
+        own = {n.removeprefix("image_encoder."): v for n, v in state.items()}
+        load_into(encoder, own, kind, f"encoder of {path}")
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
+    return Encoder(encoder.eval(), output, layers, normalize)
