@@ -117,7 +117,7 @@ def _paint_wall(lesion: Lesion, medium: Medium, margin: Array, haze: Array) -> N
         strength = np.float32(10 ** (lesion.wall / 20)) * np.square(facing) * np.clip(broken, 0, 1)
         medium.mirror[...] = np.maximum(medium.mirror, strength * near)
     if lesion.edge_shadow:
-        medium.loss[...] += np.float32(lesion.edge_shadow) * near * np.float32(1) * (facing < 0.25)
+        medium.loss[...] += np.float32(lesion.edge_shadow) * near * (facing < 0.25)
 
 
 def _paint_fleck(fleck: tuple[float, float, float], medium: Medium, grid: BeamGrid) -> None:
