@@ -1,0 +1,84 @@
+"""``ultrasam weights``: look into weight files, convert them, fetch them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+_EXAMPLES = """examples:
+  ultrasam weights list
+  ultrasam weights fetch ultrasam
+  ultrasam weights info UltraSam.pth
+  ultrasam weights convert UltraSam.pth sam.pth --to sam
+  ultrasam weights convert UltraSam.pth hf-folder --to transformers
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "weights",
+        help="look into, convert and fetch weight files",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    info = actions.add_parser("info", help="what a file holds and whether it loads")
+    info.add_argument("file", help="a weight file, a transformers folder, or a name")
+    convert = actions.add_parser("convert", help="write a file in another format")
+    convert.add_argument("file", help="a weight file, a transformers folder, or a name")
+    convert.add_argument("out", help="file to write; a folder for transformers")
+    convert.add_argument(
+        "--to", required=True, metavar="FORMAT", help="sam, ultrasam, transformers, timm, ..."
+    )
+    for sub in (info, convert):
+        sub.add_argument(
+            "--fold-residual",
+            action=argparse.BooleanOptionalAction,
+            default=None,
+            help="undo the doubled residual of the published decoder (decided by the file's names)",
+        )
+    fetch = actions.add_parser("fetch", help="download named weights from their authors")
+    fetch.add_argument("name")
+    actions.add_parser("list", help="names that can be fetched, with their licences")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from ultrasam import checkpoints
+    from ultrasam.checkpoints.download import WEIGHTS
+
+    if args.action == "list":
+        for name, weights in WEIGHTS.items():
+            print(f"{name:10} {weights.licence}\n{'':10} {weights.url}")
+            if weights.note:
+                print(f"{'':10} {weights.note}")
+    elif args.action == "fetch":
+        print(checkpoints.fetch(args.name))
+    elif args.action == "convert":
+        for path in checkpoints.convert(args.file, args.out, args.to, fold_residual=args.fold_residual):
+            print(path)
+    else:
+        print(_info(args.file, args.fold_residual))
+    return 0
+
+
+def _info(file: str, fold_residual: bool | None) -> str:
+    """What a file holds, also where it is an encoder alone."""
+    from ultrasam import checkpoints
+    from ultrasam.checkpoints.detection import detect_encoder
+    from ultrasam.errors import CheckpointError
+
+    path = checkpoints.resolve(file)
+    state = checkpoints.read(path)
+    count = sum(value.numel() for value in state.values())
+    kinds = ", ".join(sorted({str(value.dtype).removeprefix("torch.") for value in state.values()}))
+    head = f"{path}: {len(state)} tensors, {count:,} values, {kinds}"
+    renamed, kind, _ = checkpoints.named_as_sam(state, fold_residual=fold_residual)
+    try:
+        checkpoints.detect(renamed)
+    except CheckpointError:
+        spec = detect_encoder(renamed)
+        return f"{head}\n{kind} weights of an image encoder alone, {checkpoints.describe(spec)}"
+    return f"{head}\n{checkpoints.load_with_report(path, fold_residual=fold_residual)[1]}"
