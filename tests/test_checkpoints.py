@@ -148,7 +148,8 @@ def test_embedding_in_mmpretrain(model, image, embedding, tmp_path):
         "feedforward_channels": 192,
         "global_attn_indexes": [1],
     }
-    theirs = vit_sam(arch, img_size=256, patch_size=16, out_channels=256, window_size=7).eval()
+    theirs = vit_sam(arch, img_size=256, patch_size=16, out_channels=256, window_size=7)
+    theirs.eval()
     checkpoints.save(model.state_dict(), tmp_path / "w.pth", "mmpretrain")
     theirs.load_state_dict(torch.load(tmp_path / "w.pth", weights_only=True), strict=True)
     assert (theirs(image)[0] - embedding).abs().max() < 1e-4
