@@ -73,7 +73,8 @@ DATASET = Dataset(
         ),
         guesses=("more than 2 % of pixels with an unlisted colour means another colour table: refused",),
         differs=(
-            "colours are read as RGB; the published conversion swaps kidney with adrenals, pancreas with vessels",
+            "colours are read as RGB; the published conversion swaps kidney with adrenals, pancreas "
+            "with vessels",
         ),
         facts={
             "mode": "2D diagnostic planes",

@@ -52,7 +52,8 @@ def read(case: Case) -> Iterator[Frame | Skip]:
 DATASET = Dataset(
     name="acouslic",
     card=Card(
-        title="ACOUSLIC-AI: Abdominal Circumference Operator-agnostic UltraSound measurement, public training set",
+        title="ACOUSLIC-AI: Abdominal Circumference Operator-agnostic UltraSound measurement, public "
+        "training set",
         link="https://acouslic-ai.grand-challenge.org/",
         licence="CC BY-NC-SA 4.0",
         anatomy="fetal abdomen",

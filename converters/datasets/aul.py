@@ -67,7 +67,8 @@ DATASET = Dataset(
         "  .../segmentation/{liver,mass,outline}/<n>.json",
         quirks=(
             "the mass lies inside the liver: both are whole",
-            "outline is the field of view and no structure, except Malignant 229 and 306 where it traces the liver",
+            "outline is the field of view and no structure, except Malignant 229 and 306 where it "
+            "traces the liver",
             "Malignant 374 has no liver polygon",
         ),
         differs=("no category outline",),

@@ -82,7 +82,8 @@ DATASET = Dataset(
         application="regional anaesthesia, nerve",
         organ="nerve",
         subjects=226,
-        tree="brachial_plexus/data/{eSaote,Sonosite,Butterfly}/\n  videos/<id>.mp4\n  ac_masks/<id>/<id>_<frame:03d>.jpg\n"
+        tree="brachial_plexus/data/{eSaote,Sonosite,Butterfly}/\n  videos/<id>.mp4"
+        "\n  ac_masks/<id>/<id>_<frame:03d>.jpg\n"
         "  needle/needle_masks/<id>/<id>_<frame:03d>.jpg  (Sonosite, six videos)",
         quirks=(
             "masks are JPEG: foreground is 128 and up",

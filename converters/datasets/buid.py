@@ -42,7 +42,8 @@ DATASET = Dataset(
         organ="breast",
         images=232,
         masks=232,
-        tree="BUID/{Benign,Malignant}.zip\n  Benign/1 Benign Image.bmp, 1 Benign Lesion.bmp, 1 Benign Mask.tif ...\n"
+        tree="BUID/{Benign,Malignant}.zip"
+        "\n  Benign/1 Benign Image.bmp, 1 Benign Lesion.bmp, 1 Benign Mask.tif ...\n"
         "  Malignant/1 Malignant Image.bmp ...",
         quirks=(
             "numbers restart in each class",

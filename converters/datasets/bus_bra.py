@@ -50,7 +50,8 @@ DATASET = Dataset(
         subjects=1064,
         tree="BUSBRA/\n  Images/bus_0001-l.png ...  Masks/mask_0001-l.png ...\n  bus_data.csv  5-fold-cv.csv",
         quirks=(
-            "the folds are patient-disjoint but their inner validation flags are not: validation is drawn by patient",
+            "the folds are patient-disjoint but their inner validation flags are not: validation is "
+            "drawn by patient",
             "width and height in the table are wrong for four images: the file's are used",
             "masks are 1 bit",
         ),

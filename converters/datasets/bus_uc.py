@@ -39,7 +39,8 @@ DATASET = Dataset(
         organ="breast",
         images=811,
         masks=811,
-        tree="BUS_UC/BUS_UC/\n  All/{images,masks}/*.png  (ignored)\n  {Benign,Malignant}/{images,masks}/<n>.png",
+        tree="BUS_UC/BUS_UC/\n  All/{images,masks}/*.png  (ignored)"
+        "\n  {Benign,Malignant}/{images,masks}/<n>.png",
         quirks=(
             "the folder All repeats both classes",
             "some masks are of another size than their image: resized by nearest neighbour, counted",

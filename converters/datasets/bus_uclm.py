@@ -62,10 +62,12 @@ DATASET = Dataset(
         images=264,
         masks=264,
         subjects=38,
-        tree="BUS-UCLM Breast ultrasound lesion segmentation dataset/BUS-UCLM/\n  INFO.csv\n  images/ALWI_000.png ...\n"
+        tree="BUS-UCLM Breast ultrasound lesion segmentation dataset/BUS-UCLM/\n  INFO.csv"
+        "\n  images/ALWI_000.png ...\n"
         "  masks/ALWI_000.png ...",
         quirks=(
-            "licences in the sources conflict (CC BY 4.0, CC BY-NC 4.0, CC BY-NC 3.0): treated as non-commercial",
+            "licences in the sources conflict (CC BY 4.0, CC BY-NC 4.0, CC BY-NC 3.0): treated as "
+            "non-commercial",
             "419 normal images have a black mask",
             "CHCO_000-003 are CHVI_005, 008, 009, 013: the two codes are one subject",
             "a HESN image of another shape than its mask is refused",

@@ -64,7 +64,8 @@ DATASET = Dataset(
         organ="breast",
         images=645,
         masks=665,
-        tree="Dataset_BUSI_with_GT/\n  benign/benign (1).png, benign (1)_mask.png, benign (4)_mask_1.png ...\n"
+        tree="Dataset_BUSI_with_GT/"
+        "\n  benign/benign (1).png, benign (1)_mask.png, benign (4)_mask_1.png ...\n"
         "  malignant/...\n  normal/...",
         quirks=(
             "17 images have more than one mask, some of which overlap: each is an instance of its own",

@@ -63,7 +63,8 @@ DATASET = Dataset(
         images=19232,
         masks=19232,
         subjects=500,
-        tree="CAMUS_public/\n  database_nifti/patient0001/patient0001_2CH_half_sequence.nii.gz, ..._gt.nii.gz (and 4CH)\n"
+        tree="CAMUS_public/"
+        "\n  database_nifti/patient0001/patient0001_2CH_half_sequence.nii.gz, ..._gt.nii.gz (and 4CH)\n"
         "  database_split/subgroup_{training,validation,testing}.txt",
         quirks=(
             "ED and ES files repeat frames of the half sequence and are left out",

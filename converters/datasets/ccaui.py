@@ -32,7 +32,8 @@ DATASET = Dataset(
         images=1100,
         masks=1100,
         subjects=11,
-        tree="Common Carotid Artery Ultrasound Images/\n  US images/202201121748100022VAS_slice_1393.png ...\n"
+        tree="Common Carotid Artery Ultrasound Images/"
+        "\n  US images/202201121748100022VAS_slice_1393.png ...\n"
         "  Expert mask images/<same names>",
         quirks=(
             "frames of one recording are near duplicates: recordings of one day stay on one side",

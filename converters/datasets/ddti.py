@@ -71,7 +71,8 @@ DATASET = Dataset(
         organ="thyroid",
         images=637,
         masks=637,
-        tree="TN3K.zip -> Thyroid Dataset/DDTI dataset/DDTI.zip\n  2_preprocessed_data/stage1/{p_image,p_mask}/0000.PNG ...\n"
+        tree="TN3K.zip -> Thyroid Dataset/DDTI dataset/DDTI.zip"
+        "\n  2_preprocessed_data/stage1/{p_image,p_mask}/0000.PNG ...\n"
         "  or 1_or_data/{image,mask}/0000.PNG ...\n  or the original: N.xml with N_K.jpg",
         quirks=(
             "stage1, stage2 and 1_or_data are the same scans: one is used (stage1, else 1_or_data)",

@@ -48,7 +48,8 @@ DATASET = Dataset(
             "bubbles fill the chambers in part of the frames",
         ),
         guesses=(
-            "values are 1 left ventricle, 2 left atrium, 3 right atrium, 4 right ventricle; others are refused",
+            "values are 1 left ventricle, 2 left atrium, 3 right atrium, 4 right ventricle; others are "
+            "refused",
         ),
         differs=("touching chambers are not merged into one object",),
         facts={

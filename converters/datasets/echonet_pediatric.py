@@ -103,7 +103,8 @@ DATASET = Dataset(
         organ="heart",
         images=15450,
         masks=15450,
-        tree="echonetpediatric/pediatric_echo_avi/pediatric_echo_avi/\n  A4C/FileList.csv, VolumeTracings.csv, Videos/*.avi\n"
+        tree="echonetpediatric/pediatric_echo_avi/pediatric_echo_avi/"
+        "\n  A4C/FileList.csv, VolumeTracings.csv, Videos/*.avi\n"
         "  PSAX/...",
         quirks=(
             "the frame column holds `No Systolic` and `No Diastolic`: counted, not read",

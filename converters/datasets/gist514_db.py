@@ -67,7 +67,8 @@ DATASET = Dataset(
         images=514,
         masks=514,
         subjects=514,
-        tree="usd514_jpeg_roi/\n  images/*.jpg\n  annotations/train_anno_crop_split_0.json, val_anno_crop_split_0.json ...",
+        tree="usd514_jpeg_roi/\n  images/*.jpg"
+        "\n  annotations/train_anno_crop_split_0.json, val_anno_crop_split_0.json ...",
         quirks=(
             "five folds: only fold 0 is read, folds must not be mixed",
             "categories are matched by name, not by number",

@@ -54,7 +54,8 @@ DATASET = Dataset(
         tree="training_set.zip -> training_set/000_HC.png, 000_HC_Annotation.png, 010_2HC.png ...\n"
         "test_set.zip -> test_set/000_HC.png ...  (no annotation)",
         quirks=(
-            "annotations are outlines, in values 255 and 1: filled, or fitted by an ellipse where they are cut",
+            "annotations are outlines, in values 255 and 1: filled, or fitted by an ellipse where they "
+            "are cut",
             "several images of one exam share the number in front; train 000 and test 000 are unrelated",
             "551 women have 1,141 exam numbers: exams of one woman cannot be told",
         ),

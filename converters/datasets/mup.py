@@ -52,7 +52,8 @@ DATASET = Dataset(
         organ="prostate",
         masks=75,
         subjects=75,
-        tree="Micro_Ultrasound_Prostate_Segmentation_Dataset/\n  train/micro_ultrasound_scans/microUS_train_01.nii.gz ...\n"
+        tree="Micro_Ultrasound_Prostate_Segmentation_Dataset/"
+        "\n  train/micro_ultrasound_scans/microUS_train_01.nii.gz ...\n"
         "  train/expert_annotations/expert_annotation_train_01.nii.gz ...\n  test/...",
         quirks=(
             "numbers restart in test: train_01 and test_01 are different men",

@@ -26,7 +26,8 @@ DATASET = Dataset(
     name="us105",
     card=Card(
         title="100 2D US Images and Tumor Segmentation Masks (105US)",
-        link="https://www.researchgate.net/publication/329586355_100_2D_US_Images_and_Tumor_Segmentation_Masks",
+        link="https://www.researchgate.net/publication/329586355_100_2D_US_Images_and_Tumor_Segmentation_Mask"
+        "s",
         anatomy="liver",
         application="liver lesion",
         organ="liver",
