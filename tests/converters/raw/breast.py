@@ -12,10 +12,19 @@ def make(root):
     alpha[:8, :8] = 0
     for n in (1, 36, 45):
         save(top / f"case{n:03d}.png", rgba(picture(n, colour=True), alpha))
-    for name, mask in (("001_tumor", tumour), ("036_tumor", tumour), ("036_other1", first), ("036_other2", second)):
+    for name, mask in (
+        ("001_tumor", tumour),
+        ("036_tumor", tumour),
+        ("036_other1", first),
+        ("036_other2", second),
+    ):
         save(top / f"case{name}.png", rgba(grey8(mask), grey8(mask)))
     wants = [
         Want("case001.png", [("breast_nodule", tumour)], picture(1, colour=True), subject="case001"),
-        Want("case036.png", [("breast_nodule", tumour), ("cyst", first), ("cyst", second)], picture(36, colour=True)),
+        Want(
+            "case036.png",
+            [("breast_nodule", tumour), ("cyst", first), ("cyst", second)],
+            picture(36, colour=True),
+        ),
     ]
     return Truth(wants, skips={"normal case without mask": 1})

@@ -11,7 +11,9 @@ def make(root):
     for label, mask, seed in (("Benign", one, 1), ("Malignant", two, 2)):
         save(root / f"BUID/{label}/1 {label} Image.bmp", picture(seed, colour=True))
         save(root / f"BUID/{label}/1 {label} Lesion.bmp", picture(seed + 9, colour=True))
-    save(root / "BUID/Benign/1 Benign Mask.tif", np.repeat(grey8(one)[..., None], 3, 2), compression="tiff_lzw")
+    save(
+        root / "BUID/Benign/1 Benign Mask.tif", np.repeat(grey8(one)[..., None], 3, 2), compression="tiff_lzw"
+    )
     palette = Image.fromarray(two.astype(np.uint8)).convert("P")
     palette.putpalette([0, 0, 0, 255, 255, 255] + [0] * 750)
     palette.save(root / "BUID/Malignant/1 Malignant Mask.tif")

@@ -12,7 +12,9 @@ def make(root):
     folds = "ID,Pathology,kFold,valid_1,valid_2\nbus_0001-l,malignant,3,1,NaN\n"
     folds += "bus_0001-r,malignant,3,0,NaN\nbus_0002-s,benign,1,NaN,1\n"
     cases = "ID,Case,Histology,Pathology,Width,Height,Side,BBOX\n"
-    cases += 'bus_0001-l,1,x,malignant,999,48,left,"[1,2,3,4]"\nbus_0001-r,1,x,malignant,64,48,right,"[1,2,3,4]"\n'
+    cases += (
+        'bus_0001-l,1,x,malignant,999,48,left,"[1,2,3,4]"\nbus_0001-r,1,x,malignant,64,48,right,"[1,2,3,4]"\n'
+    )
     cases += 'bus_0002-s,2,x,benign,64,48,single,"[1,2,3,4]"\n'
     text(top / "5-fold-cv.csv", folds)
     text(top / "bus_data.csv", cases)

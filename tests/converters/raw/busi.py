@@ -21,7 +21,11 @@ def make(root):
         bits(top / f"{name}_mask.png", big)
     wants = [
         Want("benign (1).png", [("breast_nodule", big)], picture(1, colour=True), extra={"label": "benign"}),
-        Want("benign (195).png", [("breast_nodule", m) for m in (big, touching, inside)], picture(2, colour=True)),
+        Want(
+            "benign (195).png",
+            [("breast_nodule", m) for m in (big, touching, inside)],
+            picture(2, colour=True),
+        ),
         Want("malignant (1).png", [("breast_nodule", touching)], picture(3, colour=True)),
     ]
     skips = {"normal image": 1, "same picture with opposite labels": 2}
