@@ -60,7 +60,7 @@ def simple_cyst(rng: np.random.Generator, x: float, y: float, extent: float) -> 
         outline,
         echo=rng.uniform(-38, -24),
         fading=rng.uniform(0, 2),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         wall=rng.uniform(4, 12),
         capsule=rng.uniform(0, 5),
         loss=-rng.uniform(6, 28),
@@ -79,7 +79,7 @@ def debris_cyst(rng: np.random.Generator, x: float, y: float, extent: float) -> 
         echo=rng.uniform(-17, -10),
         mottle=rng.uniform(0.8, 2.2),
         fading=rng.uniform(0.5, 3),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         wall=rng.uniform(2, 9),
         capsule=rng.uniform(2, 6),
         loss=-rng.uniform(0, 12),
@@ -99,7 +99,7 @@ def mixed_mass(rng: np.random.Generator, x: float, y: float, extent: float) -> L
         echo=base,
         mottle=rng.uniform(1.5, 3.5),
         fading=rng.uniform(0.5, 3),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         wall=rng.uniform(2, 8),
         capsule=rng.choice([-1, 1]) * rng.uniform(3, 7) if not cystic else rng.uniform(3, 7),
         loss=rng.uniform(-8, 20),
@@ -119,7 +119,7 @@ def fibroadenoma(rng: np.random.Generator, x: float, y: float, extent: float) ->
         echo=rng.uniform(-17, -10),
         mottle=rng.uniform(1.5, 3.5),
         fading=rng.uniform(1, 4),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         wall=rng.uniform(1, 8),
         capsule=rng.uniform(1, 6),
         loss=rng.uniform(-12, 10),
@@ -138,7 +138,7 @@ def carcinoma(rng: np.random.Generator, x: float, y: float, extent: float) -> Le
         mottle=rng.uniform(2, 4),
         blur=0.008,
         fading=rng.uniform(1, 4),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         capsule=rng.uniform(0, 7),
         capsule_width=rng.uniform(0.012, 0.03),
         loss=rng.choice([rng.uniform(-8, 8), rng.uniform(10, 70)]),
@@ -151,7 +151,7 @@ def thyroid_nodule(rng: np.random.Generator, x: float, y: float, extent: float) 
     outline = random_outline(
         rng, rng.choice(["smooth", "lobulated", "angular", "bent"], p=[0.35, 0.3, 0.2, 0.15]), x, y, extent
     )
-    look = rng.choice(["hypo", "iso", "hyper"], p=[0.6, 0.2, 0.2])
+    look = rng.choice(["hypo", "iso", "hyper"], p=[0.7, 0.12, 0.18])
     echo = {"hypo": rng.uniform(-16, -8), "iso": rng.uniform(-3, 1), "hyper": rng.uniform(4, 8)}[str(look)]
     halo = rng.uniform(0, 4) if look == "hypo" else -rng.uniform(9, 15)
     spongy = rng.random() < 0.3
@@ -161,7 +161,7 @@ def thyroid_nodule(rng: np.random.Generator, x: float, y: float, extent: float) 
         echo=echo,
         mottle=rng.uniform(1.5, 3.5),
         fading=rng.uniform(0.5, 3),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         wall=rng.uniform(0, 6) if rng.random() < 0.5 else None,
         capsule=halo,
         capsule_width=rng.uniform(0.012, 0.02),
@@ -182,7 +182,7 @@ def vessel(rng: np.random.Generator, x: float, y: float, extent: float) -> Lesio
         echo=rng.uniform(-34, -22),
         mottle=rng.uniform(1, 4),
         fading=rng.uniform(0, 1.5),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         wall=rng.uniform(8, 16),
         capsule=rng.uniform(2, 8),
         capsule_width=0.012,
@@ -202,7 +202,7 @@ def chamber(rng: np.random.Generator, x: float, y: float, extent: float) -> Lesi
         mottle=rng.uniform(2, 4),
         blur=0.01,
         fading=rng.uniform(0.5, 2.5),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         wall=rng.uniform(4, 12),
         capsule=rng.uniform(3, 9),
         capsule_width=rng.uniform(0.015, 0.03),
@@ -239,7 +239,7 @@ def gut_mass(rng: np.random.Generator, x: float, y: float, extent: float) -> Les
         echo=rng.uniform(-18, -10),
         mottle=rng.uniform(1.5, 3.5),
         fading=rng.uniform(1, 4),
-        leak=rng.uniform(0.2, 0.9),
+        leak=rng.uniform(0.1, 0.6),
         wall=rng.uniform(0, 6) if rng.random() < 0.5 else None,
         capsule=rng.uniform(0, 6),
         loss=rng.uniform(-6, 25),

@@ -47,7 +47,7 @@ def _artefacts(rng: np.random.Generator, contact: float = 0.15) -> Artefacts:
         for _ in range(int(rng.random() < contact))
     )
     return Artefacts(
-        slope=rng.uniform(-20, 2),
+        slope=rng.uniform(-16, 2),
         ripple=rng.uniform(0.3, 2),
         noise=rng.uniform(-44, -32),
         noise_rise=rng.uniform(2, 10),

@@ -121,7 +121,7 @@ def _scanner(rng: np.random.Generator) -> tuple[Psf, int, Display]:
         focal_depth=rng.uniform(0.3, 0.6),
     )
     black = rng.uniform(-36, -24)
-    display = Display(black, span=rng.uniform(16, 29) - black, gamma=rng.uniform(1.0, 1.7))
+    display = Display(black, span=rng.uniform(15, 26) - black, gamma=rng.uniform(1.0, 1.7))
     return psf, int(rng.integers(1, 5)), display
 
 
