@@ -10,7 +10,7 @@ from ..engine.errors import CaseError
 from ..engine.find import glob, match, stem
 from ..engine.read import lines
 from ..engine.recipes import binary_still
-from ..engine.types import Card, Case, Category, Dataset, Skip
+from ..engine.types import Card, Case, Category, Dataset
 
 
 def is_mask(path: Path, root: Path) -> bool:
@@ -18,7 +18,7 @@ def is_mask(path: Path, root: Path) -> bool:
     return any("mask" in part.lower() for part in path.relative_to(root).parts[:-1])
 
 
-def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
+def cases(root: Path) -> Iterator[Case | CaseError]:
     """Abdomen (AC) and head (HC), images of all archives together."""
     for plane in ("AC", "HC"):
         top = sorted({p for p in (root, *root.rglob("*")) if p.is_dir() and p.name == plane})[:1]
@@ -41,9 +41,12 @@ def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
                 split=None if head else listed.get(name),
                 label=plane,
             )
-    demo = len(glob(root, "**/test_data/image/*.jpg"))
-    if demo:
-        yield Skip("demo pair with a lossy mask of an unnamed plane", demo)
+    for found in match(glob(root, "**/test_data/image/*.jpg"), glob(root, "**/test_data/mask/*.jpg")):
+        if isinstance(found, CaseError):
+            yield found
+        else:
+            files = {"image": found[0], "mask": found[1]}
+            yield Case(f"test_data/{found[0].stem}", files, split="test", label="HC")
 
 
 def official(path: Path) -> list[str]:
@@ -67,9 +70,12 @@ DATASET = Dataset(
             "the head part is the HC18 training set, resized: the merge counts it once",
             "the official lists of heads have 56 exams on both sides: heads are split by exam instead",
             "numeric masks have anti-aliased edges, fa_ masks are 1 bit: foreground is 128 and up",
-            "the demo pairs of test_data have JPEG masks of an unnamed plane and are left out",
+            "the demo pairs of test_data have JPEG masks and are the test part",
         ),
-        guesses=("the folder in HC_mask.rar has `mask` in its name, as in AC_mask.rar",),
+        guesses=(
+            "the folder in HC_mask.rar has `mask` in its name, as in AC_mask.rar",
+            "the demo pairs are heads",
+        ),
         differs=("abdomen and head are two categories", "edges are cut at 128, not at 255"),
         facts={"mode": "2D diagnostic planes", "split_sizes": "1,130/281", "sample": "image"},
     ),

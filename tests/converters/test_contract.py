@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from raw.kit import Truth
-
 from ultrasam.converters import check, convert, get, names
 from ultrasam.converters.engine.coco import read_json
 
@@ -51,7 +50,7 @@ def test_there_are_43_and_names_agree():
 
 @pytest.mark.parametrize("name", names())
 def test_what_was_planted_comes_out(name, converted):
-    truth, report, out = converted(name)
+    truth, _, out = converted(name)
     coco = COCO(str(out / "annotations/all.json"))
     category = {c["id"]: c["name"] for c in coco.dataset["categories"]}
     found = {key(image): image for image in coco.dataset["images"]}

@@ -8,7 +8,7 @@ from .kit import Truth, Want, grey8, picture, rect, save
 
 def make(root):
     one, two = rect(5, 5, 20, 20), rect(25, 30, 40, 50)
-    for label, mask, seed in (("Benign", one, 1), ("Malignant", two, 2)):
+    for label, seed in (("Benign", 1), ("Malignant", 2)):
         save(root / f"BUID/{label}/1 {label} Image.bmp", picture(seed, colour=True))
         save(root / f"BUID/{label}/1 {label} Lesion.bmp", picture(seed + 9, colour=True))
     save(

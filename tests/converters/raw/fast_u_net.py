@@ -5,7 +5,7 @@ from .kit import Truth, Want, bits, grey8, jpg, picture, rect, save, soft, text
 
 def make(root):
     top = root / "Fast-U-Net"
-    one, two = rect(4, 4, 40, 44), rect(6, 6, 20, 30)
+    one, two, block = rect(4, 4, 40, 44), rect(6, 6, 20, 30), rect(8, 8, 40, 48)
     save(top / "Dataset/AC/AC_image1/0001.png", picture(1))
     save(top / "Dataset/AC/AC_image2/fa_0001.png", picture(2))
     save(top / "Dataset/AC/AC_mask/mask/0001.png", soft(one))
@@ -25,12 +25,12 @@ def make(root):
         "resized_data/image/010_2HC.png resized_data/mask/010_2HC_Annotation.png\n",
     )
     jpg(top / "test_data/image/1576.jpg", picture(5))
-    jpg(top / "test_data/mask/1576.jpg", grey8(one))
+    jpg(top / "test_data/mask/1576.jpg", grey8(block))
     wants = [
         Want("AC_image1/0001.png", [("fetal_abdomen", one)], picture(1), split="train"),
         Want("AC_image2/fa_0001.png", [("fetal_abdomen", two)], picture(2), split="val"),
         Want("HC_image1/010_HC.png", [("fetal_head", one)], picture(10), subject="HC 010", split="train"),
         Want("HC_image2/010_2HC.png", [("fetal_head", one)], picture(11), subject="HC 010", split="train"),
     ]
-    skips = {"demo pair with a lossy mask of an unnamed plane": 1}
-    return Truth(wants, ["011_HC.png...image without mask"], skips)
+    wants.append(Want("test_data/image/1576.jpg", [("fetal_head", block)], split="test"))
+    return Truth(wants, ["011_HC.png...image without mask"])

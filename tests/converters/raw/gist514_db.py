@@ -1,4 +1,4 @@
-"""Category numbers that do not follow the names, a lesion of two polygons, folds that overlap, a wrong size."""
+"""Category numbers unlike the names, a lesion of two polygons, folds that overlap, a wrong size."""
 
 from .kit import Truth, Want, dump, jpg, picture, rect, ring
 

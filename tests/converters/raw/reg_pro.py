@@ -1,4 +1,4 @@
-"""Sagittal slices turned by 180 degrees, overlapping channels, tiny landmarks, a gland that is not first, MR."""
+"""Turned sagittal slices, overlapping channels, tiny landmarks, a gland that is not first, MR."""
 
 import numpy as np
 
