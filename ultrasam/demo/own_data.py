@@ -11,46 +11,55 @@ from ultrasam import coco
 from ultrasam.converters.engine.split import fraction
 from ultrasam.errors import DataError
 
+_SIDES = ("train", "val", "test")
 _SHARES = {"test": 0.2, "val": 0.1}
 
 
 def split_coco(source: Path, images: Path, out: Path) -> Counter[str]:
     """Write ``out/{train,val,test}.json``; a subject is never on two sides.
 
-    An image's own ``split`` (train, val or test) is kept. Otherwise its side follows from a hash of its
-    ``subject``, or of its file name where the file knows no subjects.
+    An image's own ``split`` (train, val or test) is kept. A side that no image names gets its share of the
+    subjects of the training side: those with the lowest hash, at least one. Where the file knows no
+    subjects, each image is its own.
 
     Returns:
         Images a side.
 
     Raises:
-        DataError: the file is not usable, or a side stays empty.
+        DataError: the file is not usable, or too small to split.
     """
     coco.load(source, images)  # speaks up about anything that training would stumble over
     content = coco.read_json(source)
-    sides = {image["id"]: _side(image) for image in content["images"]}
-    counts = Counter(sides.values())
-    empty = [name for name in ("train", "val", "test") if not counts[name]]
-    if empty:
-        raise DataError(
-            f"{source}: no image falls into {' and '.join(empty)}; {len(sides)} images are too few to split, "
-            "or give each image a 'split' of train, val or test"
-        )
+    sides = _sides(content["images"], source)
     out.mkdir(parents=True, exist_ok=True)
-    for name in counts:
+    for name in _SIDES:
         part: dict[str, Any] = {
             **content,
             "images": [image for image in content["images"] if sides[image["id"]] == name],
             "annotations": [a for a in content["annotations"] if sides[a["image_id"]] == name],
         }
         (out / f"{name}.json").write_text(json.dumps(part))
-    return counts
+    return Counter(sides.values())
 
 
-def _side(image: dict[str, Any]) -> str:
-    if image.get("split") in ("train", "val", "test"):
-        return str(image["split"])
-    place = fraction("demo", str(image.get("subject") or image["file_name"]))
-    if place < _SHARES["test"]:
-        return "test"
-    return "val" if place < _SHARES["test"] + _SHARES["val"] else "train"
+def _sides(images: list[dict[str, Any]], source: Path) -> dict[int, str]:
+    """Image id -> side."""
+    sides = {image["id"]: image["split"] if image.get("split") in _SIDES else "train" for image in images}
+    subjects = {image["id"]: str(image.get("subject") or image["file_name"]) for image in images}
+    given = set(sides.values())
+    for name, share in _SHARES.items():
+        if name in given:
+            continue
+        left = sorted(
+            {subjects[i] for i, side in sides.items() if side == "train"},
+            key=lambda subject: fraction("demo", subject),
+        )
+        chosen = set(left[: max(1, round(share * len(left)))])
+        sides.update({i: name for i, side in sides.items() if side == "train" and subjects[i] in chosen})
+    empty = [name for name in _SIDES if name not in sides.values()]
+    if empty:
+        raise DataError(
+            f"{source}: {len(images)} images of {len(set(subjects.values()))} subjects are too few to split: "
+            f"nothing is left for {' and '.join(empty)}"
+        )
+    return sides

@@ -129,6 +129,7 @@ def _train(settings: Settings, data: Data, out: Path) -> None:
     start_from = settings.weights or "nothing"
     _say(f"training a vit_t from {start_from}, {settings.iterations} steps of {settings.batch_size} images")
     steps, work_dir = settings.iterations, _work_dir(settings, out)
+    warm_up = max(1, min(50, steps // 4))
     start = time.time()
     _command(
         "train",
@@ -140,10 +141,11 @@ def _train(settings: Settings, data: Data, out: Path) -> None:
             f"model.weights.path={settings.weights}",
             f"train_cfg.max_iters={steps}",
             f"train_cfg.val_interval={max(steps // 3, 1)}",
-            f"param_scheduler.0.end={min(100, steps // 4)}",
-            f"param_scheduler.1.begin={min(100, steps // 4)}",
+            f"param_scheduler.0.end={warm_up}",
+            f"param_scheduler.1.begin={warm_up}",
             f"param_scheduler.1.end={steps}",
             "default_hooks.checkpoint.interval=100",
+            "default_hooks.logger.interval=10",
         ],
     )
     print(f"trained in {(time.time() - start) / 60:.1f} minutes")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from importlib import metadata
 from types import ModuleType
 from typing import Any
@@ -86,6 +87,8 @@ def init_process_group(launcher: str) -> None:
     torch.distributed.init_process_group(backend="gloo")
 
 
+# mmdet asks for a second COCO evaluation that nothing here uses.
+warnings.filterwarnings("ignore", message="faster_coco_eval is not installed")
 bridge_torchvision()
 bridge_mmcv()
 bridge_mmpretrain()

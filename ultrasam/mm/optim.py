@@ -1,4 +1,4 @@
-"""Which parameters decay: matrices and kernels do; norms, biases and tables of positions and tokens do not."""
+"""Which parameters decay: matrices and kernels do; norms, biases, positions and tokens do not."""
 
 from __future__ import annotations
 

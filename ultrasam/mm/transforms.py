@@ -95,6 +95,8 @@ class SimulatePrompts(BaseTransform):
         point_probability: of a point instead of a box; 1 or 0 in testing.
         box_noise: see `ultrasam.prompts.sample.noisy_box`.
         released: the released code's variant of every rule.
+        per_object: prompts drawn for each object in training. More than one uses an image, whose encoding
+            costs most, better; the published recipe draws one.
     """
 
     def __init__(
@@ -104,7 +106,9 @@ class SimulatePrompts(BaseTransform):
         point_probability: float = 0.5,
         box_noise: float = BOX_NOISE,
         released: bool = False,
+        per_object: int = 1,
     ) -> None:
+        self.per_object = per_object
         self.img_size = img_size
         self.size_rule = size_rule
         self.point_probability = point_probability
@@ -116,11 +120,12 @@ class SimulatePrompts(BaseTransform):
         height, width = results["img"].shape[:2]
         geometry = Geometry.of(height, width, self.img_size, self.size_rule)
         rng = results.get("rng")
+        repeats = 1 if rng is None else self.per_object
         results["geometry"] = geometry
         results["img"] = resize_image(results["img"], geometry)
         results["prompts"] = simulate_prompts(
-            results["masks"],
-            results["boxes"],
+            results["masks"] * repeats,
+            np.tile(results["boxes"], (repeats, 1)),
             geometry,
             rng,
             point_probability=self.point_probability,
@@ -129,9 +134,8 @@ class SimulatePrompts(BaseTransform):
         )
         if rng is not None:
             side = self.img_size // STRIDE
-            results["targets"] = np.stack(
-                [mask_target(mask, geometry, side, released=self.released) for mask in results["masks"]]
-            )
+            targets = [mask_target(mask, geometry, side, released=self.released) for mask in results["masks"]]
+            results["targets"] = np.stack(targets * repeats)
         return results
 
 
@@ -161,14 +165,13 @@ class PackPrompts(BaseTransform):
             labels=torch.from_numpy(arrays.labels),
             boxes=torch.from_numpy(arrays.boxes),
         )
-        truth = InstanceData(
-            bboxes=torch.from_numpy(results["boxes"]).float(),
-            labels=torch.zeros(len(results["boxes"]), dtype=torch.long),
-        )
         if "targets" in results:
-            truth.targets = torch.from_numpy(results["targets"])
+            sample.gt_instances = InstanceData(targets=torch.from_numpy(results["targets"]))
         else:
-            truth.masks = [coco.encode(mask) for mask in results["masks"]]
-        sample.gt_instances = truth
+            sample.gt_instances = InstanceData(
+                bboxes=torch.from_numpy(results["boxes"]).float(),
+                labels=torch.zeros(len(results["boxes"]), dtype=torch.long),
+                masks=[coco.encode(mask) for mask in results["masks"]],
+            )
         image = torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
         return {"inputs": image, "data_samples": sample}
