@@ -52,7 +52,7 @@ class MaskDecoder(nn.Module):
         image_pe: Tensor,
         sparse_prompt_embeddings: Tensor,
         dense_prompt_embeddings: Tensor,
-        multimask_output: bool,
+        multimask_output: bool | None,
         image_index: Tensor | None = None,
         sparse_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -63,14 +63,15 @@ class MaskDecoder(nn.Module):
             image_pe: (1, C, h, w) position code of the embedding.
             sparse_prompt_embeddings: (N, T, C) tokens of points and box corners.
             dense_prompt_embeddings: (N, C, h, w) of the mask prompts.
-            multimask_output: several masks (tokens 1 and up) instead of the single one (token 0).
+            multimask_output: several masks (tokens 1 and up) instead of the single one (token 0); None for
+                all of them.
             image_index: (N,) the image of each prompt; None when B is 1.
             sparse_mask: (N, T) bool, False for tokens that only fill up ragged rows.
 
         Returns:
             logits (N, M, 4h, 4w) and predicted IoU (N, M).
         """
-        n = len(sparse_prompt_embeddings)
+        n = sparse_prompt_embeddings.shape[0]
         outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([outputs.expand(n, -1, -1), sparse_prompt_embeddings], dim=1)
         token_mask = None
@@ -87,5 +88,7 @@ class MaskDecoder(nn.Module):
         )
         logits = (kernels @ upscaled.flatten(2)).unflatten(2, upscaled.shape[-2:])
         iou = self.iou_prediction_head(tokens[:, 0])
+        if multimask_output is None:
+            return logits, iou
         wanted = slice(1, None) if multimask_output else slice(0, 1)
         return logits[:, wanted], iou[:, wanted]

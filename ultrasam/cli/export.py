@@ -1,0 +1,65 @@
+"""``ultrasam export``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+_EXAMPLES = """examples:
+  ultrasam export UltraSam.pth --out onnx
+  ultrasam export UltraSam.pth --out onnx --precision fp16 int8 --pictures some/images
+  ultrasam export UltraSam.pth --out onnx --single-mask
+
+writes encoder*.onnx, decoder.onnx and parity.json, which says how far they are from the model
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write ONNX or torch.export files",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", help="a weight file or name: ultrasam, sam_vit_b, ...")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files")
+    parser.add_argument("--format", choices=("onnx", "torch"), default="onnx", help="what to write")
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        choices=("fp32", "fp16", "int8"),
+        default=["fp32"],
+        help="of the encoder; the decoder stays in fp32",
+    )
+    parser.add_argument("--single-mask", action="store_true", help="one mask a prompt instead of four")
+    parser.add_argument(
+        "--batch",
+        action="store_true",
+        help="an encoder for normalised inputs (B, 3, S, S) instead of one picture's pixels",
+    )
+    parser.add_argument("--pictures", metavar="DIR", help="compare masks on these images in the report")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from ultrasam import checkpoints, export, images, sources
+
+    model = checkpoints.load(args.checkpoint)
+    if args.format == "torch":
+        print(export.to_torch_export(model, args.out))
+        return 0
+    files = sources.find([args.pictures]) if args.pictures else []
+    done = export.to_onnx(
+        model,
+        args.out,
+        precisions=args.precision,
+        single_mask=args.single_mask,
+        from_pixels=not args.batch,
+        pictures=[images.read_image(source.path) for source in files],
+    )
+    for path in (*done.encoders.values(), done.decoder, done.report):
+        print(path)
+    return 0
