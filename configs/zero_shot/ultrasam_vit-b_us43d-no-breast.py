@@ -1,6 +1,9 @@
-"""US-43d without breast; the files come from ``ultrasam data merge --exclude-organ breast``."""
+"""US-43d without one organ.
+
+``ultrasam data merge --root data --out data/us43d-no-breast --exclude-organ breast`` makes the files.
+"""
 
 _base_ = ["../ultrasam/ultrasam_vit-b_us43d.py"]
-train_dataloader = dict(dataset=dict(ann_file="annotations/train-no-breast.json"))
-val_dataloader = dict(dataset=dict(ann_file="annotations/val-no-breast.json"))
-test_dataloader = dict(dataset=dict(ann_file="annotations/val-no-breast.json"))
+train_dataloader = dict(dataset=dict(ann_file="us43d-no-breast/train.json"))
+val_dataloader = dict(dataset=dict(ann_file="us43d-no-breast/val.json"))
+test_dataloader = dict(dataset=dict(ann_file="us43d-no-breast/val.json"))

@@ -1,6 +1,9 @@
-"""US-43d without gastrointestinal; the files come from ``ultrasam data merge --exclude-organ gastrointestinal``."""
+"""US-43d without one organ.
+
+``ultrasam data merge --root data --out data/us43d-no-gastrointestinal --exclude-organ gastrointestinal`` makes the files.
+"""
 
 _base_ = ["../ultrasam/ultrasam_vit-b_us43d.py"]
-train_dataloader = dict(dataset=dict(ann_file="annotations/train-no-gastrointestinal.json"))
-val_dataloader = dict(dataset=dict(ann_file="annotations/val-no-gastrointestinal.json"))
-test_dataloader = dict(dataset=dict(ann_file="annotations/val-no-gastrointestinal.json"))
+train_dataloader = dict(dataset=dict(ann_file="us43d-no-gastrointestinal/train.json"))
+val_dataloader = dict(dataset=dict(ann_file="us43d-no-gastrointestinal/val.json"))
+test_dataloader = dict(dataset=dict(ann_file="us43d-no-gastrointestinal/val.json"))

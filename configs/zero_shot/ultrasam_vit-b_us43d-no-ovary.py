@@ -1,6 +1,9 @@
-"""US-43d without ovary; the files come from ``ultrasam data merge --exclude-organ ovary``."""
+"""US-43d without one organ.
+
+``ultrasam data merge --root data --out data/us43d-no-ovary --exclude-organ ovary`` makes the files.
+"""
 
 _base_ = ["../ultrasam/ultrasam_vit-b_us43d.py"]
-train_dataloader = dict(dataset=dict(ann_file="annotations/train-no-ovary.json"))
-val_dataloader = dict(dataset=dict(ann_file="annotations/val-no-ovary.json"))
-test_dataloader = dict(dataset=dict(ann_file="annotations/val-no-ovary.json"))
+train_dataloader = dict(dataset=dict(ann_file="us43d-no-ovary/train.json"))
+val_dataloader = dict(dataset=dict(ann_file="us43d-no-ovary/val.json"))
+test_dataloader = dict(dataset=dict(ann_file="us43d-no-ovary/val.json"))

@@ -1,6 +1,6 @@
-"""US-43d, all data sets joined by ``ultrasam data merge``; file names start from the folder of all data."""
+"""US-43d, joined by ``ultrasam data merge --root data --out data/us43d``; file names start from ``data``."""
 
-data_root = "data/us43d/"
+data_root = "data/"
 data_prefix = dict(img="")
-train_ann = "annotations/train.json"
-val_ann = "annotations/val.json"
+train_ann = "us43d/train.json"
+val_ann = "us43d/val.json"
