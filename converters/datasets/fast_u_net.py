@@ -45,8 +45,8 @@ def cases(root: Path) -> Iterator[Case | CaseError]:
         if isinstance(found, CaseError):
             yield found
         else:
-            files = {"image": found[0], "mask": found[1]}
-            yield Case(f"test_data/{found[0].stem}", files, split="test", label="HC")
+            pair = {"image": found[0], "mask": found[1]}
+            yield Case(f"test_data/{found[0].stem}", pair, split="test", label="HC")
 
 
 def official(path: Path) -> list[str]:

@@ -1,0 +1,236 @@
+"""From many data sets to one class-agnostic training set.
+
+Reads `ROOT/<dataset>/annotations/all.json` and writes `OUT/{train,val,test,test_official}.json` with the
+one category `object`; image files stay where they are (`file_name` is `<dataset>/images/...` below ROOT).
+`test` holds the official test parts of the benchmark data sets, which nothing moves to training;
+`test_official` those of all others. Each annotation keeps its `origin` (`dataset/category`) and
+`origin_id`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import split as splitting
+from .coco import OBJECT, Coco, read_json, write_json
+from .errors import ConverterError
+from .types import HELD_OUT
+
+PARTS = ("train", "val", "test", "test_official")
+#: Data sets that hold the same images: the second is left out where the first is there.
+TWINS = {"micro_seg": "mup"}
+#: Head images of Fast-U-Net are those of HC18.
+HC_TWIN = ("fast_u_net", "hc18", "HC ")
+#: Known to share images in part: the audit finds which.
+OVERLAPS = ({"ddti", "tn3k", "tnscui"}, {"mmotu_2d", "mmotu_3d"})
+SMALL = 10
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What goes into the merged set.
+
+    Attributes:
+        exclude: Data sets left out altogether.
+        organs: Organs kept out of training and validation (for zero-shot variants).
+        commercial: Only data whose licence explicitly allows commercial use.
+        min_area: Objects of fewer pixels are dropped from training and validation.
+        pool_official: Use the official test parts of data sets that are no benchmark for training.
+        drop: Images, as `(dataset, file_name)`, that an audit found twice.
+    """
+
+    exclude: Collection[str] = ()
+    organs: Collection[str] = ()
+    commercial: bool = False
+    min_area: int = SMALL
+    pool_official: bool = False
+    drop: Collection[tuple[str, str]] = ()
+
+
+@dataclass
+class MergeReport:
+    """What was merged and what was left out, by reason."""
+
+    images: Counter[str] = field(default_factory=Counter)
+    annotations: Counter[str] = field(default_factory=Counter)
+    datasets: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """The report for a terminal."""
+        lines = [f"{len(self.datasets)} data sets: {', '.join(self.datasets)}"]
+        lines += [
+            f"  {part}: {self.images[part]} images with {self.annotations[part]} objects"
+            for part in PARTS
+            if self.images[part]
+        ]
+        lines += [f"  left out: {count} x {reason}" for reason, count in sorted(self.left_out.items())]
+        return "\n".join(lines + [f"  warning: {text}" for text in self.warnings])
+
+
+def merge(root: Path, out: Path, choice: Choice | None = None) -> MergeReport:
+    """Merge all data sets under `root` by the rules of `choice`.
+
+    Raises:
+        ConverterError: No data set is there, or a subject would be on two sides.
+    """
+    choice = choice or Choice()
+    report = MergeReport()
+    parts: dict[str, Coco] = {part: _empty(part) for part in PARTS}
+    found = sorted(path.parent.parent.name for path in root.glob("*/annotations/all.json"))
+    if not found:
+        raise ConverterError(f"{root}: no converted data set (<dataset>/annotations/all.json)")
+    for name in found:
+        reason = _whole(name, found, choice)
+        if reason:
+            report.left_out[reason] += 1
+            continue
+        coco = read_json(root / name / "annotations" / "all.json")
+        if choice.commercial and not coco["info"].get("commercial"):
+            report.left_out[f"{name}: licence does not state commercial use"] += 1
+            continue
+        report.datasets.append(name)
+        _add(name, coco, found, choice, parts, report)
+    _warn(report)
+    _check_sides(parts)
+    out.mkdir(parents=True, exist_ok=True)
+    for part, coco in parts.items():
+        report.images[part] = len(coco["images"])
+        report.annotations[part] = len(coco["annotations"])
+        if coco["images"]:
+            coco["info"]["datasets"] = report.datasets
+            write_json(coco, out / f"{part}.json")
+        else:
+            (out / f"{part}.json").unlink(missing_ok=True)
+    return report
+
+
+def _empty(part: str) -> Coco:
+    category = {"id": 1, "name": OBJECT.name, "supercategory": OBJECT.supercategory}
+    return {
+        "info": {"description": f"US-43d {part}"},
+        "categories": [category],
+        "images": [],
+        "annotations": [],
+    }
+
+
+def _whole(name: str, found: Collection[str], choice: Choice) -> str | None:
+    if name in choice.exclude:
+        return f"{name}: excluded by name"
+    twin = TWINS.get(name)
+    if twin in found and twin not in choice.exclude:
+        return f"{name}: the same images as {twin}"
+    return None
+
+
+def _add(
+    name: str,
+    coco: Coco,
+    found: Collection[str],
+    choice: Choice,
+    parts: Mapping[str, Coco],
+    report: MergeReport,
+) -> None:
+    names = {c["id"]: c["name"] for c in coco["categories"]}
+    objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for annotation in coco["annotations"]:
+        objects[annotation["image_id"]].append(annotation)
+    sides = _sides(name, coco, choice)
+    drop = {file for dataset, file in choice.drop if dataset == name}
+    organ = coco["info"].get("organ", "")
+    for image in coco["images"]:
+        part = sides[image["id"]]
+        reason = _left_out(name, image, part, found, choice)
+        if image["file_name"] in drop and part != "test":
+            reason = f"{name}: found twice by the audit"
+        if organ and organ in choice.organs and part in ("train", "val"):
+            reason = f"{name}: organ {organ}"
+        if reason:
+            report.left_out[reason] += 1
+            continue
+        target = parts[part]
+        kept = list(_kept(objects[image["id"]], part, choice, name, report))
+        if objects[image["id"]] and not kept:
+            report.left_out[f"{name}: image with small objects only"] += 1
+            continue
+        number = len(target["images"]) + 1
+        entry = {k: v for k, v in image.items() if k != "split"}
+        target["images"].append({**entry, "id": number, "file_name": f"{name}/images/{image['file_name']}"})
+        for annotation in kept:
+            origin = {"origin": f"{name}/{names[annotation['category_id']]}", "origin_id": annotation["id"]}
+            ids = {"id": len(target["annotations"]) + 1, "image_id": number, "category_id": 1}
+            target["annotations"].append({**annotation, **ids, **origin})
+
+
+def _kept(
+    found: Collection[dict[str, Any]], part: str, choice: Choice, name: str, report: MergeReport
+) -> Iterator[dict[str, Any]]:
+    for annotation in found:
+        if part in ("train", "val") and annotation["area"] < choice.min_area:
+            report.left_out[f"{name}: object under {choice.min_area} pixels"] += 1
+        else:
+            yield annotation
+
+
+def _sides(name: str, coco: Coco, choice: Choice) -> dict[int, str]:
+    """Image id -> part."""
+    benchmark = coco["info"].get("benchmark", False)
+    pooled = choice.pool_official and not benchmark
+    sides = {}
+    for image in coco["images"]:
+        side = image["split"]
+        if pooled and side in ("test", HELD_OUT):
+            subject = image["subject"] if image["subject"] is not None else image["file_name"]
+            drawn = splitting.fraction(f"{splitting.SEED}/{name}", subject)
+            side = "val" if drawn < splitting.VAL_FRACTION and side == "test" else "train"
+        elif side == "test" and not benchmark:
+            side = "test_official"
+        sides[image["id"]] = side
+    return _one_side(coco, sides) if pooled else sides
+
+
+def _one_side(coco: Coco, sides: dict[int, str]) -> dict[int, str]:
+    """Where pooling puts a subject on two sides, validation takes it."""
+    validation = {
+        i["subject"] for i in coco["images"] if sides[i["id"]] == "val" and i["subject"] is not None
+    }
+    return {i["id"]: "val" if i["subject"] in validation else sides[i["id"]] for i in coco["images"]}
+
+
+def _left_out(
+    name: str, image: Mapping[str, Any], part: str, found: Collection[str], choice: Choice
+) -> str | None:
+    if part == HELD_OUT:
+        return f"{name}: subject of an official test part"
+    dataset, twin, prefix = HC_TWIN
+    subject = image["subject"] or ""
+    if name == dataset and twin in found and twin not in choice.exclude and subject.startswith(prefix):
+        return f"{name}: head image that is in {twin}"
+    return None
+
+
+def _warn(report: MergeReport) -> None:
+    for group in OVERLAPS:
+        shared = sorted(group & set(report.datasets))
+        if len(shared) > 1:
+            report.warnings.append(
+                f"{', '.join(shared)} may share images or patients: run `ultrasam data audit` and merge "
+                f"with --drop"
+            )
+
+
+def _check_sides(parts: Mapping[str, Coco]) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for part, coco in parts.items():
+        for image in coco["images"]:
+            if image["subject"] is None:
+                continue
+            key = (image["dataset"], image["subject"])
+            if seen.setdefault(key, part) != part:
+                raise ConverterError(f"subject {key[1]!r} of {key[0]} is in {seen[key]} and in {part}")

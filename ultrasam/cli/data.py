@@ -1,0 +1,133 @@
+"""``ultrasam data``: check, count, merge, split and audit COCO files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command and its own commands."""
+    parser = subparsers.add_parser("data", help="check, count, merge, split and audit COCO files")
+    commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = commands.add_parser("check", help="is a COCO file valid, and are its images there?")
+    check.add_argument("coco", type=Path)
+    check.add_argument("--images", type=Path, help="image folder (../images beside the file's folder)")
+    stats = commands.add_parser("stats", help="count images, objects, subjects, areas")
+    stats.add_argument("coco", type=Path)
+    _merge_parser(commands)
+    split = commands.add_parser("split", help="split a COCO file into train and val by subject")
+    split.add_argument("coco", type=Path)
+    split.add_argument("--out", type=Path, required=True)
+    split.add_argument("--val", type=float, default=0.05)
+    split.add_argument("--seed", default="us-43d")
+    audit = commands.add_parser("audit", help="near-duplicates and subjects on two sides")
+    audit.add_argument("--root", type=Path, required=True, help="folder of converted data sets")
+    audit.add_argument("--out", type=Path, required=True, help="folder for audit.json and audit.html")
+    parser.set_defaults(func=run)
+
+
+def _merge_parser(commands: Any) -> None:
+    merge = commands.add_parser("merge", help="many data sets to one class-agnostic set")
+    merge.add_argument("--root", type=Path, required=True, help="folder of converted data sets")
+    merge.add_argument("--out", type=Path, required=True)
+    merge.add_argument("--exclude", nargs="*", default=[], metavar="ID", help="leave data sets out")
+    merge.add_argument(
+        "--exclude-organ",
+        nargs="*",
+        default=[],
+        metavar="ORGAN",
+        help="keep organs out of training (breast, ovary, gastrointestinal, ...)",
+    )
+    merge.add_argument("--commercial", action="store_true", help="only licences that allow commercial use")
+    merge.add_argument("--min-area", type=int, default=10, help="drop smaller objects from training (10)")
+    merge.add_argument(
+        "--pool-official", action="store_true", help="train on official test parts that are no benchmark"
+    )
+    merge.add_argument("--drop", type=Path, help="audit.json: leave out what the audit found twice")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Dispatch; 1 where something was found wrong, 0 otherwise."""
+    from ultrasam.converters.engine.errors import ConverterError
+
+    actions = {"check": _check, "stats": _stats, "merge": _merge, "split": _split, "audit": _audit}
+    try:
+        return actions[args.action](args)
+    except ConverterError as error:
+        raise ConverterError(str(error)) from error
+
+
+def _check(args: argparse.Namespace) -> int:
+    from ultrasam.converters.engine.coco import read_json
+    from ultrasam.converters.engine.validate import check
+
+    coco = read_json(args.coco)
+    images = args.images or args.coco.parent.parent / "images"
+    problems = check(coco, images)
+    for problem in problems[:20]:
+        print(problem)
+    counted = Counter(problem.kind for problem in problems)
+    print(
+        f"{args.coco}: " + (", ".join(f"{n} x {kind}" for kind, n in counted.most_common()) or "no problem")
+    )
+    return 1 if problems else 0
+
+
+def _stats(args: argparse.Namespace) -> int:
+    from ultrasam.converters.engine.coco import read_json
+    from ultrasam.converters.engine.stats import statistics
+
+    print(json.dumps(statistics(read_json(args.coco)), indent=1, ensure_ascii=False))
+    return 0
+
+
+def _merge(args: argparse.Namespace) -> int:
+    from ultrasam.converters.engine.coco import read_json
+    from ultrasam.converters.engine.merge import Choice, merge
+
+    drop = [(d["dataset"], d["file_name"]) for d in read_json(args.drop)["drop"]] if args.drop else []
+    choice = Choice(
+        exclude=args.exclude,
+        organs=args.exclude_organ,
+        commercial=args.commercial,
+        min_area=args.min_area,
+        pool_official=args.pool_official,
+        drop=drop,
+    )
+    print(merge(args.root, args.out, choice).summary())
+    return 0
+
+
+def _split(args: argparse.Namespace) -> int:
+    from ultrasam.converters.engine.coco import read_json, write_json
+    from ultrasam.converters.engine.stats import resplit
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    for side, coco in resplit(read_json(args.coco), seed=args.seed, val=args.val).items():
+        write_json(coco, args.out / f"{side}.json")
+        print(f"{side}: {len(coco['images'])} images with {len(coco['annotations'])} objects")
+    return 0
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from ultrasam.converters.engine import audit
+    from ultrasam.converters.engine.coco import read_json, write_json
+    from ultrasam.converters.engine.errors import ConverterError
+
+    found = []
+    for path in sorted(args.root.glob("*/annotations/all.json")):
+        found += audit.entries(read_json(path), path.parent.parent / "images")
+    if not found:
+        raise ConverterError(f"{args.root}: no converted data set (<dataset>/annotations/all.json)")
+    pairs, unread = audit.near_duplicates(found)
+    subjects = audit.split_subjects(found)
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_json(audit.report(pairs, unread, subjects), args.out / "audit.json", indent=1)
+    audit.page(pairs, args.out / "audit.html")
+    print(f"{len(found)} images: {len(pairs)} near-duplicate pairs across splits or data sets,")
+    print(f"{len(subjects)} subjects on two sides, {len(unread)} unreadable; see {args.out}/audit.html")
+    return 1 if pairs or subjects or unread else 0
