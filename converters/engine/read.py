@@ -107,6 +107,29 @@ def array(path: Path) -> Array:
         raise CaseError(path, f"unreadable array: {error}") from error
 
 
+def variables(path: Path) -> dict[str, Array]:
+    """Read the named arrays of a .npz or .mat file (MATLAB's older format, and 7.3, which is HDF5).
+
+    Arrays of a 7.3 file are transposed to the order of MATLAB's indices.
+    """
+    try:
+        if path.suffix.lower() == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        with open(path, "rb") as opened:
+            newest = opened.read(19) == b"MATLAB 7.3 MAT-file"
+        if newest:
+            import h5py
+
+            with h5py.File(path, "r") as file:
+                return {name: np.asarray(file[name]).T for name in file if hasattr(file[name], "shape")}
+        from scipy.io import loadmat
+
+        return {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
+    except Exception as error:  # each library has its own; all mean that this file cannot be read
+        raise CaseError(path, f"unreadable arrays: {str(error) or type(error).__name__}") from error
+
+
 class _NumpyOnly(pickle.Unpickler):
     """Unpickles arrays and plain values and nothing that could run."""
 

@@ -46,7 +46,7 @@ NRRD = {
 
 
 def volume(path: Path) -> Array:
-    """Read NIfTI, MHA/MHD, NRRD, DICOM, MAT or npy by the name's ending."""
+    """Read NIfTI, MHA/MHD, NRRD, DICOM or npy by the name's ending."""
     name = path.name.lower()
     try:
         if name.endswith((".nii", ".nii.gz")):
