@@ -36,7 +36,7 @@ class Settings:
     """
 
     num: int = 2400
-    iterations: int = 450
+    iterations: int = 650
     batch_size: int = 16
     seed: int = 0
     coco: str | None = None
@@ -131,9 +131,10 @@ def _train(settings: Settings, data: Data, out: Path) -> None:
     steps, work_dir = settings.iterations, _work_dir(settings, out)
     warm_up = max(1, min(50, steps // 4))
     start = time.time()
+    precision = ["--amp"] if _has_bfloat16() else []
     _command(
         "train",
-        [_CONFIG, "--work-dir", str(work_dir), "--resume", "--seed", str(settings.seed)],
+        [_CONFIG, "--work-dir", str(work_dir), "--resume", "--seed", str(settings.seed), *precision],
         [
             *_paths("train", data.train, data),
             *_paths("val", data.val, data),
@@ -182,6 +183,12 @@ def _command(name: str, arguments: Sequence[str], options: Sequence[str]) -> Non
     command = [sys.executable, "-m", "ultrasam", name, *arguments, "--cfg-options", *options]
     if subprocess.run(command, check=False).returncode:
         raise UltraSamError(f"'ultrasam {name}' failed; its messages are above")
+
+
+def _has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself; where it does, training takes two thirds the time."""
+    info = Path("/proc/cpuinfo")
+    return info.is_file() and any(flag in info.read_text() for flag in ("avx512_bf16", "amx_bf16"))
 
 
 def _keep_weights(checkpoint: Path, target: Path) -> None:

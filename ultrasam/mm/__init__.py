@@ -9,11 +9,12 @@ from ultrasam.mm.dataset import PromptDataset, PromptSampler
 from ultrasam.mm.detector import UltraSam
 from ultrasam.mm.hooks import PeakMemoryHook, PromptVisualizationHook, StepSeedHook
 from ultrasam.mm.metric import PromptCocoMetric
-from ultrasam.mm.optim import DecayMatrices
+from ultrasam.mm.optim import Bfloat16OptimWrapper, DecayMatrices
 from ultrasam.mm.preprocessor import PromptDataPreprocessor
 from ultrasam.mm.transforms import Flip, LoadImage, LoadObjects, PackPrompts, SimulatePrompts
 
 __all__ = [
+    "Bfloat16OptimWrapper",
     "DecayMatrices",
     "Flip",
     "LoadImage",

@@ -109,7 +109,11 @@ class StepSeedHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the step."""
-        torch.manual_seed(self.seed + runner.iter * get_world_size() + get_rank())
+        seed = self.seed + runner.iter * get_world_size() + get_rank()
+        # Not torch.manual_seed: without a GPU that queues one more call for a start of CUDA at every step.
+        torch.random.default_generator.manual_seed(seed)
+        if torch.cuda.is_available():
+            torch.cuda.manual_seed(seed)
 
 
 @HOOKS.register_module()

@@ -1,9 +1,12 @@
-"""Which parameters decay: matrices and kernels do; norms, biases, positions and tokens do not."""
+"""Which parameters decay, and mixed precision on any device."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from torch import nn
@@ -44,3 +47,18 @@ class DecayMatrices:
         ]
         optimizer = OPTIMIZERS.build({**self.optimizer, "params": [g for g in groups if g["params"]]})
         return OPTIM_WRAPPERS.build({"type": "OptimWrapper", **self.wrapper, "optimizer": optimizer})
+
+
+@OPTIM_WRAPPERS.register_module()
+class Bfloat16OptimWrapper(OptimWrapper):
+    """Mixed precision in bfloat16, which needs no scaling of the loss, on a GPU or a processor.
+
+    mmengine's own wrapper for mixed precision refuses processors.
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Forward passes run in bfloat16 where that is safe."""
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, dtype=torch.bfloat16):
+            yield

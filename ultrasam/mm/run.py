@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -19,7 +20,11 @@ from ultrasam.mm.compat import init_process_group
 def train(args: argparse.Namespace) -> int:
     """Train; see ``ultrasam train --help`` for the options."""
     config = load_config(args)
-    if args.amp:
+    if args.amp and args.amp_dtype == "bfloat16":
+        config.optim_wrapper.type = "Bfloat16OptimWrapper"
+    elif args.amp:
+        if not torch.cuda.is_available():
+            raise ConfigError("float16 needs a GPU; use --amp-dtype bfloat16")
         config.optim_wrapper.update(type="AmpOptimWrapper", dtype=args.amp_dtype)
     if args.accumulate > 1:
         config.optim_wrapper.accumulative_counts = args.accumulate

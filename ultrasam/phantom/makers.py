@@ -54,13 +54,13 @@ def simple_cyst(rng: np.random.Generator, x: float, y: float, extent: float) -> 
     """Anechoic, sharp, bright behind; sometimes with septa or a nodule in its wall."""
     kind = rng.choice(["smooth", "lobulated", "bent", "angular"], p=[0.3, 0.4, 0.2, 0.1])
     outline = random_outline(rng, kind, x, y, extent, stretch=(1.05, 1.9))
-    septated, nodular = rng.random() < 0.4, rng.random() < 0.35
+    septated, nodular = rng.random() < 0.25, rng.random() < 0.15
     return Lesion(
         "cyst",
         outline,
         echo=rng.uniform(-38, -24),
         fading=rng.uniform(0, 2),
-        leak=rng.uniform(0.1, 0.6),
+        leak=rng.uniform(0, 0.35),
         wall=rng.uniform(4, 12),
         capsule=rng.uniform(0, 5),
         loss=-rng.uniform(6, 28),
@@ -78,8 +78,8 @@ def debris_cyst(rng: np.random.Generator, x: float, y: float, extent: float) -> 
         outline,
         echo=rng.uniform(-17, -10),
         mottle=rng.uniform(0.8, 2.2),
-        fading=rng.uniform(0.5, 3),
-        leak=rng.uniform(0.1, 0.6),
+        fading=rng.uniform(0.3, 2),
+        leak=rng.uniform(0, 0.35),
         wall=rng.uniform(2, 9),
         capsule=rng.uniform(2, 6),
         loss=-rng.uniform(0, 12),
@@ -98,12 +98,12 @@ def mixed_mass(rng: np.random.Generator, x: float, y: float, extent: float) -> L
         outline,
         echo=base,
         mottle=rng.uniform(1.5, 3.5),
-        fading=rng.uniform(0.5, 3),
-        leak=rng.uniform(0.1, 0.6),
+        fading=rng.uniform(0.3, 2),
+        leak=rng.uniform(0, 0.35),
         wall=rng.uniform(2, 8),
         capsule=rng.choice([-1, 1]) * rng.uniform(3, 7) if not cystic else rng.uniform(3, 7),
         loss=rng.uniform(-8, 20),
-        pockets=_pockets(rng, outline, (2, 6), other, (0.2, 0.5), 0.75),
+        pockets=_pockets(rng, outline, (1, 5), other, (0.15, 0.35), 0.65),
         flecks=_flecks(rng, outline, 3) if rng.random() < 0.3 else (),
     )
 
@@ -118,8 +118,8 @@ def fibroadenoma(rng: np.random.Generator, x: float, y: float, extent: float) ->
         outline,
         echo=rng.uniform(-17, -10),
         mottle=rng.uniform(1.5, 3.5),
-        fading=rng.uniform(1, 4),
-        leak=rng.uniform(0.1, 0.6),
+        fading=rng.uniform(0.5, 2.5),
+        leak=rng.uniform(0, 0.35),
         wall=rng.uniform(1, 8),
         capsule=rng.uniform(1, 6),
         loss=rng.uniform(-12, 10),
@@ -137,8 +137,8 @@ def carcinoma(rng: np.random.Generator, x: float, y: float, extent: float) -> Le
         echo=rng.uniform(-22, -13),
         mottle=rng.uniform(2, 4),
         blur=0.008,
-        fading=rng.uniform(1, 4),
-        leak=rng.uniform(0.1, 0.6),
+        fading=rng.uniform(0.5, 2.5),
+        leak=rng.uniform(0, 0.35),
         capsule=rng.uniform(0, 7),
         capsule_width=rng.uniform(0.012, 0.03),
         loss=rng.choice([rng.uniform(-8, 8), rng.uniform(10, 70)]),
@@ -154,14 +154,14 @@ def thyroid_nodule(rng: np.random.Generator, x: float, y: float, extent: float) 
     look = rng.choice(["hypo", "iso", "hyper"], p=[0.7, 0.12, 0.18])
     echo = {"hypo": rng.uniform(-16, -8), "iso": rng.uniform(-3, 1), "hyper": rng.uniform(4, 8)}[str(look)]
     halo = rng.uniform(0, 4) if look == "hypo" else -rng.uniform(9, 15)
-    spongy = rng.random() < 0.3
+    spongy = rng.random() < 0.2
     return Lesion(
         "nodule",
         outline,
         echo=echo,
         mottle=rng.uniform(1.5, 3.5),
-        fading=rng.uniform(0.5, 3),
-        leak=rng.uniform(0.1, 0.6),
+        fading=rng.uniform(0.3, 2),
+        leak=rng.uniform(0, 0.35),
         wall=rng.uniform(0, 6) if rng.random() < 0.5 else None,
         capsule=halo,
         capsule_width=rng.uniform(0.012, 0.02),
@@ -175,14 +175,14 @@ def vessel(rng: np.random.Generator, x: float, y: float, extent: float) -> Lesio
     """An artery or vein cut across or at an angle: anechoic, two bright walls, sometimes a plaque."""
     kind = rng.choice(["smooth", "bent", "lobulated"], p=[0.5, 0.3, 0.2])
     outline = random_outline(rng, kind, x, y, extent, stretch=(1.0, 2.8), tilt=0.5, roughness=0.8)
-    plaque = rng.random() < 0.5
+    plaque = rng.random() < 0.2
     return Lesion(
         "vessel",
         outline,
         echo=rng.uniform(-34, -22),
         mottle=rng.uniform(1, 4),
         fading=rng.uniform(0, 1.5),
-        leak=rng.uniform(0.1, 0.6),
+        leak=rng.uniform(0, 0.35),
         wall=rng.uniform(8, 16),
         capsule=rng.uniform(2, 8),
         capsule_width=0.012,
@@ -202,12 +202,12 @@ def chamber(rng: np.random.Generator, x: float, y: float, extent: float) -> Lesi
         mottle=rng.uniform(2, 4),
         blur=0.01,
         fading=rng.uniform(0.5, 2.5),
-        leak=rng.uniform(0.1, 0.6),
+        leak=rng.uniform(0, 0.35),
         wall=rng.uniform(4, 12),
         capsule=rng.uniform(3, 9),
         capsule_width=rng.uniform(0.015, 0.03),
         loss=-rng.uniform(0, 10),
-        pockets=_pockets(rng, outline, (1, 3), rng.uniform(-10, -4), (0.12, 0.25), 0.95),
+        pockets=_pockets(rng, outline, (0, 2), rng.uniform(-10, -4), (0.12, 0.25), 0.9),
     )
 
 
@@ -238,8 +238,8 @@ def gut_mass(rng: np.random.Generator, x: float, y: float, extent: float) -> Les
         outline,
         echo=rng.uniform(-18, -10),
         mottle=rng.uniform(1.5, 3.5),
-        fading=rng.uniform(1, 4),
-        leak=rng.uniform(0.1, 0.6),
+        fading=rng.uniform(0.5, 2.5),
+        leak=rng.uniform(0, 0.35),
         wall=rng.uniform(0, 6) if rng.random() < 0.5 else None,
         capsule=rng.uniform(0, 6),
         loss=rng.uniform(-6, 25),

@@ -116,7 +116,7 @@ def pelvis(rng: np.random.Generator) -> Scene:
         Layer(rng.uniform(0.15, 0.3), rng.uniform(-4, 2), "bowel", fascia=6, wave=0.04),
         Layer(rng.uniform(0.6, 0.85), rng.uniform(-6, 2), "bowel", fascia=6, wave=0.06, scale=1.5),
     )
-    kinds = (makers.simple_cyst, makers.debris_cyst, makers.mixed_mass, makers.mixed_mass)
+    kinds = (makers.simple_cyst, makers.simple_cyst, makers.debris_cyst, makers.mixed_mass)
     lesions = place(
         rng,
         fan,
@@ -191,7 +191,7 @@ def gut(rng: np.random.Generator) -> Scene:
     )
     kinds = (makers.gut_mass, makers.gut_mass, makers.simple_cyst, makers.vessel)
     lesions = place(
-        rng, fan, kinds, _count(rng, 0.65, 0.25, 0.1), extent=(0.09, 0.17), depth=(0.35, 0.75), lateral=(0, 1)
+        rng, fan, kinds, _count(rng, 0.65, 0.25, 0.1), extent=(0.11, 0.19), depth=(0.35, 0.75), lateral=(0, 1)
     )
     return Scene(fan, layers, lesions, _artefacts(rng, contact=0.4))
 
