@@ -8,10 +8,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ultrasam.cli import phantom
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command and its own commands."""
-    parser = subparsers.add_parser("data", help="check, count, merge, split and audit COCO files")
+    parser = subparsers.add_parser("data", help="check, count, merge, split, audit and simulate COCO files")
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = commands.add_parser("check", help="is a COCO file valid, and are its images there?")
     check.add_argument("coco", type=Path)
@@ -27,6 +29,7 @@ def add_parser(subparsers: Any) -> None:
     audit = commands.add_parser("audit", help="near-duplicates and subjects on two sides")
     audit.add_argument("--root", type=Path, required=True, help="folder of converted data sets")
     audit.add_argument("--out", type=Path, required=True, help="folder for audit.json and audit.html")
+    phantom.add_parser(commands)
     parser.set_defaults(func=run)
 
 
@@ -52,13 +55,8 @@ def _merge_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Dispatch; 1 where something was found wrong, 0 otherwise."""
-    from ultrasam.converters.engine.errors import ConverterError
-
     actions = {"check": _check, "stats": _stats, "merge": _merge, "split": _split, "audit": _audit}
-    try:
-        return actions[args.action](args)
-    except ConverterError as error:
-        raise ConverterError(str(error)) from error
+    return actions[args.action](args)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ class Settings:
     """
 
     num: int = 2400
-    iterations: int = 650
+    iterations: int = 550
     batch_size: int = 16
     seed: int = 0
     coco: str | None = None
