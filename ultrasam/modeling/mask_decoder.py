@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ultrasam.modeling.layers import MLP, LayerNorm2d
 from ultrasam.modeling.transformer import TwoWayTransformer
@@ -81,14 +82,36 @@ class MaskDecoder(nn.Module):
         image = image + dense_prompt_embeddings
         tokens, flat = self.transformer(image, image_pe, tokens, token_mask)
 
-        upscaled = self.output_upscaling(flat.transpose(1, 2).unflatten(2, image.shape[-2:]))
         mask_tokens = tokens[:, 1 : 1 + self.num_mask_tokens]
         kernels = torch.stack(
             [mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        logits = (kernels @ upscaled.flatten(2)).unflatten(2, upscaled.shape[-2:])
+        logits = self._logits(flat, kernels, (image.shape[-2], image.shape[-1]))
         iou = self.iou_prediction_head(tokens[:, 0])
         if multimask_output is None:
             return logits, iou
         wanted = slice(1, None) if multimask_output else slice(0, 1)
         return logits[:, wanted], iou[:, wanted]
+
+    def _logits(self, flat: Tensor, kernels: Tensor, size: tuple[int, int]) -> Tensor:
+        """Image tokens (N, h*w, C) and kernels (N, M, C/8) -> logits (N, M, 4h, 4w).
+
+        A transposed convolution whose kernel is its stride makes four cells of each cell by itself: a linear
+        layer. So channels stay last, which norm and products like, and only the logits are put in order.
+        """
+        first, norm, act, second, _ = self.output_upscaling
+        assert isinstance(norm, LayerNorm2d)
+        x = _fourfold(flat, first)
+        x = act(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
+        x = act(_fourfold(x, second))
+        logits = x.flatten(1, 3) @ kernels.transpose(1, 2)
+        # Rows are (y, x, dy, dx, ddy, ddx).
+        logits = logits.unflatten(1, (*size, 2, 2, 2, 2)).permute(0, 7, 1, 3, 5, 2, 4, 6)
+        return logits.flatten(5, 7).flatten(2, 4)
+
+
+def _fourfold(x: Tensor, layer: nn.Module) -> Tensor:
+    """A 2 x 2 transposed convolution of stride 2 on channels-last cells, (..., C) -> (..., 4, C')."""
+    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+    out = F.linear(x, weight.permute(2, 3, 1, 0).flatten(0, 2), bias.repeat(4))
+    return out.unflatten(-1, (4, weight.shape[1]))
