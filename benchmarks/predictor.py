@@ -21,7 +21,7 @@ from pycocotools import mask as coco_mask  # noqa: E402
 from segment_anything import SamPredictor, sam_model_registry  # noqa: E402
 
 from ultrasam.modeling.build import build_ultrasam  # noqa: E402
-from ultrasam.object_prompt import ObjectPrompt  # noqa: E402
+from ultrasam.predict.object_prompt import ObjectPrompt  # noqa: E402
 from ultrasam.predictor import Predictor  # noqa: E402
 
 SIZE = (768, 1024)

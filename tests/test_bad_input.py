@@ -10,11 +10,12 @@ import pytest
 import torch
 
 import ultrasam
-from ultrasam import checkpoints, dicom, export, measure, prompt_files, sources
-from ultrasam.embeddings_cache import EmbeddingsCache
+from ultrasam import checkpoints, export
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling.build import Variant, build_variant
-from ultrasam.object_prompt import ObjectPrompt
+from ultrasam.predict import dicom, measure, prompt_files, sources
+from ultrasam.predict.embeddings_cache import EmbeddingsCache
+from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predictor import Predictor
 from ultrasam.types import Prompts
 

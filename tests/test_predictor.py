@@ -6,9 +6,10 @@ import torch
 from pycocotools import mask as coco_mask
 from segment_anything import SamPredictor
 
-from ultrasam import masks, preprocess
+from ultrasam import preprocess
 from ultrasam.modeling.build import Variant, build_variant
-from ultrasam.object_prompt import ObjectPrompt
+from ultrasam.predict import masks
+from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predictor import Predictor
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.refine import Refinement
@@ -201,7 +202,7 @@ def test_embedding_cache(model, tmp_path, monkeypatch):
 
 
 def test_cache_forgets_the_oldest(tmp_path):
-    from ultrasam.embeddings_cache import EmbeddingsCache
+    from ultrasam.predict.embeddings_cache import EmbeddingsCache
 
     cache = EmbeddingsCache(tmp_path, max_bytes=3000)
     import os

@@ -15,7 +15,7 @@ _HOME = {
     "load": "ultrasam.checkpoints",
     "load_encoder": "ultrasam.encoder",
     "Predictor": "ultrasam.predictor",
-    "ObjectPrompt": "ultrasam.object_prompt",
+    "ObjectPrompt": "ultrasam.predict.object_prompt",
     "Sam": "ultrasam.modeling.sam",
     "Prompts": "ultrasam.types",
     "Prediction": "ultrasam.types",

@@ -15,17 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ultrasam import checkpoints, masks, preprocess
-from ultrasam.embedder import Embedder, available, best_device
-from ultrasam.embeddings_cache import EmbeddingsCache
+from ultrasam import checkpoints, preprocess
 from ultrasam.errors import PromptError, UltraSamError
 from ultrasam.modeling.sam import Sam
-from ultrasam.object_prompt import ObjectPrompt, pack
-from ultrasam.pixels import Window, to_rgb8
+from ultrasam.predict import masks
+from ultrasam.predict.embedder import Embedder, available, best_device
+from ultrasam.predict.embeddings_cache import EmbeddingsCache
+from ultrasam.predict.object_prompt import ObjectPrompt, pack
+from ultrasam.predict.pixels import Window, to_rgb8
+from ultrasam.predict.segmentation import Segmentation
+from ultrasam.predict.transform import Transform
 from ultrasam.preprocess import Geometry, Postprocessing, Resampling, SizeRule
 from ultrasam.prompts.refine import Refinement, interact
-from ultrasam.segmentation import Segmentation
-from ultrasam.transform import Transform
 from ultrasam.types import Prediction, Prompts
 
 BoxesOf = Callable[[Tensor], Tensor]

@@ -1,6 +1,7 @@
 """US-43d without one organ.
 
-``ultrasam data merge --root data --out data/us43d-no-breast --exclude-organ breast`` makes the files.
+Its files are made by
+``ultrasam data merge --root data --out data/us43d-no-breast --exclude-organ breast``.
 """
 
 _base_ = ["../ultrasam/ultrasam_vit-b_us43d.py"]

@@ -1,6 +1,7 @@
 """US-43d without one organ.
 
-``ultrasam data merge --root data --out data/us43d-no-ovary --exclude-organ ovary`` makes the files.
+Its files are made by
+``ultrasam data merge --root data --out data/us43d-no-ovary --exclude-organ ovary``.
 """
 
 _base_ = ["../ultrasam/ultrasam_vit-b_us43d.py"]

@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys\nfrom ultrasam.cli.main import build_parser\nbuild_parser().format_help()\nprint('torch' in sys.modules)"
+    code = (
+        "import sys\nfrom ultrasam.cli.main import build_parser\n"
+        "build_parser().format_help()\nprint('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -70,8 +70,8 @@ def test_predicting_leaves_the_ground_truth_alone_and_equals_one_by_one(data):
         for rle, box in zip(sample.pred_instances.masks, sample.pred_instances.bboxes.tolist(), strict=True):
             mask = coco.decode(rle, sample.ori_shape, "")
             assert (
-                mask.shape == tuple(sample.ori_shape) and box[2] - box[0] == mask.any(0).sum() or mask.any()
-            )
+                mask.shape == tuple(sample.ori_shape) and box[2] - box[0] == mask.any(0).sum()
+            ) or mask.any()
 
 
 def test_weight_decay_is_for_matrices():

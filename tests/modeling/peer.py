@@ -23,7 +23,7 @@ def randomize(model):
             p.data = 0.05 * noise
         elif "pos_embed" in name:
             p.data = 0.3 * noise
-        elif "embed" in name and "patch" not in name or "token" in name and "attn" not in name:
+        elif ("embed" in name and "patch" not in name) or ("token" in name and "attn" not in name):
             p.data = noise
         else:
             p.data = noise / p[0].numel() ** 0.5

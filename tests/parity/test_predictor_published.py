@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 
 import ultrasam
 from ultrasam import checkpoints
-from ultrasam.object_prompt import ObjectPrompt
+from ultrasam.predict.object_prompt import ObjectPrompt
 
 pytestmark = pytest.mark.data
 

@@ -166,9 +166,10 @@ def test_losses_and_gradients(truth):
             total = total + value
     total.backward()
     assert float(total.detach()) == pytest.approx(11.940713, rel=1e-4)
+    kernel = "output_hypernetworks_mlps.0.layers.0.weight"
     names = {
         "backbone.patch_embed.projection.weight": "image_encoder.patch_embed.proj.weight",
-        "bbox_head.output_hypernetworks_mlps.0.layers.0.weight": "mask_decoder.output_hypernetworks_mlps.0.layers.0.weight",
+        f"bbox_head.{kernel}": f"mask_decoder.{kernel}",
         "prompt_encoder.mask_downscaling.0.weight": "prompt_encoder.mask_downscaling.0.weight",
     }
     own = dict(network.named_parameters())

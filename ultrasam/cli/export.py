@@ -45,7 +45,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam import checkpoints, export, images, sources
+    from ultrasam import checkpoints, export, images
+    from ultrasam.predict import sources
 
     model = checkpoints.load(args.checkpoint)
     if args.format == "torch":

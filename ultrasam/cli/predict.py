@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ultrasam.object_prompt import ObjectPrompt
-    from ultrasam.predict_files import FileRun, PromptsOf
+    from ultrasam.predict.files import FileRun, PromptsOf
+    from ultrasam.predict.object_prompt import ObjectPrompt
     from ultrasam.predictor import Predictor
 
 _EXAMPLES = """examples:
@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from ultrasam import sources
-    from ultrasam.predict_files import FileRun
+    from ultrasam.predict import sources
+    from ultrasam.predict.files import FileRun
 
     prompts_of, categories = _prompts(args)
     files = sources.find(args.inputs)
@@ -100,8 +100,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _prompts(args: argparse.Namespace) -> tuple[PromptsOf | None, list[dict[str, Any]]]:
-    from ultrasam import prompt_files
     from ultrasam.errors import PromptError
+    from ultrasam.predict import prompt_files
 
     ways = [bool(args.box or args.point or args.object), bool(args.prompts), args.auto]
     if sum(ways) != 1:
@@ -119,9 +119,9 @@ def _prompts(args: argparse.Namespace) -> tuple[PromptsOf | None, list[dict[str,
 
 
 def _objects(args: argparse.Namespace) -> list[ObjectPrompt]:
-    from ultrasam import prompt_files
     from ultrasam.errors import PromptError
-    from ultrasam.object_prompt import ObjectPrompt
+    from ultrasam.predict import prompt_files
+    from ultrasam.predict.object_prompt import ObjectPrompt
 
     objects = [prompt_files.parse_box(text) for text in args.box]
     if args.point:

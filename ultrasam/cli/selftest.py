@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; 1 when numbers are wrong."""
     from ultrasam import doctor, selftest
-    from ultrasam.embedder import available
+    from ultrasam.predict.embedder import available
 
     for finding in doctor.examine():
         print(finding)

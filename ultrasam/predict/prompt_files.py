@@ -10,8 +10,8 @@ import numpy as np
 
 from ultrasam import coco
 from ultrasam.errors import DataError, PromptError
-from ultrasam.object_prompt import ObjectPrompt
-from ultrasam.predict_files import Asked, PromptsOf
+from ultrasam.predict.files import Asked, PromptsOf
+from ultrasam.predict.object_prompt import ObjectPrompt
 
 
 def same_for_all(objects: Sequence[ObjectPrompt]) -> PromptsOf:

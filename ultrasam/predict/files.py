@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ultrasam import images, sources
+from ultrasam import images
 from ultrasam.errors import DataError, UltraSamError
-from ultrasam.object_prompt import ObjectPrompt
-from ultrasam.pixels import Window
+from ultrasam.predict import sources
+from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.pixels import Window
+from ultrasam.predict.segmentation import Segmentation
+from ultrasam.predict.sources import Frame, Source
 from ultrasam.predictor import Predictor
-from ultrasam.segmentation import Segmentation
-from ultrasam.sources import Frame, Source
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ultrasam import preprocess
-from ultrasam.embeddings_cache import EmbeddingsCache, fingerprint
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling.sam import Sam
+from ultrasam.predict.embeddings_cache import EmbeddingsCache, fingerprint
 from ultrasam.preprocess import Geometry, Resampling, SizeRule
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ultrasam.errors import DataError
-from ultrasam.pixels import Window, to_rgb8
+from ultrasam.predict.pixels import Window, to_rgb8
 
 #: PhysicalUnitsXDirection of lengths; DICOM gives them in centimetres.
 _CENTIMETRES = 3

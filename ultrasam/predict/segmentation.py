@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ultrasam import draw, masks
-from ultrasam.measure import Measurement, measure
-from ultrasam.object_prompt import ObjectPrompt
+from ultrasam import draw
+from ultrasam.predict import masks
+from ultrasam.predict.measure import Measurement, measure
+from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.preprocess import Geometry, Postprocessing
 
 SpacingOf = Callable[[Sequence[float]], "tuple[float, float] | None"]

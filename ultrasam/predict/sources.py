@@ -12,9 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ultrasam import dicom, images
+from ultrasam import images
 from ultrasam.errors import DataError
-from ultrasam.pixels import Window, to_rgb8
+from ultrasam.predict import dicom
+from ultrasam.predict.pixels import Window, to_rgb8
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".wmv", ".m4v", ".mpg", ".mpeg")
