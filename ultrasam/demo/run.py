@@ -19,6 +19,8 @@ from ultrasam.errors import UltraSamError
 
 _CONFIG = "ultrasam/ultrasam_vit-t_phantom"
 _PROMPTS = {"box": 0.0, "point": 1.0}
+#: Learning rates from nothing and from trained weights, which a large rate would wash out.
+_COLD_RATE, _WARM_RATE = 1e-3, 2e-4
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def _train(settings: Settings, data: Data, out: Path) -> None:
             *_paths("val", data.val, data),
             f"train_dataloader.batch_size={settings.batch_size}",
             f"model.weights.path={settings.weights}",
+            f"optim_wrapper.optimizer.lr={_WARM_RATE if settings.weights else _COLD_RATE}",
             f"train_cfg.max_iters={steps}",
             f"train_cfg.val_interval={max(steps // 3, 1)}",
             f"param_scheduler.0.end={warm_up}",
