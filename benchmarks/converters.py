@@ -97,10 +97,10 @@ def conversion(folder: Path, count: int) -> None:
 
 def merging(folder: Path, annotations: int) -> None:
     """`annotations` objects in 43 data sets, three an image."""
-    mask = np.zeros((HEIGHT, WIDTH), np.uint8, order="F")
-    mask[100:300, 100:400] = 1
-    rle = coco_mask.encode(mask)
-    rle["counts"] = rle["counts"].decode() * 8  # about as long as that of a drawn outline
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.ellipse(mask, (250, 200), (150, 100), 20, 0, 360, 1, -1)
+    rle = coco_mask.encode(np.asfortranarray(mask))
+    rle["counts"] = rle["counts"].decode()
     each = annotations // 43
     for n in range(43):
         name = f"set{n:02d}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +102,26 @@ def write_splits(coco: Coco, folder: Path) -> list[Path]:
 
 def write_json(value: Any, path: Path, *, indent: int | None = None) -> None:
     """Write JSON so that the file is either the old or the new one, never half of it."""
-    separators = (",", ":") if indent is None else (",", ": ")
-    text = json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
-    write_bytes((text + "\n").encode(), path, sync=True)
+    if indent is None and isinstance(value, dict):
+        write_bytes(_pieces(value), path, sync=True)
+    else:
+        write_bytes([json.dumps(value, ensure_ascii=False, indent=indent).encode(), b"\n"], path, sync=True)
+
+
+def _pieces(value: Mapping[str, Any]) -> Iterator[bytes]:
+    """Compact JSON of a dict, long lists a thousand items at a time: the whole text is never in memory."""
+    dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    yield b"{"
+    for number, (key, item) in enumerate(value.items()):
+        yield ("," * bool(number) + dumps(key) + ":").encode()
+        if isinstance(item, list) and len(item) > 1000:
+            for start in range(0, len(item), 1000):
+                text = dumps(item[start : start + 1000])[1:-1]
+                yield ("[" if not start else ",").encode() + text.encode()
+            yield b"]"
+        else:
+            yield dumps(item).encode()
+    yield b"}\n"
 
 
 def write_png(image: NDArray[np.uint8], path: Path) -> int:
@@ -125,12 +142,12 @@ def write_png(image: NDArray[np.uint8], path: Path) -> int:
     return int(data.size)
 
 
-def write_bytes(data: bytes, path: Path, *, sync: bool = False) -> None:
+def write_bytes(data: bytes | Iterable[bytes], path: Path, *, sync: bool = False) -> None:
     """Write through a temporary file in the same folder and rename."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

@@ -148,7 +148,7 @@ def convert(
 
 def _cases(dataset: Dataset, root: Path, report: Report, limit: int | None, strict: bool) -> list[Case]:
     cases: dict[str, Case] = {}
-    for case in dataset.cases(root):
+    for case in _listed(dataset, root):
         if isinstance(case, Skip):
             report.skips[case.reason] += case.count
         elif isinstance(case, CaseError):
@@ -163,6 +163,16 @@ def _cases(dataset: Dataset, root: Path, report: Report, limit: int | None, stri
     if not cases and not report.failures:
         raise TreeError(f"{dataset.name}: no case found in {root}; see: ultrasam convert info {dataset.name}")
     return [cases[key] for key in sorted(cases)][:limit]
+
+
+def _listed(dataset: Dataset, root: Path) -> Iterator[Case | Skip | CaseError]:
+    try:
+        yield from dataset.cases(root)
+    except (ValueError, KeyError, TypeError) as error:  # a list or table of the data set itself is broken
+        what = f"{type(error).__name__}: {error}"
+        raise ConverterError(
+            f"{dataset.name}: a list or table under {root} is not as expected: {what}"
+        ) from error
 
 
 def _earlier(journal: Journal, case: Case, images: Path) -> Record | None:

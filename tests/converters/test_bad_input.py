@@ -170,3 +170,13 @@ def test_list_info_and_all(tmp_path, capsys):
     assert "2 of 43 data sets were there" in capsys.readouterr().out
     assert call("data", "merge", "--root", tmp_path / "out", "--out", tmp_path / "us43d") == 0
     assert call("data", "check", tmp_path / "us43d/train.json", "--images", tmp_path / "out") == 0
+
+
+def test_a_table_with_a_value_that_is_no_number(tmp_path):
+    importlib.import_module("raw.echonet_dynamic").make(tmp_path / "raw")
+    text(
+        tmp_path / "raw/EchoNet-Dynamic/VolumeTracings.csv",
+        "FileName,X1,Y1,X2,Y2,Frame\na.avi,1,2,three,4,5\n",
+    )
+    with pytest.raises(ConverterError, match=r"echonet_dynamic: a list or table .*three"):
+        convert(get("echonet_dynamic"), tmp_path / "raw", tmp_path / "out")

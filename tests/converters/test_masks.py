@@ -169,3 +169,14 @@ def test_check_looks_at_the_files(tmp_path):
     assert {p.kind for p in check(coco, tmp_path)} == {"size"}
     (tmp_path / "x.png").write_bytes(b"no image")
     assert {p.kind for p in check(coco, tmp_path)} == {"unreadable image"}
+
+
+def test_json_written_in_pieces_is_that_of_json(tmp_path):
+    import json
+
+    from ultrasam.converters.engine.coco import write_json
+
+    for value in ({}, {"a": [], "é": {"x": [1]}}, {"l": [{"i": i} for i in range(2500)], "z": None}):
+        write_json(value, tmp_path / "a.json")
+        expected = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+        assert (tmp_path / "a.json").read_text(encoding="utf-8") == expected
