@@ -62,6 +62,9 @@ def test_wrapped_errors_keep_their_message():
         "  File x\nultrasam.errors.DataError: a.png is broken"
     )
     assert _mendable(worker) == "a.png is broken"
+    from ultrasam.converters.engine.errors import TreeError
+
+    assert _mendable(TreeError("no images folder")) == "no images folder"
     assert _mendable(ValueError("a bug")) is None
 
 

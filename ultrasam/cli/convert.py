@@ -29,15 +29,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Dispatch; 1 where cases failed, 0 otherwise."""
-    from ultrasam.converters.engine.errors import ConverterError
-
-    try:
-        return _run(args)
-    except ConverterError as error:
-        raise ConverterError(str(error)) from error
-
-
-def _run(args: argparse.Namespace) -> int:
     from ultrasam.converters import get, names
     from ultrasam.converters.engine.cards import describe
     from ultrasam.converters.engine.errors import ConverterError

@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _mendable(error: BaseException | None) -> str | None:
     """The message of an error that a user can mend, also where a worker process or a library wrapped it."""
     while error is not None:
-        if isinstance(error, UltraSamError) or type(error).__name__ == "ConverterError":
+        # By name: the converters know nothing of this package, and need not be imported to find out.
+        if isinstance(error, UltraSamError) or "ConverterError" in {c.__name__ for c in type(error).__mro__}:
             # A data loader's worker sends its whole traceback; its last line is the message.
             return (
                 str(error).split("Error: ")[-1].strip() if "Original Traceback" in str(error) else str(error)
