@@ -75,7 +75,7 @@ def run_demo(settings: Settings, out: Path) -> Path:
         write_page(
             page,
             scores,
-            _curves(out),
+            _curves(_work_dir(settings, out)),
             [out / f"test_{kind}" / "shown" for kind in _PROMPTS],
             asdict(settings),
         )

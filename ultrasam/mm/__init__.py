@@ -7,7 +7,7 @@ from ultrasam.mm import compat  # noqa: I001  first: it lets the rest import
 
 from ultrasam.mm.dataset import PromptDataset, PromptSampler
 from ultrasam.mm.detector import UltraSam
-from ultrasam.mm.hooks import PeakMemoryHook, PromptVisualizationHook, StepSeedHook
+from ultrasam.mm.hooks import MainLoggerHook, PeakMemoryHook, PromptVisualizationHook, StepSeedHook
 from ultrasam.mm.metric import PromptCocoMetric
 from ultrasam.mm.optim import Bfloat16OptimWrapper, DecayMatrices
 from ultrasam.mm.preprocessor import PromptDataPreprocessor
@@ -19,6 +19,7 @@ __all__ = [
     "Flip",
     "LoadImage",
     "LoadObjects",
+    "MainLoggerHook",
     "PackPrompts",
     "PeakMemoryHook",
     "PromptCocoMetric",

@@ -13,7 +13,7 @@ import torch
 from mmdet.registry import HOOKS
 from mmdet.structures import DetDataSample
 from mmengine.dist import get_rank, get_world_size
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, LoggerHook
 from mmengine.runner import Runner
 
 from ultrasam import coco
@@ -92,6 +92,16 @@ def draw_sample(sample: DetDataSample) -> np.ndarray:
         boxes=boxes,
         captions=[f"IoU {i:.2f}, predicted {float(s):.2f}" for i, s in zip(iou, found.scores, strict=True)],
     )
+
+
+@HOOKS.register_module()
+class MainLoggerHook(LoggerHook):
+    """mmengine's logger, whose file of test scores all processes write at once, from one process alone."""
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Log and write the test's scores."""
+        if get_rank() == 0:
+            super().after_test_epoch(runner, metrics)
 
 
 @HOOKS.register_module()
