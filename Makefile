@@ -37,7 +37,7 @@ format: $(STAMP)  ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 
 bench: $(STAMP)  ## run the benchmarks beside their peers
-	$(BIN)/python -m benchmarks
+	$(BIN)/ultrasam bench
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) work_dirs demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

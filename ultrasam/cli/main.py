@@ -12,7 +12,19 @@ import ultrasam
 from ultrasam.errors import UltraSamError
 
 #: Modules of this folder, in the order of the help; each has ``add_parser(subparsers)``.
-COMMANDS = ("demo", "convert", "data", "train", "test", "predict", "weights", "export", "configs", "selftest")
+COMMANDS = (
+    "demo",
+    "convert",
+    "data",
+    "train",
+    "test",
+    "predict",
+    "weights",
+    "export",
+    "configs",
+    "bench",
+    "selftest",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
