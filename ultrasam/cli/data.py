@@ -1,4 +1,4 @@
-"""``ultrasam data``: check, count, merge, split and audit COCO files."""
+"""``ultrasam data``: check, count, merge, join, split and audit COCO files."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def add_parser(subparsers: Any) -> None:
     stats = commands.add_parser("stats", help="count images, objects, subjects, areas")
     stats.add_argument("coco", type=Path)
     _merge_parser(commands)
+    _join_parser(commands)
     split = commands.add_parser("split", help="split a COCO file into train and val by subject")
     split.add_argument("coco", type=Path)
     split.add_argument("--out", type=Path, required=True)
@@ -53,9 +54,34 @@ def _merge_parser(commands: Any) -> None:
     merge.add_argument("--drop", type=Path, help="audit.json: leave out what the audit found twice")
 
 
+def _join_parser(commands: Any) -> None:
+    join = commands.add_parser(
+        "join",
+        help="any COCO files to one class-agnostic file",
+        epilog="example: ultrasam data join data/phantom/annotations/all.json mine.json --images "
+        "data/phantom/images pictures --split train --repeat mine=4 --out data/both/train.json",
+    )
+    join.add_argument("coco", type=Path, nargs="+")
+    join.add_argument(
+        "--images", type=Path, nargs="+", help="image folders, one for all files or one each (../images)"
+    )
+    join.add_argument("--out", type=Path, required=True, metavar="FILE")
+    join.add_argument("--split", choices=("train", "val", "test"), help="images whose 'split' says so")
+    join.add_argument(
+        "--repeat", nargs="*", default=[], metavar="ID=N", help="list the images of a data set N times"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Dispatch; 1 where something was found wrong, 0 otherwise."""
-    actions = {"check": _check, "stats": _stats, "merge": _merge, "split": _split, "audit": _audit}
+    actions = {
+        "check": _check,
+        "stats": _stats,
+        "merge": _merge,
+        "join": _join,
+        "split": _split,
+        "audit": _audit,
+    }
     return actions[args.action](args)
 
 
@@ -97,6 +123,25 @@ def _merge(args: argparse.Namespace) -> int:
         drop=drop,
     )
     print(merge(args.root, args.out, choice).summary())
+    return 0
+
+
+def _join(args: argparse.Namespace) -> int:
+    from ultrasam.converters.engine.errors import ConverterError
+    from ultrasam.converters.engine.join import join
+
+    folders = args.images or [path.parent.parent / "images" for path in args.coco]
+    folders = folders * len(args.coco) if len(folders) == 1 else folders
+    if len(folders) != len(args.coco):
+        raise ConverterError(f"--images names {len(folders)} folders for {len(args.coco)} COCO files")
+    repeat = {}
+    for text in args.repeat:
+        name, _, number = text.partition("=")
+        if not number.isdigit() or int(number) < 1:
+            raise ConverterError(f"--repeat takes ID=N such as mine=4, not '{text}'")
+        repeat[name] = int(number)
+    counts = join(list(zip(args.coco, folders, strict=True)), args.out, split=args.split, repeat=repeat)
+    print(f"{args.out}: " + ", ".join(f"{number} of {name}" for name, number in sorted(counts.items())))
     return 0
 
 

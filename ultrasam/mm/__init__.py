@@ -5,6 +5,7 @@ The only folder that imports mmengine, mmcv, mmdet or mmpretrain.
 
 from ultrasam.mm import compat  # noqa: I001  first: it lets the rest import
 
+from ultrasam.mm.augment import Degrade, RandomView, Tone
 from ultrasam.mm.dataset import PromptDataset, PromptSampler
 from ultrasam.mm.detector import UltraSam
 from ultrasam.mm.hooks import MainLoggerHook, PeakMemoryHook, PromptVisualizationHook, StepSeedHook
@@ -16,6 +17,7 @@ from ultrasam.mm.transforms import Flip, LoadImage, LoadObjects, PackPrompts, Si
 __all__ = [
     "Bfloat16OptimWrapper",
     "DecayMatrices",
+    "Degrade",
     "Flip",
     "LoadImage",
     "LoadObjects",
@@ -27,8 +29,10 @@ __all__ = [
     "PromptDataset",
     "PromptSampler",
     "PromptVisualizationHook",
+    "RandomView",
     "SimulatePrompts",
     "StepSeedHook",
+    "Tone",
     "UltraSam",
     "compat",
 ]

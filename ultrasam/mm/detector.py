@@ -18,7 +18,7 @@ from ultrasam import checkpoints, coco
 from ultrasam.losses import MaskLoss
 from ultrasam.modeling.build import build_ultrasam
 from ultrasam.preprocess import Geometry, Postprocessing, boxes_of_masks, to_masks
-from ultrasam.prompts.refine import Refinement, interact
+from ultrasam.prompts.refine import Correction, Refinement, correct, interact, several, single
 from ultrasam.types import Prediction, Prompts
 
 
@@ -30,6 +30,7 @@ class UltraSam(BaseDetector):
         network: arguments of `build_ultrasam`.
         loss: arguments of `MaskLoss`.
         train_refine: arguments of `Refinement` in training.
+        train_correct: arguments of `Correction`: train with simulated corrections in place of ``train_refine``.
         test_refine: arguments of `Refinement` in testing.
         postprocess: ``logits`` or ``official``, see `ultrasam.preprocess`.
         weights: where training starts: ``path`` and, if need be, ``fold_residual`` of `checkpoints.load`.
@@ -42,6 +43,7 @@ class UltraSam(BaseDetector):
         network: dict[str, Any],
         loss: dict[str, Any] | None = None,
         train_refine: dict[str, Any] | None = None,
+        train_correct: dict[str, Any] | None = None,
         test_refine: dict[str, Any] | None = None,
         postprocess: Postprocessing = "logits",
         weights: dict[str, Any] | None = None,
@@ -52,6 +54,7 @@ class UltraSam(BaseDetector):
         self.sam = build_ultrasam(**network)
         self.mask_loss = MaskLoss(**(loss or {}))
         self.train_refine = Refinement(**(train_refine or {}))
+        self.train_correct = None if train_correct is None else Correction(**train_correct)
         self.test_refine = Refinement(**(test_refine or {}))
         self.postprocess: Postprocessing = postprocess
         if weights and weights.get("path"):
@@ -73,10 +76,20 @@ class UltraSam(BaseDetector):
         targets = torch.cat([sample.gt_instances.targets for sample in batch_data_samples])
         count = _mean_over_processes(len(targets), batch_inputs.device)
         embeddings = self.extract_feat(batch_inputs)
+        if self.train_correct is None:
+            passes = enumerate(interact(self.sam, embeddings, prompts, self.train_refine))
+            named = ((f"pass{number}", prediction) for number, prediction in passes)
+        else:
+            passes = enumerate(correct(self.sam, embeddings, prompts, targets, self.train_correct))
+            named = (
+                (f"pass{number}.{kind}", choice(prediction))
+                for number, prediction in passes
+                for kind, choice in (("single", single), ("several", several))
+            )
         losses = {}
-        for number, prediction in enumerate(interact(self.sam, embeddings, prompts, self.train_refine)):
+        for name, prediction in named:
             terms = self.mask_loss(prediction, targets, count)
-            losses.update({f"pass{number}.{name}": value for name, value in terms.items()})
+            losses.update({f"{name}.{term}": value for term, value in terms.items()})
         return losses
 
     def predict(

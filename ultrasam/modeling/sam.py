@@ -53,13 +53,13 @@ class Sam(nn.Module):
         """Normalised, padded images (B, 3, S, S) -> embeddings (B, C, h, w)."""
         return self.image_encoder(images)
 
-    def decode(self, embeddings: Tensor, prompts: Prompts, *, multimask: bool) -> Prediction:
+    def decode(self, embeddings: Tensor, prompts: Prompts, *, multimask: bool | None) -> Prediction:
         """Masks of N prompts on B encoded images; an instance sees nothing of the others.
 
         Args:
             embeddings: (B, C, h, w).
             prompts: N prompts in pixels of the input.
-            multimask: three masks for an ambiguous prompt instead of the single one.
+            multimask: three masks for an ambiguous prompt instead of the single one; None for all four.
 
         Raises:
             PromptError: a prompt names an image that is not in the batch, or a mask has another size.
@@ -93,7 +93,7 @@ class Sam(nn.Module):
         masks = masks[..., : input_size[0], : input_size[1]]
         return F.interpolate(masks, tuple(original_size), mode="bilinear", align_corners=False)
 
-    def _decode(self, embeddings: Tensor, prompts: Prompts, multimask: bool) -> Prediction:
+    def _decode(self, embeddings: Tensor, prompts: Prompts, multimask: bool | None) -> Prediction:
         sparse, sparse_mask, dense = self.prompt_encoder.encode(prompts)
         logits, iou = self.mask_decoder(
             embeddings,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ultrasam.modeling.sam import Sam
+from ultrasam.prompts.clicks import add_clicks
 from ultrasam.types import Prediction, Prompts
 
 
@@ -69,3 +71,61 @@ def box_instead_of_point(prompts: Prompts, boxes: Tensor) -> Prompts:
     old = torch.full_like(boxes, torch.nan) if prompts.boxes is None else prompts.boxes
     missing = old.isnan().any(dim=1, keepdim=True)
     return replace(prompts, points=None, labels=None, boxes=torch.where(missing, boxes, old))
+
+
+@dataclass(frozen=True)
+class Correction:
+    """How a user who corrects masks is simulated in training (Kirillov et al. 2023, appendix A, shortened).
+
+    The first prediction is trained; then up to ``rounds - 1`` rounds run without gradients, and one more is
+    trained, so that any number of clicks costs about as much as two passes.
+
+    Attributes:
+        rounds: most rounds of correction, drawn anew for each step from 1 to this.
+        clicks: probability that an object is clicked in a round; without a click the mask alone is fed back.
+    """
+
+    rounds: int = 4
+    clicks: float = 0.75
+
+
+def correct(
+    model: Sam, embeddings: Tensor, prompts: Prompts, targets: Tensor, correction: Correction
+) -> Iterator[Prediction]:
+    """The first and the last prediction of a session with corrections, all four masks of each prompt.
+
+    Random numbers come from torch's default generator.
+
+    Args:
+        model: the segmenter.
+        embeddings: (B, C, h, w) of the images.
+        prompts: N prompts in pixels of the input.
+        targets: (N, 4h, 4w), 0 or 1.
+        correction: how many rounds, how many clicks.
+
+    Yields:
+        predictions (N, 4, 4h, 4w): the single mask, then the three for ambiguous prompts.
+    """
+    rng = np.random.default_rng(int(torch.randint(2**31, ())))
+    prediction = model.decode(embeddings, prompts, multimask=None)
+    yield prediction
+    rounds = int(rng.integers(1, correction.rounds + 1))
+    for number in range(rounds):
+        logits = single(prediction).logits.detach().float()
+        rows = rng.random(len(prompts)) < correction.clicks
+        prompts = add_clicks(prompts, logits, targets, rows, rng).with_masks(logits)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and number == rounds - 1):
+            # Mixed precision keeps its casts of weights, and those made without gradients would have none later.
+            torch.clear_autocast_cache()
+            prediction = model.decode(embeddings, prompts, multimask=None)
+    yield prediction
+
+
+def single(prediction: Prediction) -> Prediction:
+    """The mask for an unambiguous prompt, of all four."""
+    return Prediction(prediction.logits[:, :1], prediction.iou[:, :1])
+
+
+def several(prediction: Prediction) -> Prediction:
+    """The three masks for an ambiguous prompt, of all four."""
+    return Prediction(prediction.logits[:, 1:], prediction.iou[:, 1:])

@@ -1,0 +1,69 @@
+"""The small model that comes with the package: simulated and openly licensed real ultrasound, from nothing.
+
+``docs/small.md`` says how its data are put together and which command trained it. Differences from the large
+model's recipe: views close to an object beside whole images, so that scale is no question any more; tone and
+scanner degradations; two points and two boxes an object; a simulated user who corrects the mask.
+"""
+
+_base_ = ["../_base_/recipes/corrected.py"]
+
+img_size = 256
+data_root = "data/small/"
+steps = 4000
+
+model = dict(
+    data_preprocessor=dict(img_size=img_size),
+    network=dict(variant="vit_t", img_size=img_size),
+    train_correct=dict(rounds=5, clicks=0.75),
+    test_refine=dict(passes=0),
+)
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    dataset=dict(
+        img_size=img_size,
+        data_root=data_root,
+        data_prefix=dict(img=""),
+        ann_file="train.json",
+        augment=[
+            dict(type="Degrade", probability=0.3),
+            dict(type="Tone"),
+            dict(type="RandomView"),
+        ],
+        prompts=dict(per_object=4, box_noise=0.03),
+    ),
+)
+val_dataloader = dict(
+    dataset=dict(
+        img_size=img_size,
+        data_root=data_root,
+        data_prefix=dict(img=""),
+        ann_file="val.json",
+        prompts=dict(point_probability=0.0),
+    )
+)
+test_dataloader = dict(
+    dataset=dict(
+        img_size=img_size,
+        data_root=data_root,
+        data_prefix=dict(img=""),
+        ann_file="test.json",
+        prompts=dict(point_probability=0.0),
+    )
+)
+
+optim_wrapper = dict(optimizer=dict(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05))
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=steps, val_interval=500)
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=200),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=200, end=steps, eta_min_ratio=0.01),
+]
+custom_hooks = [
+    dict(type="StepSeedHook"),
+    dict(type="CheckInvalidLossHook", interval=50),
+    dict(type="PeakMemoryHook"),
+    dict(type="EMAHook", momentum=0.005, priority="NORMAL"),
+]
+default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=20))
