@@ -51,11 +51,11 @@ def detect_encoder(state: Mapping[str, Tensor]) -> Variant:
 
 def describe(spec: Variant) -> str:
     """A variant's name and input size, or its numbers."""
-    for name, known in VARIANTS.items():
-        keys = ("width", "depth", "heads", "global_blocks")
-        if all(getattr(spec, key) == getattr(known, key) for key in keys):
-            return f"{name} at {spec.img_size} px"
-    return f"width {spec.width}, {spec.depth} blocks, at {spec.img_size} px"
+    keys = ("width", "depth", "heads", "global_blocks")
+    known = (n for n, v in VARIANTS.items() if all(getattr(spec, key) == getattr(v, key) for key in keys))
+    name = next(known, f"width {spec.width}, {spec.depth} blocks,")
+    adapters = f" with adapters of width {spec.adapter}" if spec.adapter else ""
+    return f"{name} at {spec.img_size} px{adapters}"
 
 
 def _encoder(state: Mapping[str, Tensor]) -> Variant:
@@ -68,6 +68,7 @@ def _encoder(state: Mapping[str, Tensor]) -> Variant:
     whole = 2 * grid - 1
     windows = {(rows + 1) // 2 for rows, _ in tables.values() if rows != whole}
     neck = state.get("image_encoder.neck.0.weight")
+    adapter = state.get("image_encoder.blocks.0.attn_adapter.down.bias")
     return Variant(
         width=width,
         depth=len(tables),
@@ -78,6 +79,7 @@ def _encoder(state: Mapping[str, Tensor]) -> Variant:
         patch_size=patch,
         channels=256 if neck is None else neck.shape[0],
         mlp_ratio=state["image_encoder.blocks.0.mlp.lin1.bias"].shape[0] / width,
+        adapter=0 if adapter is None else adapter.shape[0],
     )
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ultrasam.checkpoints.published import VITSAM, from_published, halve, is_published
 from ultrasam.checkpoints.renaming import Table
+from ultrasam.modeling.lora import merged_state
 
 TIMM = Table(
     (
@@ -83,10 +84,13 @@ def named_as_sam(
 ) -> tuple[dict[str, Tensor], str, list[str]]:
     """Parameters under Meta's names, where they came from, and which were folded.
 
+    A checkpoint of a LoRA training is merged: what comes back is an ordinary one.
+
     Args:
         state: parameters under the names of any format that `kind_of` knows.
         fold_residual: halve the last layer of the decoder's MLPs; None does it for the published names.
     """
+    state = merged_state(state)
     kind = kind_of(state)
     if kind == "ultrasam":
         renamed, folded = from_published(state, fold=fold_residual is not False)

@@ -18,9 +18,12 @@ from ultrasam.checkpoints.published import VITSAM, to_published
 from ultrasam.checkpoints.reading import read
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.build import Variant
+from ultrasam.modeling.lora import merged_state
 from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD
 
 State = Mapping[str, Tensor]
+#: Formats that only this package reads, and which so can hold adapters.
+_OWN = ("mmdet", "safetensors")
 
 
 def convert(path: str | Path, out: str | Path, to: str, *, fold_residual: bool | None = None) -> list[Path]:
@@ -48,7 +51,13 @@ def save(state: State, out: str | Path, to: str = "sam") -> list[Path]:
     """
     if to not in TARGETS:
         raise CheckpointError(f"cannot write '{to}'; choose from {', '.join(TARGETS)}")
-    spec, _ = detect(state)
+    state = merged_state(state)
+    spec, variant = detect(state)
+    if spec.adapter and to not in _OWN:
+        raise CheckpointError(
+            f"these weights are a {variant}, which can't be merged away, and '{to}' has no place for them; "
+            f"write {' or '.join(_OWN)}"
+        )
     state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     out = Path(out)
     try:

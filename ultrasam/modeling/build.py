@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ultrasam.errors import ConfigError
+from ultrasam.modeling.adapter import add_adapters
 from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.modeling.mask_decoder import MaskDecoder
 from ultrasam.modeling.prompt_encoder import PromptEncoder
@@ -27,6 +28,8 @@ class Variant:
     patch_size: int = 16
     channels: int = 256
     mlp_ratio: float = 4.0
+    #: Inner width of the adapters in every block, 0 for none.
+    adapter: int = 0
 
 
 VARIANTS = {
@@ -83,6 +86,9 @@ def build_variant(
         checkpointing=checkpointing,
     )
     _initialize(encoder)
+    if spec.adapter:
+        add_adapters(encoder, hidden=spec.adapter)
+        encoder.requires_grad_(True)
     return Sam(
         image_encoder=encoder,
         prompt_encoder=PromptEncoder(

@@ -1,0 +1,149 @@
+"""Parameter-efficient parts: nothing changes at first, merging changes nothing, little is trained."""
+
+import copy
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+import ultrasam
+from ultrasam import checkpoints
+from ultrasam.errors import CheckpointError, ConfigError
+from ultrasam.modeling.build import Variant, build_ultrasam, build_variant
+from ultrasam.modeling.lora import merge_lora
+from ultrasam.modeling.tuning import adapt, trained_parameters
+
+TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=64, window=3)
+CASES = [{"type": "lora"}, {"type": "lora", "parts": "qkv", "rank": 4, "alpha": 9}, {"type": "adapter"}]
+
+
+def images():
+    return torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+def trained(case):
+    """A model whose new parts are no longer zero."""
+    model = build_variant(TINY)
+    adapt(model.image_encoder, **case)
+    with torch.no_grad():
+        for p in model.image_encoder.parameters():
+            if p.requires_grad:
+                p.add_(torch.randn_like(p) * 0.1)
+    return model.eval()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_start_is_the_encoder_itself(case):
+    model = build_variant(TINY).eval()
+    # Without gradients, since the attention's fastest exact variant depends on them.
+    with torch.no_grad():
+        before = model.encode_images(images())
+        adapt(model.image_encoder, **case)
+        assert torch.equal(model.encode_images(images()), before)
+    model.train()
+    loss = model.encode_images(images()).square().sum()
+    loss.backward()
+    new = {n for n, p in model.image_encoder.named_parameters() if p.grad is not None}
+    assert new and all("lora_" in n or "_adapter." in n for n in new)
+    assert {n for n, p in model.image_encoder.named_parameters() if p.requires_grad} == new
+
+
+@pytest.mark.parametrize(
+    ("case", "count"),
+    [
+        ({"type": "lora"}, 589_824),
+        ({"type": "lora", "parts": "qkv"}, 589_824),
+        ({"type": "adapter"}, 7_100_928),
+    ],
+)
+def test_counts_are_the_published_ones(case, count):
+    """Counted on the published configurations' models, ViT-b."""
+    with torch.device("meta"):
+        model = build_ultrasam("vit_b")
+        adapt(model.image_encoder, **case)
+    model.prompt_encoder.requires_grad_(False)
+    model.mask_decoder.requires_grad_(False)
+    assert sum(p.numel() for p in model.parameters() if p.requires_grad) == count
+    assert trained_parameters(model).startswith(f"{count:,} of ")
+
+
+@pytest.mark.parametrize("parts", ["qv", "qkv"])
+def test_the_update_is_what_the_paper_says(parts):
+    model = trained({"type": "lora", "rank": 4, "alpha": 6, "dropout": 0.0, "parts": parts})
+    layer = model.image_encoder.blocks[0].attn.qkv
+    x = torch.randn(5, 48)
+    plain = F.linear(x, layer.weight, layer.bias)
+    update = [(u @ (d @ x.T)).T * 6 / 4 for d, u in zip(layer.lora_down, layer.lora_up, strict=True)]
+    if parts == "qv":
+        update = [update[0], torch.zeros(5, 48), update[1]]
+    assert torch.allclose(layer(x), plain + torch.cat(update, dim=1), atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", CASES[:2])
+def test_merged_equals_unmerged(case, tmp_path):
+    model = trained(case)
+    expected = model.encode_images(images())
+    torch.save({"state_dict": {f"sam.{k}": v for k, v in model.state_dict().items()}}, tmp_path / "run.pth")
+    # From the training checkpoint, which knows the scale by itself, ...
+    loaded, report = checkpoints.load_with_report(tmp_path / "run.pth")
+    assert not report.missing and not report.unexpected
+    assert (loaded.encode_images(images()) - expected).abs().max() <= 1e-5
+    encoder = ultrasam.load_encoder(tmp_path / "run.pth")
+    assert (encoder(images()) - expected).abs().max() <= 1e-5
+    # ... in place, and written in a foreign format.
+    merged = copy.deepcopy(model)
+    assert merge_lora(merged.image_encoder) == 2 and merge_lora(merged.image_encoder) == 0
+    assert merged.state_dict().keys() == build_variant(TINY).state_dict().keys()
+    assert (merged.encode_images(images()) - expected).abs().max() <= 1e-5
+    checkpoints.save(model.state_dict(), tmp_path / "hf", "transformers")
+    again = ultrasam.load(tmp_path / "hf")
+    assert (again.encode_images(images()) - expected).abs().max() <= 1e-5
+
+
+@torch.no_grad()
+def test_adapters_stay_in_our_files_and_are_refused_elsewhere(tmp_path):
+    model = trained({"type": "adapter", "hidden": 8})
+    expected = model.encode_images(images())
+    torch.save(model.state_dict(), tmp_path / "w.pth")
+    loaded, report = checkpoints.load_with_report(tmp_path / "w.pth")
+    assert "adapters of width 8" in report.variant
+    assert torch.equal(loaded.encode_images(images()), expected)
+    assert torch.equal(ultrasam.load_encoder(tmp_path / "w.pth")(images()), expected)
+    for to, name in (("mmdet", "d.pth"), ("safetensors", "s.safetensors")):
+        checkpoints.convert(tmp_path / "w.pth", tmp_path / name, to)
+        assert torch.equal(ultrasam.load(tmp_path / name).encode_images(images()), expected)
+    for to in ("sam", "ultrasam", "transformers", "timm", "mmpretrain"):
+        with pytest.raises(CheckpointError, match="adapters of width 8.*mmdet or safetensors"):
+            checkpoints.convert(tmp_path / "w.pth", tmp_path / "x", to)
+
+
+def test_adapter_formula():
+    model = trained({"type": "adapter", "hidden": 8})
+    block = model.image_encoder.blocks[0]
+    x = torch.randn(1, 4, 4, 48)
+    a = block.attn(block.norm1(x))
+    x1 = x + a + block.attn_adapter.up(F.gelu(block.attn_adapter.down(a)))
+    n = block.norm2(x1)
+    expected = x1 + block.mlp(n) + 0.5 * block.mlp_adapter.up(F.gelu(block.mlp_adapter.down(n)))
+    assert torch.allclose(block(x), expected, atol=1e-6)
+
+
+def test_refusals():
+    encoder = build_variant(TINY).image_encoder
+    for case, words in (
+        ({"type": "prefix"}, "lora or adapter"),
+        ({"type": "lora", "ranks": 4}, "ranks"),
+        ({"type": "lora", "rank": 0}, "between 1 and 48"),
+        ({"type": "lora", "parts": "k"}, "'qv' or 'qkv'"),
+        ({"type": "adapter", "hidden": 0}, "positive"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            adapt(encoder, **case)
+    adapt(encoder, type="lora")
+    with pytest.raises(ConfigError, match="merge it first"):
+        adapt(encoder, type="lora")
+    other = build_variant(TINY).image_encoder
+    adapt(other, type="adapter")
+    with pytest.raises(ConfigError, match="adapters already"):
+        adapt(other, type="adapter")
