@@ -48,8 +48,9 @@ def test_border_is_one_pixel_wide_and_counts_the_edge_of_the_image():
 
 
 def test_shifted_squares_by_hand():
+    a, b = square(10, 10, 20), square(13, 10, 20)
     distances = border_distances(a, b)
-    # Of a's 76 border pixels, the left column (20) is 3 away, and so is most of the right one, which lies inside.
+    # Of a's 76 border pixels, the left column is 3 away, and so is most of the right one, which lies inside.
     for both in (distances.found, distances.truth):
         values, counts = np.unique(both, return_counts=True)
         assert values.tolist() == [0, 1, 2, 3] and counts.tolist() == [34, 4, 4, 34]
