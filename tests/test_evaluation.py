@@ -1,14 +1,16 @@
-"""Scores against hand-computed cases and pycocotools' own path through files."""
+"""Scores against hand-computed cases and pycocotools' own path through files, by both backends."""
 
 import json
+import logging
+import sys
 
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from ultrasam import coco
-from ultrasam.evaluation import ImageResult, evaluate
+from ultrasam import coco, evaluation
+from ultrasam.evaluation import ImageResult, accumulate, coco_map, evaluate, to_coco
 
 H, W = 50, 70
 
@@ -112,3 +114,66 @@ def test_more_than_a_hundred_prompts_in_an_image():
     assert evaluate([result(1, truth, truth, np.linspace(0, 1, len(truth)))])["segm_mAP"] == pytest.approx(
         1.0
     )
+
+
+def hard_case(name):
+    """Truth and predictions as COCO content, with what prompted results seldom have."""
+    truth, found = to_coco(random_results(30))
+    rng = np.random.default_rng(1)
+    if name == "many detections":
+        for entry in list(found):
+            for _ in range(int(rng.integers(0, 60))):
+                x, y, side = rng.integers(0, 30, 3) + [0, 0, 3]
+                mask = square(x, y, side)
+                shape = {
+                    "bbox": [float(x), float(y), float(side), float(side)],
+                    "segmentation": coco.encode(mask),
+                }
+                found.append({**entry, **shape, "score": float(rng.random())})
+    elif name == "ties":
+        found = [{**entry, "score": round(entry["score"], 1)} for entry in found]
+    elif name == "crowds":
+        for annotation in truth["annotations"][::3]:
+            annotation["iscrowd"] = 1
+    elif name == "several classes":
+        truth["categories"].append({"id": 2, "name": "other"})
+        for entry in [*truth["annotations"], *found]:
+            entry["category_id"] = 1 + int(rng.random() < 0.4)
+    elif name == "images without answers":
+        found = [entry for entry in found if entry["image_id"] % 3]
+    elif name == "all sizes":
+        for annotation in truth["annotations"]:
+            annotation["area"] = float(rng.choice([100.0, 3000.0, 20000.0]))
+    return truth, found
+
+
+@pytest.mark.parametrize("kind", ["segm", "bbox"])
+@pytest.mark.parametrize(
+    "name",
+    ["plain", "many detections", "ties", "crowds", "several classes", "images without answers", "all sizes"],
+)
+def test_all_twelve_numbers_of_both_backends_are_equal(name, kind, capsys):
+    pytest.importorskip("faster_coco_eval", reason="the extra 'mm' is not installed")
+    runs = [accumulate(*hard_case(name), kind, backend) for backend in ("pycocotools", "faster-coco-eval")]
+    for array in ("precision", "recall"):
+        plain, fast = (run.eval[array] for run in runs)
+        assert np.abs(plain - fast).max() <= np.spacing(1)  # which pycocotools adds to its divisors
+    for run in runs:
+        run.params.maxDets[-1] = 100  # summaries look for it by name, even where more were kept
+        run.summarize()
+    plain, fast = (np.array(run.stats[:12]) for run in runs)
+    assert np.abs(plain - fast).max() <= np.spacing(1)
+    assert 0 < plain[0] < 1
+
+
+def test_without_faster_coco_eval_pycocotools_scores_and_says_so_once(monkeypatch, caplog):
+    results = random_results()
+    expected = coco_map(results, "pycocotools")
+    monkeypatch.setitem(sys.modules, "faster_coco_eval", None)  # importing it fails, as where it is missing
+    evaluation._backend.cache_clear()
+    with caplog.at_level(logging.INFO, logger="ultrasam.evaluation"):
+        assert coco_map(results) == coco_map(results) == expected
+    evaluation._backend.cache_clear()
+    assert [r.message for r in caplog.records] == [
+        "faster-coco-eval is not installed; pycocotools scores, three times as slowly"
+    ]
