@@ -1,0 +1,110 @@
+"""An encoder with a linear head: built, loaded from one file, saved, and run on images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ultrasam import preprocess
+from ultrasam.checkpoints.detection import detect_encoder
+from ultrasam.checkpoints.loading import load_into
+from ultrasam.checkpoints.reading import read
+from ultrasam.downstream.linear import LinearHead, decode
+from ultrasam.downstream.start import PREFIX
+from ultrasam.encoder import Encoder
+from ultrasam.errors import CheckpointError
+from ultrasam.images import read_image
+from ultrasam.modeling.build import build_variant
+
+
+class ImageModel(nn.Module):
+    """Images to scores or values; parameters are named as in checkpoints of the training runs.
+
+    Args:
+        backbone: pooled encoder, (B, 3, S, S) -> (B, W).
+        head: on its features.
+        black_padding: pad with black pixels instead of the mean colour.
+    """
+
+    def __init__(self, backbone: Encoder, head: LinearHead, black_padding: bool = False) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.black_padding = black_padding
+
+    @property
+    def img_size(self) -> int:
+        """S, side of the input in pixels."""
+        return self.backbone.encoder.img_size
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, C)."""
+        return self.head.predict(self.backbone(inputs))
+
+    @torch.no_grad()
+    def predict(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Images (H, W, 3) uint8 RGB of any size -> (B, C) scores or values."""
+        inputs = [as_input(image, self.img_size, self.black_padding) for image in images]
+        return self(torch.stack(inputs)).numpy()
+
+    def save(self, path: str | Path) -> None:
+        """Write one file that `load_image_model` reads."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"meta": {}, "state_dict": self.state_dict()}, path)
+
+
+def as_input(image: np.ndarray, img_size: int, black_padding: bool = False) -> Tensor:
+    """An RGB image as network input (3, S, S); black padding is put on before normalising."""
+    if not black_padding:
+        return preprocess.to_input(image, img_size)[0]
+    geometry = preprocess.Geometry.of(image.shape[0], image.shape[1], img_size)
+    resized = torch.from_numpy(preprocess.resize_image(image, geometry)).permute(2, 0, 1)
+    return preprocess.normalize(preprocess.pad(resized, img_size))
+
+
+def load_image_model(path: str | Path) -> ImageModel:
+    """The model in a checkpoint of `ultrasam probe` or of a classification or regression run.
+
+    Raises:
+        CheckpointError: the file can't be read, or is no such checkpoint.
+    """
+    state = read(path)
+    if "head.description" not in state:
+        raise CheckpointError(
+            f"{path} is no classifier: it has no 'head.description'. Make one with 'ultrasam probe' or "
+            "'ultrasam train downstream/classification/...'"
+        )
+    about = decode(state["head.description"])
+    try:
+        spec = detect_encoder({f"image_encoder.{n.removeprefix(PREFIX)}": v for n, v in state.items()})
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{path} classifies with another network than our encoder: score it with 'ultrasam test CONFIG "
+            f"{path}'"
+        ) from error
+    with torch.device("meta"):
+        encoder = build_variant(spec).image_encoder
+    encoder = encoder.to_empty(device="cpu")
+    encoder.neck = nn.Sequential()
+    preprocessing = {k: v for k, v in about.items() if k not in ("task", "names")}
+    head = LinearHead(spec.width, about["task"], about["names"], preprocessing)
+    model = ImageModel(Encoder(encoder, "pooled"), head, bool(about.get("black_padding")))
+    load_into(model, state, "classifier", str(path))
+    return model.eval()
+
+
+def predict_files(
+    model: ImageModel,
+    paths: Sequence[Path],
+    batch: int = 16,
+    progress: Callable[[Sequence[Any]], Any] = lambda items: items,
+) -> np.ndarray:
+    """Scores or values of image files, (N, C)."""
+    starts = progress(range(0, len(paths), batch))
+    found = [model.predict([read_image(path) for path in paths[i : i + batch]]) for i in starts]
+    return np.concatenate(found)

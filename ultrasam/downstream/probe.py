@@ -1,0 +1,114 @@
+"""Linear probe: a linear layer on frozen features, solved to the optimum in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ultrasam.downstream.labels import Task
+from ultrasam.downstream.linear import LinearHead, focal
+from ultrasam.errors import DataError
+
+#: ``focal`` is that of the fine-tuned model, ``cross-entropy`` makes it a logistic regression.
+Loss = Literal["focal", "cross-entropy"]
+#: Penalties among which a validation set decides.
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+def fit(
+    head: LinearHead,
+    features: np.ndarray,
+    targets: np.ndarray,
+    *,
+    penalty: float = 1e-2,
+    loss: Loss = "focal",
+    iterations: int = 200,
+) -> float:
+    """Set a head's weights to the minimum of its loss on frozen features; deterministic.
+
+    Minimises mean loss + penalty / 2 * |W|^2 on standardised features with L-BFGS, then takes the
+    standardisation into the weights, so that the head works on features as they are.
+
+    Args:
+        head: its weights are set.
+        features: (N, W).
+        targets: (N, C) as in `LabelTable.targets`.
+        penalty: of the squared weights; the bias goes free.
+        loss: of classes; numbers always have the squared error.
+        iterations: at most so many.
+
+    Returns:
+        The loss at the end, without the penalty.
+
+    Raises:
+        DataError: features that are not finite.
+    """
+    if not np.isfinite(features).all():
+        raise DataError("the features are not finite: the encoder's weights are damaged")
+    x, y = torch.from_numpy(features).double(), torch.from_numpy(targets).double()
+    centre, scale = x.mean(dim=0), x.std(dim=0, correction=0).clamp(min=1e-6)
+    x = (x - centre) / scale
+    head.fit_targets(y.float())
+    if head.task == "regression":
+        y = (y - head.centre.double()) / head.scale.double()
+    weight = torch.zeros(y.shape[1], x.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(y.shape[1], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=iterations,
+        tolerance_grad=1e-7,
+        tolerance_change=1e-12,
+        line_search_fn="strong_wolfe",
+    )
+
+    def objective() -> Tensor:
+        optimizer.zero_grad()
+        total = _loss(head.task, F.linear(x, weight, bias), y, loss) + penalty / 2 * weight.square().sum()
+        total.backward()
+        return total
+
+    optimizer.step(objective)
+    with torch.no_grad():
+        final = _loss(head.task, F.linear(x, weight, bias), y, loss)
+        head.linear.weight.copy_(weight / scale)
+        head.linear.bias.copy_(bias - (weight / scale) @ centre)
+    return float(final)
+
+
+def choose_penalty(
+    head: LinearHead,
+    train: tuple[np.ndarray, np.ndarray],
+    val: tuple[np.ndarray, np.ndarray],
+    *,
+    loss: Loss = "focal",
+    penalties: Sequence[float] = PENALTIES,
+) -> float:
+    """Fit with each penalty and leave the head at the one of lowest loss on the validation set."""
+
+    @torch.no_grad()
+    def held_out(penalty: float) -> float:
+        with torch.enable_grad():
+            fit(head, *train, penalty=penalty, loss=loss)
+        x, y = torch.from_numpy(val[0]), torch.from_numpy(val[1])
+        if head.task == "regression":
+            y = (y - head.centre) / head.scale
+        return float(_loss(head.task, head(x), y, loss))
+
+    best = min(penalties, key=held_out)
+    fit(head, *train, penalty=best, loss=loss)
+    return best
+
+
+def _loss(task: Task, outputs: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+    if task == "regression":
+        return F.mse_loss(outputs, targets)
+    if loss == "focal":
+        return focal(outputs, targets)
+    if task == "single-label":
+        return F.cross_entropy(outputs, targets)
+    return F.binary_cross_entropy_with_logits(outputs, targets)
