@@ -18,8 +18,30 @@ from ultrasam import coco
 from ultrasam.errors import ConfigError
 
 
+class Tickets:
+    """A data set whose samples are drawn by ticket: ``pass number * number of images + image``.
+
+    Put before mmengine's data set among the bases; ``seed`` has to be set before its start. In training a
+    sample gets ``rng``, whose numbers depend on the seed and the ticket alone; see `PromptSampler`.
+    """
+
+    seed: int
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """The entry of a ticket."""
+        number, index = divmod(int(idx), len(self))  # type: ignore[arg-type]
+        info = super().get_data_info(index)  # type: ignore[misc]
+        if not self.test_mode:  # type: ignore[attr-defined]
+            info["rng"] = np.random.default_rng([self.seed, number, index])
+        return info
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline on the sample of a ticket."""
+        return self.pipeline(self.get_data_info(idx))  # type: ignore[attr-defined]
+
+
 @DATASETS.register_module()
-class PromptDataset(BaseDetDataset):
+class PromptDataset(Tickets, BaseDetDataset):
     """Images with prompted objects; a sample is the same whatever worker, process or restart makes it.
 
     Args:
@@ -78,18 +100,6 @@ class PromptDataset(BaseDetDataset):
             for image in content.images
         ]
 
-    def get_data_info(self, idx: int) -> dict[str, Any]:
-        """The sample of a ticket: ``pass number * number of images + image``; see `PromptSampler`."""
-        number, index = divmod(int(idx), len(self))
-        info = super().get_data_info(index)
-        if not self.test_mode:
-            info["rng"] = np.random.default_rng([self.seed, number, index])
-        return info
-
-    def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline on the sample of a ticket."""
-        return self.pipeline(self.get_data_info(idx))
-
 
 @DATA_SAMPLERS.register_module()
 class PromptSampler(InfiniteSampler):
@@ -99,7 +109,7 @@ class PromptSampler(InfiniteSampler):
     processes nor a restart changes what is trained on.
     """
 
-    def __init__(self, dataset: PromptDataset, shuffle: bool = True, seed: int | None = None) -> None:
+    def __init__(self, dataset: Any, shuffle: bool = True, seed: int | None = None) -> None:
         if len(dataset) == 0:
             raise ConfigError("the training data set is empty")
         super().__init__(dataset, shuffle=shuffle, seed=seed)
