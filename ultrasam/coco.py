@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class CocoImage:
         size: (H, W) in pixels.
         dataset: the data set it comes from, empty where the file does not say.
         annotations: its annotations as in the file, those without area left out.
+        entry: all that the file says of it.
     """
 
     id: int
@@ -32,6 +33,17 @@ class CocoImage:
     size: tuple[int, int]
     dataset: str
     annotations: list[dict[str, Any]] = field(default_factory=list)
+    entry: Mapping[str, Any] = field(default_factory=dict)
+
+    def masks(self) -> list[np.ndarray]:
+        """The masks of its objects, (H, W) bool each."""
+        where = f"{self.path}: annotation"
+        return [decode(a["segmentation"], self.size, f"{where} {a['id']}") for a in self.annotations]
+
+    def boxes(self) -> np.ndarray:
+        """The annotated boxes of its objects, (n, 4) float64 xyxy."""
+        xywh = np.array([a["bbox"] for a in self.annotations], dtype=np.float64).reshape(-1, 4)
+        return np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
 
 
 @dataclass
@@ -77,7 +89,13 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def load(path: str | Path, images_dir: str | Path, categories: Sequence[str] | None = None) -> CocoFile:
+def load(
+    path: str | Path,
+    images_dir: str | Path,
+    categories: Sequence[str] | None = None,
+    *,
+    wanted: Callable[[Mapping[str, Any]], bool] | None = None,
+) -> CocoFile:
     """Read a COCO file and check what training and testing rely on.
 
     Annotations without area are left out, and images without annotations; both are counted.
@@ -86,6 +104,7 @@ def load(path: str | Path, images_dir: str | Path, categories: Sequence[str] | N
         path: the COCO file.
         images_dir: the folder that its ``file_name`` entries start from.
         categories: use only objects of these categories; None for all.
+        wanted: use only images whose entry in the file this accepts; None for all.
 
     Raises:
         DataError: missing images, unknown ids, malformed masks, boxes outside the image, or no object left.
@@ -115,6 +134,8 @@ def load(path: str | Path, images_dir: str | Path, categories: Sequence[str] | N
             left_out[reason] += 1
         else:
             image.annotations.append(annotation)
+    if wanted is not None:
+        images = {number: image for number, image in images.items() if wanted(image.entry)}
     used = [image for image in images.values() if image.annotations]
     left_out["images without an object"] += len(images) - len(used)
     if not used:
@@ -138,7 +159,8 @@ def _category_ids(path: Path, content: dict[str, Any], names: Sequence[str] | No
 def _image(entry: Mapping[str, Any], path: Path, folder: Path) -> CocoImage:
     try:
         size = (int(entry["height"]), int(entry["width"]))
-        return CocoImage(entry["id"], folder / entry["file_name"], size, str(entry.get("dataset", "")))
+        path_of = folder / entry["file_name"]
+        return CocoImage(entry["id"], path_of, size, str(entry.get("dataset", "")), entry=entry)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: image {entry.get('id')} lacks a valid {error}") from error
 

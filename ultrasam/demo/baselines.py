@@ -13,7 +13,8 @@ from ultrasam.baselines import ellipse_in_box, grow_region
 from ultrasam.evaluation import ImageResult, evaluate
 from ultrasam.images import read_image
 from ultrasam.preprocess import Geometry
-from ultrasam.prompts.sample import central_point, tight_box
+from ultrasam.prompts.sample import central_point
+from ultrasam.scoring import image_result
 
 
 def score_baselines(annotations: Path, images: Path) -> dict[str, dict[str, float]]:
@@ -31,8 +32,7 @@ Predict = Callable[[coco.CocoImage, Sequence[np.ndarray]], list[np.ndarray]]
 
 
 def _ellipse(item: coco.CocoImage, truth: Sequence[np.ndarray]) -> list[np.ndarray]:
-    boxes = [a["bbox"] for a in item.annotations]
-    return [ellipse_in_box((x, y, x + w, y + h), item.size) for x, y, w, h in boxes]
+    return [ellipse_in_box(box, item.size) for box in item.boxes()]
 
 
 def _region(item: coco.CocoImage, truth: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -43,20 +43,6 @@ def _region(item: coco.CocoImage, truth: Sequence[np.ndarray]) -> list[np.ndarra
 
 
 def _result(item: coco.CocoImage, predict: Predict) -> ImageResult:
-    truth = [
-        coco.decode(a["segmentation"], item.size, f"{item.path}: annotation {a['id']}")
-        for a in item.annotations
-    ]
-    masks = predict(item, truth)
-    xywh = np.array([a["bbox"] for a in item.annotations], dtype=float)
-    return ImageResult(
-        image_id=item.id,
-        dataset=item.dataset,
-        size=item.size,
-        truth=[coco.encode(mask) for mask in truth],
-        truth_boxes=np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1),
-        masks=[coco.encode(mask) for mask in masks],
-        boxes=np.stack([tight_box(mask) if mask.any() else np.zeros(4) for mask in masks]),
-        # A baseline has no opinion of its own masks.
-        scores=np.ones(len(masks)),
-    )
+    truth = item.masks()
+    # A baseline has no opinion of its own masks.
+    return image_result(item, truth, predict(item, truth), np.ones(len(truth)))

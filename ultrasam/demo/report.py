@@ -25,7 +25,7 @@ _ROWS = (
     ("region grown from the point", "baseline", "point"),
 )
 _EXAMPLES = 12
-_STYLE = """
+STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; }
 th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #ccc; }
@@ -66,18 +66,18 @@ def write_page(
     maps = [(row["step"], 100 * row["coco/segm_mAP"]) for row in log if "coco/segm_mAP" in row]
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>UltraSam demo</title>",
-        f"<style>{_STYLE}</style><h1>UltraSam, trained here</h1>",
+        f"<style>{STYLE}</style><h1>UltraSam, trained here</h1>",
         "<h2>Held-out images</h2>",
         _table(scores),
         "<p>Percent; mAP is COCO's, over IoU 0.50 to 0.95. One prompt an object: its box, or a click in its "
         "middle. The two baselines use the same prompts and no network.</p>",
         "<h2>Training</h2><div class='curves'>",
-        _curve("training loss", losses),
-        _curve("validation mAP (%), point prompts", maps),
+        curve("training loss", losses),
+        curve("validation mAP (%), point prompts", maps),
         "</div>",
     ]
     for folder, kind in zip(shown, ("box", "point"), strict=True):
-        parts += [f"<h2>Examples, {kind} prompts</h2>", _gallery(folder)]
+        parts += [f"<h2>Examples, {kind} prompts</h2>", gallery(folder)]
     parts += [
         "<p>Tint and solid line: predicted mask. White dashes: the true outline. Not a medical device.</p>",
         f"<h2>Settings</h2><pre>{html.escape(json.dumps(settings, indent=1))}</pre></html>",
@@ -96,7 +96,7 @@ def _table(scores: Scores) -> str:
     return f"<table><tr><th></th>{head}</tr>{rows}</table>"
 
 
-def _curve(title: str, points: Sequence[tuple[float, float]]) -> str:
+def curve(title: str, points: Sequence[tuple[float, float]]) -> str:
     """A line plot as SVG; a plotting library would be the largest dependency of the page."""
     if not points:
         return ""
@@ -125,7 +125,8 @@ def _curve(title: str, points: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def _gallery(folder: Path) -> str:
+def gallery(folder: Path) -> str:
+    """The first pictures of a folder, inside the page itself."""
     figures = ""
     for path in sorted(folder.glob("*.png"))[:_EXAMPLES]:
         data = base64.b64encode(path.read_bytes()).decode("ascii")
