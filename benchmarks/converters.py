@@ -1,16 +1,15 @@
-"""The converters' speed: pairs a second against the naive way, two cores against one, merging, the audit.
-
-`python -m benchmarks.converters [--images 1000] [--annotations 280000] [--audit 1000]`
+"""The converters: images a second, merging, and the audit for near-duplicates.
 
 The naive way is what scripts of this kind do: PIL, one full-image mask a component, pycocotools on each,
-indented JSON at the end. Times are the wall clock's and, for one worker, the processor's.
+indented JSON at the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,15 +17,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 from pycocotools import mask as coco_mask
-from scipy import ndimage
 from ultrasam.converters import Card, Category, Dataset, convert
-from ultrasam.converters.engine import audit
-from ultrasam.converters.engine.coco import write_json
 from ultrasam.converters.engine.find import pairs
-from ultrasam.converters.engine.merge import merge
 from ultrasam.converters.engine.recipes import binary_still
+
+from .harness import Bench, main
+from .machine import extra_memory
 
 WIDTH, HEIGHT = 600, 400
 
@@ -44,6 +41,8 @@ DATASET = Dataset("bench", Card("Bench"), (Category("lesion"),), cases, read)
 
 def fabricate(root: Path, count: int) -> None:
     """Grey speckle pictures with 1-bit masks of one lesion, as in BUS-BRA."""
+    from PIL import Image
+
     rng = np.random.default_rng(1)
     for folder in ("Images", "Masks"):
         (root / folder).mkdir(parents=True)
@@ -60,6 +59,9 @@ def fabricate(root: Path, count: int) -> None:
 
 
 def naive(root: Path, out: Path, count: int) -> None:
+    from PIL import Image
+    from scipy import ndimage
+
     out.mkdir()
     images, annotations = [], []
     for path in list(root.glob("Images/*.png"))[:count]:
@@ -76,27 +78,34 @@ def naive(root: Path, out: Path, count: int) -> None:
     (out / "all.json").write_text(json.dumps({"images": images, "annotations": annotations}, indent=2))
 
 
-def clock(work: Callable[[], object]) -> tuple[float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
-def conversion(folder: Path, count: int) -> None:
+def conversion(bench: Bench, folder: Path, count: int) -> None:
     cv2.setNumThreads(1)
     fabricate(folder / "raw", count)
     few = min(count, 100)
-    plain, plain_cpu = clock(lambda: naive(folder / "raw", folder / "naive", few))
-    one, one_cpu = clock(lambda: convert(DATASET, folder / "raw", folder / "one"))
-    two, _ = clock(lambda: convert(DATASET, folder / "raw", folder / "two", workers=2))
-    print(f"{count} pairs of {WIDTH} x {HEIGHT}: images/s by wall clock (by processor time)")
-    print(f"  naive       {few / plain:7.1f} ({few / plain_cpu:.1f})")
-    print(f"  one worker  {count / one:7.1f} ({count / one_cpu:.1f})")
-    print(f"  two workers {count / two:7.1f}, {one / two:.2f} times one")
+    ways: dict[str, tuple[Callable[[Path], object], int]] = {
+        "naive": (lambda out: naive(folder / "raw", out, few), few),
+        "one worker": (lambda out: convert(DATASET, folder / "raw", out), count),
+        "two workers": (lambda out: convert(DATASET, folder / "raw", out, workers=2), count),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(bench.args.rounds or 3):
+        for name, (work, images) in ways.items():
+            start = time.perf_counter()
+            work(folder / "out")
+            rates[name].append(images / (time.perf_counter() - start))
+            shutil.rmtree(folder / "out")
+    title = f"{count} pairs of PNG files, {WIDTH} x {HEIGHT}"
+    goals = {"one worker": 1.7}
+    bench.record(title, "images/s", rates, ours="two workers", goals=goals, more_is_better=True)
+    slowest = min(rates["one worker"])
+    bench.fact("One worker, images a second in its slowest round", slowest, "at least 60", slowest >= 60)
 
 
-def merging(folder: Path, annotations: int) -> None:
+def merging(bench: Bench, folder: Path, annotations: int) -> None:
     """`annotations` objects in 43 data sets, three an image."""
+    from ultrasam.converters.engine.coco import write_json
+    from ultrasam.converters.engine.merge import merge
+
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.ellipse(mask, (250, 200), (150, 100), 20, 0, 360, 1, -1)
     rle = coco_mask.encode(np.asfortranarray(mask))
@@ -134,16 +143,17 @@ def merging(folder: Path, annotations: int) -> None:
         categories = [{"id": 1, "name": "lesion", "supercategory": "x"}]
         coco = {"info": {"organ": "x"}, "images": images, "annotations": objects, "categories": categories}
         write_json(coco, path / "all.json")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    wall, cpu = clock(lambda: merge(folder / "data", folder / "merged"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    size = sum(p.stat().st_size for p in (folder / "merged").iterdir()) / 2**20
-    print(f"merging {each * 43} objects ({size:.0f} MiB of JSON): {wall:.1f} s ({cpu:.1f} s of processor)")
-    print(f"  peak memory of the process {peak / 2**20:.2f} GiB ({before / 2**20:.2f} before)")
+    start = time.perf_counter()
+    peak = extra_memory(lambda: merge(folder / "data", folder / "merged")) or float("nan")
+    took = time.perf_counter() - start
+    bench.fact(f"Merging {each * 43} objects of 43 data sets, seconds", took, "under 60", took < 60)
+    bench.fact("Merging, extra memory in MiB", peak, "under 2048", peak < 2048)
 
 
-def auditing(folder: Path, count: int) -> None:
+def auditing(bench: Bench, folder: Path, count: int) -> None:
     """Distinct phantoms on two sides, and changed copies of some: recall and false pairs."""
+    from ultrasam.converters.engine import audit
+
     from ultrasam.phantom import simulate
 
     cv2.setNumThreads(1)
@@ -167,29 +177,36 @@ def auditing(folder: Path, count: int) -> None:
             cv2.imwrite(str(copy), np.ascontiguousarray(changes[kind](image)))
             found.append(audit.Entry("copy", copy.name, "test", str(n), copy))
             truth[path.name, copy.name] = kind
-    hits: list[audit.Pair] = []
-    wall, _ = clock(lambda: hits.extend(audit.near_duplicates(found)[0]))
+    start = time.perf_counter()
+    hits = audit.near_duplicates(found)[0]
+    took = time.perf_counter() - start
     names = {tuple(sorted((p.first.file_name, p.second.file_name), reverse=True)) for p in hits}
-    print(f"audit of {len(found)} images, {len(truth)} planted: {wall:.1f} s")
+    bench.fact(f"Audit of {len(found)} images, {len(truth)} of them planted copies, seconds", took)
     for kind in changes:
         planted = {pair for pair, k in truth.items() if k == kind}
-        print(f"  {kind:15} recall {len(names & planted) / max(1, len(planted)):.3f} of {len(planted)}")
-    print(f"  false pairs: {len(names - set(truth))}")
+        recall = len(names & planted) / max(1, len(planted))
+        bench.fact(f"Audit, recall of copies that were {kind}", recall, "at least 0.95", recall >= 0.95)
+    false = len(names - set(truth))
+    bench.fact("Audit, false pairs", str(false), "none", not false)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=int, default=1000, help="to convert (1000)")
+    parser.add_argument("--annotations", type=int, default=280_000, help="to merge (280000)")
+    parser.add_argument("--audit", type=int, default=1000, help="images to audit (1000)")
+
+
+def measure(bench: Bench) -> None:
+    parts = (
+        (conversion, bench.args.images, 20),
+        (merging, bench.args.annotations, 4300),
+        (auditing, bench.args.audit, 20),
     )
-    parser.add_argument("--images", type=int, default=1000)
-    parser.add_argument("--annotations", type=int, default=280_000)
-    parser.add_argument("--audit", type=int, default=1000)
-    args = parser.parse_args()
-    for work, number in ((conversion, args.images), (merging, args.annotations), (auditing, args.audit)):
+    for work, number, few in parts:
         if number:
             with tempfile.TemporaryDirectory() as folder:
-                work(Path(folder), number)
+                work(bench, Path(folder), few if bench.quick else number)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(measure, __doc__, "converters", add_arguments))
