@@ -18,6 +18,7 @@ COMMANDS = (
     "data",
     "train",
     "test",
+    "finetune",
     "predict",
     "weights",
     "export",

@@ -1,0 +1,159 @@
+"""The loop: a batch, the losses of a corrected session, a step; restarts go on where they stopped."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ultrasam import coco, preprocess
+from ultrasam.errors import UltraSamError
+from ultrasam.finetune.data import Batch, draw_batch
+from ultrasam.losses import MaskLoss
+from ultrasam.modeling.sam import Sam
+from ultrasam.modeling.tuning import adapt
+from ultrasam.predictor import Predictor
+from ultrasam.prompts.refine import Correction, correct, several, single
+
+Mode = Literal["full", "decoder", "lora", "adapter"]
+#: Learning rates: new matrices start from zero and take a larger one than trained weights.
+RATES: dict[Mode, float] = {"full": 1e-4, "decoder": 3e-4, "lora": 1e-3, "adapter": 1e-3}
+_LOSS = MaskLoss(select="loss", supervise_all_iou=True)
+_SESSION = Correction(rounds=2, clicks=0.5)
+_WARM_UP, _SAVE_EVERY, _PATIENCE = 20, 50, 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fine-tuned.
+
+    Attributes:
+        mode: what is trained: everything; the mask decoder alone, on embeddings computed once; a LoRA or
+            adapters on the image encoder together with the decoder.
+        steps: optimiser steps.
+        batch_size: images a step.
+        per_object: prompts drawn for each object of an image.
+        lr: the highest learning rate; warmed up, then a cosine to zero.
+        seed: of everything random.
+        amp: bfloat16 where that is safe.
+        checkpointing: recompute the encoder's activations in the backward pass to save memory.
+    """
+
+    mode: Mode
+    steps: int
+    batch_size: int
+    lr: float
+    seed: int = 0
+    per_object: int = 4
+    amp: bool = False
+    checkpointing: bool = False
+
+
+def prepare(model: Sam, recipe: Recipe) -> None:
+    """Choose what is trained: ``requires_grad`` of every parameter, new parts where the mode has some."""
+    model.requires_grad_(recipe.mode == "full")
+    if recipe.mode in ("lora", "adapter"):
+        adapt(model.image_encoder, recipe.mode)
+    model.mask_decoder.requires_grad_(True)
+    model.image_encoder.checkpointing = recipe.checkpointing
+
+
+def train(
+    predictor: Predictor, items: Sequence[coco.CocoImage], recipe: Recipe, state_file: Path
+) -> list[float]:
+    """Train the predictor's model in place; a state file of an interrupted run is gone on from.
+
+    Returns:
+        the loss of every step; NaN where a step was left out because its loss was not finite.
+
+    Raises:
+        UltraSamError: the loss stays infinite or NaN.
+    """
+    model = predictor.model
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    optimizer = torch.optim.AdamW(trained.values(), lr=recipe.lr, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, recipe.steps))
+    losses = _resume(state_file, trained, optimizer, schedule)
+    bar = tqdm(range(len(losses), recipe.steps), "training", recipe.steps, initial=len(losses), unit="step")
+    for step in bar:
+        # A step depends on its number alone, so that an interrupted run ends as an uninterrupted one.
+        torch.manual_seed(recipe.seed * 1_000_003 + step)
+        batch = draw_batch(items, model.img_size, step, recipe.batch_size, recipe.per_object, recipe.seed)
+        loss = _loss(predictor, batch, recipe)
+        optimizer.zero_grad()
+        if loss.isfinite():
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(trained.values(), 1.0)
+            if norm.isfinite():
+                optimizer.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+        bar.set_postfix_str(f"loss {losses[-1]:.3f}")
+        if not any(map(math.isfinite, losses[-_PATIENCE:])) and len(losses) >= _PATIENCE:
+            raise UltraSamError(
+                f"the loss is not finite any more (step {step}): start again with a lower --lr than "
+                f"{recipe.lr:g}"
+            )
+        if (step + 1) % _SAVE_EVERY == 0 or step + 1 == recipe.steps:
+            _save(state_file, trained, optimizer, schedule, losses)
+    return losses
+
+
+def _loss(predictor: Predictor, batch: Batch, recipe: Recipe) -> Tensor:
+    """The losses of the first and the corrected prediction, single mask and best of three."""
+    model = predictor.model.train()
+    device = model.device
+    prompts, targets = batch.prompts.to(device), batch.targets.to(device)
+    if recipe.mode == "decoder":
+        embeddings = predictor.embedder.embed(batch.images)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.amp):
+        if recipe.mode != "decoder":
+            inputs = [preprocess.to_input(image, model.img_size)[0] for image in batch.images]
+            embeddings = model.encode_images(torch.stack(inputs).to(device))
+        terms = [
+            value
+            for prediction in correct(model, embeddings, prompts, targets, _SESSION)
+            for chosen in (single(prediction), several(prediction))
+            for value in _LOSS(chosen, targets).values()
+        ]
+    model.eval()
+    return torch.stack(terms).sum()
+
+
+def _rate(step: int, steps: int) -> float:
+    """Share of the learning rate: linear warm-up, then half a cosine."""
+    warm_up = min(_WARM_UP, steps // 4)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(steps - warm_up, 1)))
+
+
+def _save(path: Path, trained: dict[str, nn.Parameter], *parts: Any) -> None:
+    *stateful, losses = parts
+    state = {
+        "trained": {name: p.detach() for name, p in trained.items()},
+        "parts": [part.state_dict() for part in stateful],
+        "losses": losses,
+    }
+    torch.save(state, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def _resume(path: Path, trained: dict[str, nn.Parameter], *stateful: Any) -> list[float]:
+    """Bring everything to where the file left it; the losses so far, none where there is no file."""
+    if not path.is_file():
+        return []
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    with torch.no_grad():
+        for name, value in state["trained"].items():
+            trained[name].copy_(value)
+    for part, content in zip(stateful, state["parts"], strict=True):
+        part.load_state_dict(content)
+    return list(state["losses"])
