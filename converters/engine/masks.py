@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .types import Array, Object
 
@@ -101,6 +100,9 @@ def polygons(rings: Iterable[tuple[str, Any]], size: tuple[int, int]) -> list[Ob
 
 def fill(mask: Mask) -> Mask:
     """Fill the holes."""
+    # Imported here: it takes longer to start than all the rest, and few data sets fill holes.
+    from scipy import ndimage
+
     return np.asarray(ndimage.binary_fill_holes(mask), bool)
 
 
