@@ -90,6 +90,6 @@ def test_every_licence_is_known():
     assert len(download.WEIGHTS) >= 5
     for weights in download.WEIGHTS.values():
         assert weights.url.startswith("https://") and weights.file_name.endswith(".pth")
-        assert weights.licence.startswith(("Apache-2.0", "CC BY-NC-SA 4.0"))
+        assert weights.licence.startswith(("Apache-2.0", "BSD-3-Clause", "CC BY-NC-SA 4.0"))
     with pytest.raises(CheckpointError, match="sam_vit_b"):
         download.resolve("sam_vit_x")

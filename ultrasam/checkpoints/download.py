@@ -67,6 +67,19 @@ WEIGHTS = {
         "Apache-2.0, Ma et al., Segment anything in medical images, Nature Communications 2024",
         "expects boxes and its own preprocessing (square resize, minimum to maximum)",
     ),
+    "mask2former_coco": Weights(
+        "https://download.openmmlab.com/mmdetection/v3.0/mask2former/mask2former_r50_8xb2-lsj-50e_coco/"
+        "mask2former_r50_8xb2-lsj-50e_coco_20220506_191028-41b088b6.pth",
+        None,
+        "Apache-2.0, MMDetection; Cheng et al., Mask2Former, CVPR 2022",
+        "starts the decoder of instance segmentation",
+    ),
+    "resnet50": Weights(
+        "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+        None,
+        "BSD-3-Clause, torchvision; He et al., Deep residual learning, CVPR 2016",
+        "the baseline of the transfer tasks",
+    ),
 }
 
 

@@ -11,6 +11,8 @@ _EXAMPLES = """examples:
   ultrasam train ultrasam/ultrasam_vit-t_phantom
   ultrasam train ultrasam/ultrasam_vit-b_us43d --amp --cfg-options model.weights.path=sam_vit_b_01ec64.pth
   ultrasam train my_config.py --resume
+  ultrasam train downstream/segmentation/mask2former_vit-b_bus-bra --from UltraSam.pth --amp
+  ultrasam train downstream/classification/classifier_vit-t_phantom --from demo/model.pth
   tools/dist_train.sh configs/ultrasam/ultrasam_vit-b_us43d.py 4 --amp
 """
 
@@ -30,6 +32,12 @@ def add_parser(subparsers: Any) -> None:
         const="auto",
         metavar="CHECKPOINT",
         help="go on from a checkpoint, or from the last one in the work directory",
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="WEIGHTS",
+        help="start weights of the model, or of a task's backbone: a file of any kind, or a name",
     )
     parser.add_argument("--amp", action="store_true", help="mixed precision")
     parser.add_argument(

@@ -57,7 +57,7 @@ class PromptVisualizationHook(Hook):
         for sample in outputs or ():
             if self.validation and get_rank() == 0 and self._drawn < min(self.limit, 8):
                 self._drawn += 1
-                runner.visualizer.add_image(f"val/{sample.img_id}", draw_sample(sample), step=runner.iter)
+                runner.visualizer.add_image(f"val/{sample.img_id}", self.draw(sample), step=runner.iter)
 
     def after_test_iter(
         self,
@@ -71,7 +71,11 @@ class PromptVisualizationHook(Hook):
             if self.show_dir and self._drawn < self.limit:
                 self._drawn += 1
                 name = f"{sample.img_id}_{Path(sample.img_path).stem}.png"
-                write_image(Path(self.show_dir) / name, draw_sample(sample))
+                write_image(Path(self.show_dir) / name, self.draw(sample))
+
+    def draw(self, sample: DetDataSample) -> np.ndarray:
+        """The picture of a data sample, RGB uint8; other tasks draw other things."""
+        return draw_sample(sample)
 
 
 def draw_sample(sample: DetDataSample) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +42,13 @@ def train(args: argparse.Namespace) -> int:
     elif args.resume:
         _require(args.resume, "checkpoint to resume from")
         config.resume, config.load_from = True, args.resume
-    elif config.get("load_from"):
-        config.model.weights = {"path": config.load_from}
+    start = getattr(args, "start", None) or (None if config.resume else config.get("load_from"))
+    if start:
+        _started(config).weights = {"path": start}
         config.load_from = None
     init_process_group(args.launcher)
-    Runner.from_cfg(config).train()
+    with memory_advice():
+        Runner.from_cfg(config).train()
     return 0
 
 
@@ -53,7 +57,8 @@ def test(args: argparse.Namespace) -> int:
     config = load_config(args)
     checkpoint = _require(args.checkpoint, "checkpoint")
     # Loaded below, strictly: mmengine would only log what does not fit.
-    config.load_from, config.resume, config.model.weights = None, False, None
+    config.load_from, config.resume, _started(config).weights = None, False, None
+    config.model.pop("decoder", None)
     if args.out:
         config.test_evaluator.outfile = args.out
     if args.show_dir:
@@ -63,8 +68,34 @@ def test(args: argparse.Namespace) -> int:
     runner = Runner.from_cfg(config)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     model.load_weights(str(checkpoint), fold_residual=args.fold_residual)
-    runner.test()
+    with memory_advice():
+        runner.test()
     return 0
+
+
+@contextmanager
+def memory_advice() -> Iterator[None]:
+    """Say what helps where memory runs out.
+
+    Raises:
+        ConfigError: in place of PyTorch's error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise ConfigError(
+            "out of memory. In this order: --amp; a smaller batch with as many steps accumulated "
+            "(--cfg-options train_dataloader.batch_size=2 --accumulate 4); recompute activations "
+            "(model.network.checkpointing=True, for other tasks model.backbone.checkpointing=True); "
+            f"a smaller input. PyTorch says: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _started(config: Config) -> Any:
+    """The part of the configuration that takes start weights."""
+    return config.model.backbone if "backbone" in config.model else config.model
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -87,7 +118,10 @@ def load_config(args: argparse.Namespace) -> Config:
     if seed is not None:
         config.randomness = {"seed": seed}
     _spread_seed(config)
-    _check_sizes(config)
+    if "backbone" in config.model:
+        _spread_task(config)
+    else:
+        _check_sizes(config)
     return config
 
 
@@ -116,6 +150,29 @@ def _spread_seed(config: Config) -> None:
     for hook in config.get("custom_hooks", []):
         if hook["type"] == "StepSeedHook":
             hook.setdefault("seed", seed)
+
+
+def _spread_task(config: Config) -> None:
+    """Give the one input size, data set and list of classes of a task to the model and to every loader."""
+    if not config.get("classes"):
+        raise ConfigError("the configuration names no 'classes' (for a regression, the numbers' columns)")
+    config.model.data_preprocessor.img_size = config.img_size
+    if config.model.backbone.type == "UltraSamBackbone":
+        config.model.backbone.img_size = config.img_size
+    keys = ["img_size", "data_root", "data_prefix", "classes"]
+    if config.model.type == "InstanceSegmenter":
+        config.model.num_classes = len(config.classes)
+    else:
+        config.model.classes, config.model.task = config.classes, config.task
+        config.default_hooks.visualization.task = config.task
+        keys += ["task", *(key for key in ("column", "clip", "limits") if key in config)]
+    config.default_hooks.visualization.classes = config.classes
+    for side in ("train", "val", "test"):
+        dataset = config[f"{side}_dataloader"].dataset
+        for key, name in (("ann_file", f"{side}_ann"), *((key, key) for key in keys)):
+            if name not in config:
+                raise ConfigError(f"the configuration does not say '{name}'")
+            dataset.setdefault(key, config[name])
 
 
 def _check_sizes(config: Config) -> None:

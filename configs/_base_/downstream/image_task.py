@@ -1,0 +1,40 @@
+"""Classes or numbers of whole images: the mean of the output tokens and a linear layer, all of it trained.
+
+The published settings of Meyer et al. 2025: 2,000 steps of 8 images, AdamW 1e-4, a tenth after 1,600, warm-up
+over 500, flips, black padding. The last checkpoint counts.
+"""
+
+_base_ = ["task.py"]
+
+task = "single-label"
+column = None
+
+model = dict(
+    type="ImageTask",
+    data_preprocessor=dict(type="PromptDataPreprocessor", black_padding=True),
+    backbone=dict(type="UltraSamBackbone", variant="vit_b", weights=dict(path=None)),
+)
+train_dataloader = dict(dataset=dict(type="LabelDataset", flip=0.5))
+val_dataloader = dict(dataset=dict(type="LabelDataset"))
+test_dataloader = dict(dataset=dict(type="LabelDataset"))
+val_evaluator = dict(type="LabelMetric")
+test_evaluator = dict(type="LabelMetric")
+default_hooks = dict(visualization=dict(type="LabelPictureHook"))
+custom_hooks = [
+    dict(type="StepSeedHook"),
+    dict(type="CheckInvalidLossHook", interval=50),
+    dict(type="PeakMemoryHook"),
+    dict(type="FitTargetsHook"),
+]
+
+optim_wrapper = dict(
+    type="OptimWrapper",
+    optimizer=dict(type="AdamW", lr=1e-4, weight_decay=1e-4),
+    clip_grad=dict(max_norm=0.1),
+)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=2000, val_interval=500)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=500),
+    dict(type="MultiStepLR", by_epoch=False, begin=0, end=2000, milestones=[1600], gamma=0.1),
+]
+auto_scale_lr = dict(base_batch_size=8, enable=False)

@@ -1,0 +1,9 @@
+"""Our encoder under Mask2Former: strides 4 to 32, all made from the last map (ViTDet's simple pyramid)."""
+
+_base_ = ["mask2former.py"]
+
+model = dict(
+    backbone=dict(type="UltraSamBackbone", variant="vit_b", layers=(-1,), weights=dict(path=None)),
+    neck=dict(type="Pyramid", width=768, channels=256),
+    panoptic_head=dict(in_channels=[256] * 4, strides=[4, 8, 16, 32]),
+)

@@ -1,0 +1,7 @@
+"""The share of a simulated image that its objects cover, percent: minutes on a laptop's processor."""
+
+_base_ = ["../classification/classifier_vit-t_phantom.py"]
+
+task = "regression"
+classes = ["object_share"]
+limits = (0, 100)
