@@ -61,4 +61,6 @@ def _read(case: Case) -> Iterator[Frame]:
     seed, index, size = case.data
     phantom = simulate(seed, index, size=size)
     objects = [Object(item.category, item.mask, whole=True) for item in phantom.objects]
-    yield Frame(phantom.image, objects, extra={"geometry": phantom.geometry, "scene": phantom.organ})
+    share = 100 * sum(item.mask.mean() for item in phantom.objects)
+    extra = {"geometry": phantom.geometry, "scene": phantom.organ, "object_share": round(float(share), 2)}
+    yield Frame(phantom.image, objects, extra=extra)
