@@ -18,6 +18,7 @@ from torch import Tensor
 from ultrasam import checkpoints, preprocess
 from ultrasam.errors import PromptError, UltraSamError
 from ultrasam.modeling.sam import Sam
+from ultrasam.predict import closer as closer_views
 from ultrasam.predict import masks
 from ultrasam.predict.embedder import Embedder, available, best_device
 from ultrasam.predict.embeddings_cache import EmbeddingsCache
@@ -36,7 +37,8 @@ class Predictor:
     """Segments images with a loaded model.
 
     Args:
-        model: a model, a weight file, or a name that `ultrasam.load` knows.
+        model: a model, a weight file, or a name that `ultrasam.load` knows; the small model that comes with
+            the package where None.
         device: where to run; the best at hand for a file, where the model is for a model.
         dtype: ``torch.bfloat16`` or ``torch.float16`` runs the image encoder in half precision.
         size_rule: how the resized image's sides are rounded.
@@ -45,11 +47,13 @@ class Predictor:
         refinement: feed each prediction back as a mask prompt; None for none.
         window: grey values shown as black and white, for 16-bit and floating-point images.
         cache: keep image embeddings on disk; a folder or an `EmbeddingsCache`.
+        closer: cut out the region round each object and segment it there, see `ultrasam.predict.closer`; None
+            does so with the package's own model, which was trained for it.
     """
 
     def __init__(
         self,
-        model: Sam | str | Path,
+        model: Sam | str | Path | None = None,
         *,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
@@ -59,7 +63,9 @@ class Predictor:
         refinement: Refinement | None = None,
         window: Window | None = None,
         cache: EmbeddingsCache | str | Path | None = None,
+        closer: bool | None = None,
     ) -> None:
+        self.closer = checkpoints.is_own(model) if closer is None else closer
         if not isinstance(model, Sam):
             model, device = checkpoints.load(model), device or best_device()
         self.model = model.to(available(device) if device is not None else model.device).eval()
@@ -87,6 +93,7 @@ class Predictor:
         """Forget the images."""
         self.features: Tensor | None = None
         self.geometries: list[Geometry] = []
+        self.images: list[np.ndarray] = []
 
     reset_predictor = reset_image
 
@@ -116,6 +123,7 @@ class Predictor:
         self.reset_image()
         arrays = [to_rgb8(image, image_format, self.window) for image in images]
         self.geometries = [self.embedder.geometry(array) for array in arrays]
+        self.images = arrays if self.closer else []
         self.features = self.embedder.embed(arrays)
 
     def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, ...]) -> None:
@@ -126,6 +134,8 @@ class Predictor:
             raise UltraSamError(f"set_torch_image takes (1, 3, h, w) within {size} pixels, got {shape}")
         height, width = original_image_size
         self.geometries = [Geometry((height, width), (shape[2], shape[3]), size)]
+        if self.closer:
+            raise UltraSamError("closer views need the image itself: use set_image, or closer=False")
         self.features = self.embedder.encode(self.model.preprocess(transformed_image.to(self.device)))
 
     def get_image_embedding(self) -> Tensor:
@@ -155,9 +165,11 @@ class Predictor:
             masks (M, H, W) bool or logits float32; predicted IoU (M,); low-resolution logits (M, 4h, 4w).
         """
         entry = ObjectPrompt(point_coords, point_labels, box, mask_input)
-        prediction = self._ask([entry], multimask_output)
+        prediction, sharp = self._ask([entry], multimask_output)
         logits, iou = prediction.logits[0].float().cpu(), prediction.iou[0].float().cpu().numpy()
-        if return_logits:
+        if sharp is not None and not return_logits:
+            full = sharp[0]
+        elif return_logits:
             full = preprocess.upsample_logits(logits[None], self.geometries[0])[0].numpy()
         else:
             full = np.ascontiguousarray(masks.masks_of(logits, self.geometries[0], self.postprocessing))
@@ -227,9 +239,9 @@ class Predictor:
             range(count),
             strict=True,
         )
-        prediction = self._ask([ObjectPrompt(*row) for row in columns], multimask_output)
+        prediction, sharp = self._ask([ObjectPrompt(*row) for row in columns], multimask_output)
         logits = prediction.logits.float().cpu()
-        full = [
+        full = sharp or [
             np.ascontiguousarray(masks.masks_of(row, geometry, self.postprocessing))
             for row, geometry in zip(logits, self.geometries, strict=True)
         ]
@@ -253,7 +265,9 @@ class Predictor:
             one `Segmentation` for each image.
         """
         self._set_features()
-        found = self._ask(objects, multimask or self.refinement is not None).best() if objects else None
+        found = sharp = None
+        if objects:
+            found, sharp = self._ask(objects, multimask or self.refinement is not None, best=True)
         results = []
         for number, geometry in enumerate(self.geometries):
             rows = [i for i, entry in enumerate(objects) if entry.image == number]
@@ -261,7 +275,8 @@ class Predictor:
             logits = found.logits[rows, 0].float().cpu() if found else torch.zeros(0, *side)
             scores = found.iou[rows, 0].float().cpu().numpy() if found else np.zeros(0, dtype=np.float32)
             chosen = [objects[i] for i in rows]
-            results.append(Segmentation(logits, scores, geometry, chosen, self.postprocessing))
+            close = np.concatenate([sharp[i] for i in rows]) if sharp and rows else None
+            results.append(Segmentation(logits, scores, geometry, chosen, self.postprocessing, close))
         return results
 
     def automatic_masks(self, image: np.ndarray, **options: Any) -> list[dict[str, Any]]:
@@ -284,10 +299,26 @@ class Predictor:
             raise UltraSamError("no image is set: call set_image(image) first")
         return self.features
 
-    def _ask(self, objects: Sequence[ObjectPrompt], multimask: bool) -> Prediction:
+    def _ask(
+        self, objects: Sequence[ObjectPrompt], multimask: bool, *, best: bool = False
+    ) -> tuple[Prediction, list[np.ndarray] | None]:
+        """The prediction of N objects; with closer views also their masks, N times (M, H, W) bool."""
         self._set_features()
         size = self.model.prompt_encoder.mask_input_size
-        return self._decode(pack(objects, self.geometries, size).to(self.device), multimask)
+        prompts = pack(objects, self.geometries, size).to(self.device)
+        if self.closer:
+            return closer_views.segment(
+                self.model,
+                self.embedder,
+                self.images,
+                objects,
+                lambda rows: self._decode(prompts[rows], True).best(),
+                multimask=multimask,
+                best=best,
+                mode=self.postprocessing,
+            )
+        prediction = self._decode(prompts, multimask)
+        return prediction.best() if best else prediction, None
 
     @torch.no_grad()
     def _decode(self, prompts: Prompts, multimask: bool) -> Prediction:

@@ -9,7 +9,7 @@ _base_ = ["../_base_/recipes/corrected.py"]
 
 img_size = 256
 data_root = "data/small/"
-steps = 4000
+steps = 3000
 
 model = dict(
     data_preprocessor=dict(img_size=img_size),
@@ -30,7 +30,7 @@ train_dataloader = dict(
             dict(type="Tone"),
             dict(type="RandomView"),
         ],
-        prompts=dict(per_object=4, box_noise=0.03),
+        prompts=dict(per_object=2, box_noise=0.03),
     ),
 )
 val_dataloader = dict(

@@ -13,6 +13,9 @@ from typing import Any
 
 from ultrasam.errors import CheckpointError
 
+#: The package's own small model, and the file that holds it.
+OWN = "small"
+OWN_FILE = Path(__file__).parents[1] / "weights" / "ultrasam_small.safetensors"
 #: A folder whose files are used instead of downloading; also where downloads go.
 FOLDER_VARIABLE = "ULTRASAM_WEIGHTS"
 _META = "https://dl.fbaipublicfiles.com/segment_anything"
@@ -83,13 +86,24 @@ WEIGHTS = {
 }
 
 
-def resolve(path: str | Path) -> Path:
-    """A path as it is, or the file of a name in `WEIGHTS`, fetched if need be."""
+def resolve(path: str | Path | None) -> Path:
+    """A path as it is, or the file of a name: ``small`` (or None) for our own, those in `WEIGHTS` fetched."""
+    if path is None or (path == OWN and not Path(path).exists()):
+        return OWN_FILE
     if isinstance(path, str) and path in WEIGHTS and not Path(path).exists():
         return fetch(path)
     if isinstance(path, str) and not Path(path).exists() and Path(path).suffix == "" and "/" not in path:
-        raise CheckpointError(f"no weight file at {path}; names that can be fetched: {', '.join(WEIGHTS)}")
+        raise CheckpointError(
+            f"no weight file at {path}; names that can be used: {OWN}, {', '.join(WEIGHTS)}"
+        )
     return Path(path)
+
+
+def is_own(path: object) -> bool:
+    """Whether something that names weights names the package's own small model."""
+    if path is not None and not isinstance(path, (str, Path)):
+        return False
+    return path is None or path == OWN or Path(path).absolute() == OWN_FILE
 
 
 def cache_folder() -> Path:

@@ -50,7 +50,7 @@ class LoadReport:
 
 
 def load(
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     fold_residual: bool | None = None,
     strict: bool = True,
@@ -61,7 +61,7 @@ def load(
 
 
 def load_with_report(
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     fold_residual: bool | None = None,
     strict: bool = True,
@@ -71,7 +71,8 @@ def load_with_report(
 
     Args:
         path: a file of Meta, MedSAM, the published UltraSam, transformers (also a folder), or this package;
-            or a name that is downloaded: ``ultrasam``, ``sam_vit_b``, ``medsam``, ...
+            or a name that is downloaded: ``ultrasam``, ``sam_vit_b``, ``medsam``, ...; None or ``small`` for
+            the small model that comes with the package.
         fold_residual: undo a doubled residual (see `from_published`); None decides by the file's names.
         strict: refuse a file that lacks parameters or has others; else load what fits, the report says what.
         img_size: bring the position tables to an input of this side, a multiple of the patch.

@@ -1,7 +1,7 @@
 """Augmentation for small models that learn from little: other views, other greys, worse scanners.
 
-Transforms for ``PromptDataset(augment=...)``: they change image, masks and boxes before prompts are drawn, and
-draw from ``results["rng"]`` alone.
+Transforms for ``PromptDataset(augment=...)``: they change image, masks and boxes before prompts are made,
+and draw from ``results["rng"]`` alone.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class RandomView(BaseTransform):
         height, width = results["img"].shape[:2]
         ratio = self.stretch ** (rng.uniform(-1, 1) / 2)
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-self.turn, self.turn), 1.0)
-        # The aspect ratio changes about the middle, shrinking one side so that nothing leaves the image by it.
+        # The aspect ratio changes about the middle by shrinking one side, so that nothing leaves the image.
         sides = np.array([ratio, 1 / ratio]) / max(ratio, 1 / ratio)
         middle = np.array([width / 2, height / 2])
         matrix = sides[:, None] * matrix

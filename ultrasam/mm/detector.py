@@ -30,7 +30,8 @@ class UltraSam(BaseDetector):
         network: arguments of `build_ultrasam`.
         loss: arguments of `MaskLoss`.
         train_refine: arguments of `Refinement` in training.
-        train_correct: arguments of `Correction`: train with simulated corrections in place of ``train_refine``.
+        train_correct: arguments of `Correction`, to train with simulated corrections instead of
+            ``train_refine``.
         test_refine: arguments of `Refinement` in testing.
         postprocess: ``logits`` or ``official``, see `ultrasam.preprocess`.
         weights: where training starts: ``path`` and, if need be, ``fold_residual`` of `checkpoints.load`.

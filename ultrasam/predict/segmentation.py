@@ -29,6 +29,8 @@ class Segmentation:
         geometry: how the image lies in the network's input.
         objects: the prompts.
         postprocessing: how logits become masks.
+        closer_masks: (N, H, W) bool where objects were segmented in views of their own, which are sharper than
+            ``logits`` can say; None where the masks follow from the logits.
     """
 
     logits: Tensor
@@ -36,6 +38,7 @@ class Segmentation:
     geometry: Geometry
     objects: Sequence[ObjectPrompt] = field(default_factory=list)
     postprocessing: Postprocessing = "logits"
+    closer_masks: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -43,6 +46,8 @@ class Segmentation:
     @cached_property
     def masks(self) -> np.ndarray:
         """(N, H, W) bool."""
+        if self.closer_masks is not None:
+            return self.closer_masks
         return masks.masks_of(self.logits, self.geometry, self.postprocessing)
 
     @cached_property

@@ -6,8 +6,6 @@ error, be it something that was missed (a positive click) or something too much 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import torch
@@ -43,7 +41,7 @@ def error_click(
 
 
 def add_clicks(
-    prompts: Prompts, logits: Tensor, targets: Tensor, rows: Sequence[bool], rng: np.random.Generator
+    prompts: Prompts, logits: Tensor, targets: Tensor, rows: np.ndarray, rng: np.random.Generator
 ) -> Prompts:
     """Prompts with one more click in some rows, drawn from what low-resolution logits have wrong.
 
@@ -51,7 +49,7 @@ def add_clicks(
         prompts: N prompts in pixels of the input.
         logits: (N, 1, h, w) of the last prediction.
         targets: (N, h, w), 0 or 1.
-        rows: N, which prompts are given a click; those whose mask is right are not.
+        rows: (N,) bool, which prompts are given a click; those whose mask is right are not.
         rng: draws the clicks.
     """
     n, device = len(prompts), logits.device

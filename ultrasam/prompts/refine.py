@@ -115,7 +115,7 @@ def correct(
         rows = rng.random(len(prompts)) < correction.clicks
         prompts = add_clicks(prompts, logits, targets, rows, rng).with_masks(logits)
         with torch.set_grad_enabled(torch.is_grad_enabled() and number == rounds - 1):
-            # Mixed precision keeps its casts of weights, and those made without gradients would have none later.
+            # Mixed precision keeps its casts of weights; those made without gradients would have none later.
             torch.clear_autocast_cache()
             prediction = model.decode(embeddings, prompts, multimask=None)
     yield prediction
