@@ -191,7 +191,7 @@ def auditing(bench: Bench, folder: Path, count: int) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, default=1000, help="to convert (1000)")
+    parser.add_argument("--images", type=int, default=1875, help="to convert (1875, as many as BUS-BRA has)")
     parser.add_argument("--annotations", type=int, default=280_000, help="to merge (280000)")
     parser.add_argument("--audit", type=int, default=1000, help="images to audit (1000)")
 
