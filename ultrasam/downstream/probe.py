@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,8 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ultrasam.downstream.labels import Task
+from ultrasam.downstream.features import features
+from ultrasam.downstream.labels import LabelTable, Task
 from ultrasam.downstream.linear import LinearHead, focal
+from ultrasam.downstream.metrics import by_clip, score
+from ultrasam.downstream.model import ImageModel
+from ultrasam.encoder import Encoder
 from ultrasam.errors import DataError
 
 #: ``focal`` is that of the fine-tuned model, ``cross-entropy`` makes it a logistic regression.
@@ -22,7 +29,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 def fit(
     head: LinearHead,
-    features: np.ndarray,
+    inputs: np.ndarray,
     targets: np.ndarray,
     *,
     penalty: float = 1e-2,
@@ -36,7 +43,7 @@ def fit(
 
     Args:
         head: its weights are set.
-        features: (N, W).
+        inputs: (N, W) features.
         targets: (N, C) as in `LabelTable.targets`.
         penalty: of the squared weights; the bias goes free.
         loss: of classes; numbers always have the squared error.
@@ -48,9 +55,9 @@ def fit(
     Raises:
         DataError: features that are not finite.
     """
-    if not np.isfinite(features).all():
+    if not np.isfinite(inputs).all():
         raise DataError("the features are not finite: the encoder's weights are damaged")
-    x, y = torch.from_numpy(features).double(), torch.from_numpy(targets).double()
+    x, y = torch.from_numpy(inputs).double(), torch.from_numpy(targets).double()
     centre, scale = x.mean(dim=0), x.std(dim=0, correction=0).clamp(min=1e-6)
     x = (x - centre) / scale
     head.fit_targets(y.float())
@@ -112,3 +119,78 @@ def _loss(task: Task, outputs: Tensor, targets: Tensor, loss: Loss) -> Tensor:
     if task == "single-label":
         return F.cross_entropy(outputs, targets)
     return F.binary_cross_entropy_with_logits(outputs, targets)
+
+
+@dataclass
+class ProbeResult:
+    """A probe and how it does.
+
+    Attributes:
+        model: encoder and fitted head, ready to use and to save.
+        penalty: that was used.
+        scores: of the test set; see `ultrasam.downstream.metrics`.
+        truth: (N, C) targets of the test set, by image or clip.
+        predicted: (N, C) scores or values.
+        seconds: for fitting, without features.
+    """
+
+    model: ImageModel
+    penalty: float
+    scores: dict[str, float]
+    truth: np.ndarray
+    predicted: np.ndarray
+    seconds: float
+
+
+def probe(
+    encoder: Encoder,
+    train: LabelTable,
+    test: LabelTable,
+    val: LabelTable | None = None,
+    *,
+    cache: Path | None = None,
+    loss: Loss = "focal",
+    penalty: float = 1e-2,
+    level: str = "image",
+) -> ProbeResult:
+    """Features once, a linear layer to the optimum, scores on the test set.
+
+    Args:
+        encoder: pooled, frozen.
+        train: what is learned from; each class needs an image.
+        test: what is scored; of the same task and classes.
+        val: chooses the penalty among `PENALTIES`; without it ``penalty`` is used.
+        cache: folder that keeps features.
+        loss: see `fit`.
+        penalty: see `fit`.
+        level: score each ``image``, or each ``clip`` by the mean over its frames.
+
+    Raises:
+        DataError: the splits differ in their classes, or one is not usable.
+    """
+    train.check_trainable()
+    for other in (test, val):
+        if other is not None and (other.names, other.task) != (train.names, train.task):
+            raise DataError(
+                f"{other.source} has the classes {', '.join(other.names)}, {train.source} has "
+                f"{', '.join(train.names)}: give both the same 'classes'"
+            )
+
+    def load(table: LabelTable) -> tuple[np.ndarray, np.ndarray]:
+        return features(encoder, [s.path for s in table.samples], cache=cache), table.targets
+
+    head = LinearHead(encoder.channels[0], train.task, train.names, {"img_size": encoder.encoder.img_size})
+    learned, held_out = load(train), load(val) if val else None
+    start = time.perf_counter()
+    if held_out:
+        penalty = choose_penalty(head, learned, held_out, loss=loss)
+    else:
+        fit(head, *learned, penalty=penalty, loss=loss)
+    seconds = time.perf_counter() - start
+    x, truth = load(test)
+    with torch.no_grad():
+        predicted = head.predict(torch.from_numpy(x)).numpy()
+    if level == "clip":
+        _, truth, predicted = by_clip([s.clip for s in test.samples], truth, predicted)
+    scores = score(train.task, truth, predicted, train.names)
+    return ProbeResult(ImageModel(encoder, head).eval(), penalty, scores, truth, predicted, seconds)

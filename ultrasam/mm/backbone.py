@@ -19,7 +19,14 @@ from ultrasam.downstream.start import load_start
 from ultrasam.errors import CheckpointError, ConfigError
 from ultrasam.modeling.build import build_ultrasam
 
-MODELS.register_module(name="Pyramid", module=Pyramid)
+
+@MODELS.register_module()
+class PyramidNeck(Pyramid):
+    """`Pyramid` as a neck: it takes the last of a backbone's maps."""
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:  # type: ignore[override]
+        """Maps of which the last is (B, W, h, w) -> four levels."""
+        return super().forward(maps[-1])
 
 
 @MODELS.register_module()

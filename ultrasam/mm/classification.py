@@ -135,7 +135,8 @@ class PackLabels(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
-        geometry = Geometry.of(*results["img"].shape[:2], self.img_size)
+        height, width = results["img"].shape[:2]
+        geometry = Geometry.of(height, width, self.img_size)
         image = resize_image(results["img"], geometry).transpose(2, 0, 1)
         names = ("img_id", "img_path", "clip")
         sample = BaseDataElement(metainfo={name: results[name] for name in names})

@@ -116,7 +116,8 @@ class FitInput(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resize."""
-        geometry = Geometry.of(*results["img"].shape[:2], self.img_size)
+        height, width = results["img"].shape[:2]
+        geometry = Geometry.of(height, width, self.img_size)
         results["img"] = resize_image(results["img"], geometry)
         return results
 
@@ -140,7 +141,7 @@ class ScaleJitter(BaseTransform):
         """Resize and crop image and masks."""
         rng = results["rng"]
         side = max(round(self.img_size * rng.uniform(*self.scale)), 1)
-        geometry = Geometry.of(*results["img"].shape[:2], side)
+        geometry = Geometry.of(results["img"].shape[0], results["img"].shape[1], side)
         height, width = geometry.resized
         top = int(rng.integers(0, max(height - self.img_size, 0) + 1))
         left = int(rng.integers(0, max(width - self.img_size, 0) + 1))

@@ -4,6 +4,6 @@ _base_ = ["mask2former.py"]
 
 model = dict(
     backbone=dict(type="UltraSamBackbone", variant="vit_b", layers=(-1,), weights=dict(path=None)),
-    neck=dict(type="Pyramid", width=768, channels=256),
+    neck=dict(type="PyramidNeck", width=768, channels=256),
     panoptic_head=dict(in_channels=[256] * 4, strides=[4, 8, 16, 32]),
 )
