@@ -140,7 +140,7 @@ def load(
     left_out["images without an object"] += len(images) - len(used)
     if not used:
         raise DataError(f"{path} has no annotated object to use ({len(content['annotations'])} annotations)")
-    _check_files(path, used)
+    check_files(path, used)
     return CocoFile(path, used, +left_out)
 
 
@@ -186,7 +186,8 @@ def _reason_to_leave_out(annotation: dict[str, Any], image: CocoImage, where: st
     return None
 
 
-def _check_files(path: Path, images: Sequence[CocoImage]) -> None:
+def check_files(path: Path, images: Sequence[CocoImage]) -> None:
+    """Raise `DataError`, with the first of them, where image files are missing."""
     missing = [image for image in images if not image.path.is_file()]
     if missing:
         shown = ", ".join(f"{image.path} (id {image.id})" for image in missing[:3])

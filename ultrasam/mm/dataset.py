@@ -14,7 +14,7 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.logging import print_log
 from mmengine.registry import DATA_SAMPLERS
 
-from ultrasam import coco
+from ultrasam import columns
 from ultrasam.errors import ConfigError
 
 
@@ -40,8 +40,37 @@ class Tickets:
         return self.pipeline(self.get_data_info(idx))  # type: ignore[attr-defined]
 
 
+class SharedAnnotations(BaseDetDataset):
+    """mmdet's data set on flat arrays that all workers and processes share; see `ultrasam.columns`."""
+
+    categories: Sequence[str] | None
+
+    def load_data_list(self) -> list[int]:
+        """Read and check the COCO file, and give the rows of its images.
+
+        The log says what is used and what is left out.
+        """
+        self.columns = columns.load(self.ann_file, self.data_prefix.get("img") or ".", self.categories)
+        print_log(self.columns.summary, logger="current")
+        return list(range(len(self.columns)))
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """The entry of an image."""
+        image = self.columns.image(self.data_list[idx])
+        return {
+            "img_id": image.id,
+            "img_path": str(image.path),
+            "height": image.size[0],
+            "width": image.size[1],
+            "dataset": image.dataset,
+            "where": f"{self.ann_file}: image {image.id}",
+            "annotations": image.annotations,
+            "sample_idx": idx,
+        }
+
+
 @DATASETS.register_module()
-class PromptDataset(Tickets, BaseDetDataset):
+class PromptDataset(Tickets, SharedAnnotations):
     """Images with prompted objects; a sample is the same whatever worker, process or restart makes it.
 
     Args:
@@ -79,26 +108,8 @@ class PromptDataset(Tickets, BaseDetDataset):
             {"type": "SimulatePrompts", "img_size": img_size, "size_rule": size_rule, **(prompts or {})},
             {"type": "PackPrompts"},
         ]
-        super().__init__(**kwargs)
-
-    def load_data_list(self) -> list[dict[str, Any]]:
-        """Read and check the COCO file; say in the log what is used and what is left out."""
-        content = coco.load(self.ann_file, self.data_prefix.get("img") or ".", self.categories)
-        print_log(content.summary(), logger="current")
-        return [
-            {
-                "img_id": image.id,
-                "img_path": str(image.path),
-                "height": image.size[0],
-                "width": image.size[1],
-                "dataset": image.dataset,
-                "where": f"{self.ann_file}: image {image.id}",
-                "annotations": [
-                    {key: a.get(key) for key in ("id", "bbox", "segmentation")} for a in image.annotations
-                ],
-            }
-            for image in content.images
-        ]
+        # Nothing to serialise: the arrays are shared as they are.
+        super().__init__(serialize_data=False, **kwargs)
 
 
 @DATA_SAMPLERS.register_module()
