@@ -9,12 +9,12 @@ _base_ = ["../_base_/recipes/corrected.py"]
 
 img_size = 256
 data_root = "data/small/"
-steps = 3000
+steps = 1800
 
 model = dict(
     data_preprocessor=dict(img_size=img_size),
     network=dict(variant="vit_t", img_size=img_size),
-    train_correct=dict(rounds=5, clicks=0.75),
+    train_correct=dict(rounds=4, clicks=0.75),
     test_refine=dict(passes=0),
 )
 train_dataloader = dict(
@@ -53,12 +53,12 @@ test_dataloader = dict(
 )
 
 optim_wrapper = dict(optimizer=dict(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05))
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=steps, val_interval=500)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=steps, val_interval=450)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=200),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=200, end=steps, eta_min_ratio=0.01),
+    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=100, end=steps, eta_min_ratio=0.01),
 ]
 custom_hooks = [
     dict(type="StepSeedHook"),
