@@ -53,9 +53,10 @@ class ImageModel(nn.Module):
         return self(torch.stack(inputs)).numpy()
 
     def save(self, path: str | Path) -> None:
-        """Write one file that `load_image_model` reads."""
+        """Write one file that `load_image_model` reads; the encoder's neck is of no use in it."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"meta": {}, "state_dict": self.state_dict()}, path)
+        state = {n: v for n, v in self.state_dict().items() if not n.startswith(f"{PREFIX}neck.")}
+        torch.save({"meta": {}, "state_dict": state}, path)
 
 
 def as_input(image: np.ndarray, img_size: int, black_padding: bool = False) -> Tensor:
