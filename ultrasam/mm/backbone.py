@@ -17,6 +17,7 @@ from ultrasam.checkpoints.loading import load_into
 from ultrasam.downstream.pyramid import Pyramid
 from ultrasam.downstream.start import load_start
 from ultrasam.errors import CheckpointError, ConfigError
+from ultrasam.modeling import tuning
 from ultrasam.modeling.build import build_ultrasam
 
 
@@ -39,6 +40,7 @@ class UltraSamBackbone(BaseModule):
         layers: numbers of the blocks whose outputs are given, from 0; negative ones count from the end.
         weights: where training starts: ``path`` of any weight file that holds the encoder, or a name.
         frozen: do not train it.
+        adapt: train a few new parameters of it only, arguments of `ultrasam.modeling.tuning.adapt`.
         checkpointing: recompute activations in the backward pass to save memory.
         init_cfg: not used; weights come by ``weights``.
     """
@@ -50,6 +52,7 @@ class UltraSamBackbone(BaseModule):
         layers: Sequence[int] = (-1,),
         weights: dict[str, Any] | None = None,
         frozen: bool = False,
+        adapt: dict[str, Any] | None = None,
         checkpointing: bool = False,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
@@ -67,6 +70,9 @@ class UltraSamBackbone(BaseModule):
         # What lies behind the last map given would only take time and, trained with others, a check.
         self.encoder.blocks = self.encoder.blocks[: self.layers[-1] + 1]
         self.requires_grad_(not frozen)
+        if adapt:
+            tuning.adapt(self.encoder, **adapt)
+            print_log(f"encoder: {tuning.trained_parameters(self.encoder)}", logger="current")
 
     def init_weights(self) -> None:
         """Nothing: weights are as built, or as loaded."""

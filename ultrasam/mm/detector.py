@@ -16,7 +16,9 @@ from torch import Tensor
 
 from ultrasam import checkpoints, coco
 from ultrasam.losses import MaskLoss
+from ultrasam.modeling import tuning
 from ultrasam.modeling.build import build_ultrasam
+from ultrasam.modeling.lora import merge_lora
 from ultrasam.preprocess import Geometry, Postprocessing, boxes_of_masks, to_masks
 from ultrasam.prompts.refine import Correction, Refinement, correct, interact, several, single
 from ultrasam.types import Prediction, Prompts
@@ -35,6 +37,8 @@ class UltraSam(BaseDetector):
         test_refine: arguments of `Refinement` in testing.
         postprocess: ``logits`` or ``official``, see `ultrasam.preprocess`.
         weights: where training starts: ``path`` and, if need be, ``fold_residual`` of `checkpoints.load`.
+        adapt: train a few new parameters of the image encoder, arguments of `ultrasam.modeling.tuning.adapt`,
+            and the decoder; ``decoder=False`` freezes that too, as published.
         data_preprocessor: configuration of `PromptDataPreprocessor`.
         init_cfg: not used; weights come by ``weights``.
     """
@@ -48,6 +52,7 @@ class UltraSam(BaseDetector):
         test_refine: dict[str, Any] | None = None,
         postprocess: Postprocessing = "logits",
         weights: dict[str, Any] | None = None,
+        adapt: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
@@ -60,12 +65,21 @@ class UltraSam(BaseDetector):
         self.postprocess: Postprocessing = postprocess
         if weights and weights.get("path"):
             self.load_weights(**weights)
+        if adapt:
+            self._adapt(**adapt)
 
     def load_weights(self, path: str, fold_residual: bool | None = None) -> None:
         """Load a weight file of any known kind, strictly; the log says what was loaded."""
+        merge_lora(self.sam.image_encoder)  # a LoRA in the file is merged as well
         print_log(
             str(checkpoints.load_file_into(self.sam, path, fold_residual=fold_residual)), logger="current"
         )
+
+    def _adapt(self, decoder: bool = True, **options: Any) -> None:
+        self.sam.requires_grad_(False)
+        tuning.adapt(self.sam.image_encoder, **options)
+        self.sam.mask_decoder.requires_grad_(decoder)
+        print_log(tuning.trained_parameters(self), logger="current")
 
     def extract_feat(self, batch_inputs: Tensor) -> Tensor:
         """Images (B, 3, S, S) -> embeddings (B, C, h, w)."""
