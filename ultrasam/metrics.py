@@ -6,12 +6,11 @@ Masks are (H, W) bool. Lengths are in pixels, or in millimetres where a spacing 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ultrasam.errors import DataError
 
@@ -106,11 +105,11 @@ def boundary_tolerance(shape: tuple[int, int]) -> int:
     return max(1, math.ceil(TOLERANCE * math.hypot(*shape)))
 
 
-def clicks_to(ious: Sequence[Sequence[float]], target: float) -> tuple[float, float]:
+def clicks_to(ious: ArrayLike, target: float) -> tuple[float, float]:
     """How many clicks it takes to reach an IoU, and how often all of them don't.
 
     Args:
-        ious: N objects, the IoU after each of K clicks.
+        ious: (N, K), of N objects the IoU after each of K clicks.
         target: the IoU to reach.
 
     Returns:
@@ -140,7 +139,7 @@ class Calibration:
     bins: list[tuple[float, float, int]]
 
 
-def calibration(predicted: Sequence[float], real: Sequence[float], bins: int = 10) -> Calibration:
+def calibration(predicted: ArrayLike, real: ArrayLike, bins: int = 10) -> Calibration:
     """Compare predicted with real IoU in bins of equal width from 0 to 1."""
     guess, truth = np.asarray(predicted, dtype=np.float64), np.asarray(real, dtype=np.float64)
     place = (guess.clip(0, 1) * bins).astype(int).clip(max=bins - 1)

@@ -18,6 +18,7 @@ COMMANDS = (
     "data",
     "train",
     "test",
+    "evaluate",
     "finetune",
     "predict",
     "weights",

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ultrasam import coco
-from ultrasam.demo.report import STYLE, curve, gallery
+from ultrasam.demo.report import curve, gallery
 from ultrasam.draw import overlay
 from ultrasam.evaluation import ImageResult, pair_iou
 from ultrasam.images import read_image, write_image
 from ultrasam.prompts.sample import PromptKind
 from ultrasam.scoring import object_prompts
+from ultrasam.webpage import STYLE
 
 Scores = dict[str, dict[Any, dict[str, float]]]
 

@@ -1,0 +1,1 @@
+"""``ultrasam evaluate``: any checkpoint on any COCO file, with every kind of prompt and on worse images."""

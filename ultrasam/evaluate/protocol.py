@@ -1,0 +1,113 @@
+"""What is asked of a model, and the name of each question."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ultrasam.degrade import KINDS
+from ultrasam.errors import ConfigError
+
+PROMPTS = ("box", "point", "clicks")
+#: Which baseline answers which prompt.
+BASELINES = {"box": "ellipse", "point": "region"}
+#: Inexact prompts and their steps, shares of the object's width and height.
+BOX_NOISE = {"loose": (0.05, 0.1, 0.2), "shift": (0.05, 0.1, 0.2)}
+POINT_NOISE = {"off-centre": (0.1, 0.2, 0.3)}
+#: Steps of each kind of degradation.
+STRENGTHS = (0.25, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One question that every object is asked.
+
+    Attributes:
+        prompt: ``box``, ``point``, ``click1`` ... ``click8``, or a baseline: ``ellipse``, ``region``.
+        disturbance: kind of inexact prompt or of degradation; empty for none.
+        level: step of the disturbance.
+    """
+
+    prompt: str
+    disturbance: str = ""
+    level: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.prompt}@{self.disturbance}={self.level:g}" if self.disturbance else self.prompt
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """The inverse of ``str``."""
+        prompt, _, rest = text.partition("@")
+        disturbance, _, level = rest.partition("=")
+        return cls(prompt, disturbance, float(level or 0))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """All questions.
+
+    Attributes:
+        prompts: some of `PROMPTS`.
+        clicks: in a session of corrections.
+        baselines: also score the ellipse in the box and the region grown from the point.
+        noise: also with loose and shifted boxes and off-centre clicks.
+        degradations: also on images degraded so, some of ``degrade.KINDS``.
+        multimask: make three masks for each prompt and take the one of the highest predicted IoU; else one
+            mask, but for the first click, which alone is ambiguous.
+        seed: of everything random; an image's numbers depend on nothing but this and its name.
+    """
+
+    prompts: tuple[str, ...] = PROMPTS
+    clicks: int = 8
+    baselines: bool = True
+    noise: bool = False
+    degradations: tuple[str, ...] = ()
+    multimask: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for names, known, what in (
+            (self.prompts, PROMPTS, "prompt"),
+            (self.degradations, tuple(KINDS), "degradation"),
+        ):
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise ConfigError(f"unknown {what} {unknown[0]!r}; there are {', '.join(known)}")
+        if not self.prompts:
+            raise ConfigError(f"no prompts: give some of {', '.join(PROMPTS)}")
+        if self.clicks < 1:
+            raise ConfigError(f"a session has one click or more, got {self.clicks}")
+
+    @property
+    def single(self) -> tuple[str, ...]:
+        """The prompts that are given once, without correction."""
+        return tuple(name for name in ("box", "point") if name in self.prompts)
+
+    def conditions(self) -> list[Condition]:
+        """Every question, in the order of the report."""
+        found = [Condition(name) for prompt in self.single for name in self._answerers(prompt)]
+        if "clicks" in self.prompts:
+            found += [Condition(f"click{k}") for k in range(1, self.clicks + 1)]
+        if self.noise and "box" in self.prompts:
+            found += [
+                Condition(name, kind, step)
+                for kind, steps in BOX_NOISE.items()
+                for step in steps
+                for name in self._answerers("box")
+            ]
+        if self.noise and "point" in self.prompts:
+            found += [Condition("point", kind, step) for kind, steps in POINT_NOISE.items() for step in steps]
+        return found + [
+            Condition(prompt, kind, step)
+            for kind in self.degradations
+            for step in STRENGTHS
+            for prompt in self.single
+        ]
+
+    def _answerers(self, prompt: str) -> list[str]:
+        return [prompt, BASELINES[prompt]] if self.baselines else [prompt]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
