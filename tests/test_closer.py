@@ -12,6 +12,7 @@ from ultrasam.predict.closer import View, resample
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predictor import Predictor
 from ultrasam.preprocess import Geometry
+from ultrasam.prompts.refine import Refinement
 
 TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=128, window=8)
 
@@ -113,6 +114,11 @@ def test_logits_move_between_views():
     inside = np.abs(back - plane(whole)) < 0.3
     # The part is 60 of 200 pixels, 9.6 of 32 cells; outside it nothing is known.
     assert inside.sum() >= 8 * 8 and back[0, 0] == -10
+
+
+def test_refinement_has_no_closer_views(model):
+    with pytest.raises(UltraSamError, match="exclude each other"):
+        Predictor(model, closer=True, refinement=Refinement())
 
 
 def test_an_input_tensor_shows_no_detail(model):

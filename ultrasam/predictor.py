@@ -48,7 +48,7 @@ class Predictor:
         window: grey values shown as black and white, for 16-bit and floating-point images.
         cache: keep image embeddings on disk; a folder or an `EmbeddingsCache`.
         closer: cut out the region round each object and segment it there, see `ultrasam.predict.closer`; None
-            does so with the package's own model, which was trained for it.
+            does so with the package's own model, which was trained for it. Not together with refinement.
     """
 
     def __init__(
@@ -65,7 +65,9 @@ class Predictor:
         cache: EmbeddingsCache | str | Path | None = None,
         closer: bool | None = None,
     ) -> None:
-        self.closer = checkpoints.is_own(model) if closer is None else closer
+        if closer and refinement is not None:
+            raise UltraSamError("closer views and refinement passes exclude each other: choose one")
+        self.closer = closer if closer is not None else refinement is None and checkpoints.is_own(model)
         if not isinstance(model, Sam):
             model, device = checkpoints.load(model), device or best_device()
         self.model = model.to(available(device) if device is not None else model.device).eval()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ultrasam.predictor import Predictor
 
 _EXAMPLES = """examples:
-  ultrasam predict scan.png --checkpoint UltraSam.pth --box 120,80,340,260 --out out
+  ultrasam predict scan.png --box 120,80,340,260 --out out
   ultrasam predict scan.png --checkpoint UltraSam.pth --point 200,150 --point 60,40,0 --out out
   ultrasam predict scan.png --checkpoint F --out out --object "box=9,9,80,70 point=20,30,0"
   ultrasam predict images/ --checkpoint UltraSam.pth --prompts detections.json --out out
@@ -32,7 +32,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
     parser.add_argument(
-        "--checkpoint", required=True, help="a weight file, or a name: ultrasam, sam_vit_b, ..."
+        "--checkpoint",
+        default="small",
+        help="a weight file, or a name: ultrasam, sam_vit_b, ... (small, which comes with the package)",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     ask = parser.add_argument_group("what to segment (pixels of the image, x to the right, y down)")
@@ -53,6 +55,11 @@ def add_parser(subparsers: Any) -> None:
     ask.add_argument("--follow", action="store_true", help="in clips, prompt each frame with the last mask")
     how = parser.add_argument_group("how")
     how.add_argument("--published", action="store_true", help="repeat the published test to the pixel")
+    how.add_argument(
+        "--closer",
+        action=argparse.BooleanOptionalAction,
+        help="cut out the region round each object and segment it there (only with the small model)",
+    )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--postprocess", choices=("logits", "official"), help="how logits become masks")
@@ -138,7 +145,7 @@ def _predictor(args: argparse.Namespace) -> Predictor:
     from ultrasam.predictor import Predictor
     from ultrasam.prompts.refine import Refinement
 
-    options: dict[str, Any] = {"device": args.device, "cache": args.cache}
+    options: dict[str, Any] = {"device": args.device, "cache": args.cache, "closer": args.closer}
     if args.bf16:
         options["dtype"] = torch.bfloat16
     if args.refine:
@@ -152,6 +159,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Everything that changes a result; a checkpoint counts as another when its file changes."""
     names = (
         "published",
+        "closer",
         "refine",
         "single_mask",
         "postprocess",

@@ -104,7 +104,7 @@ def _boxes(
     mode: Postprocessing,
 ) -> list[np.ndarray]:
     """Where each object is, (4,) xyxy in its image: its box prompt, or the box of a first mask."""
-    boxes = [
+    boxes: list[np.ndarray | None] = [
         None if entry.box is None else np.asarray(entry.box, dtype=float).reshape(4) for entry in objects
     ]
     missing = [row for row, box in enumerate(boxes) if box is None]

@@ -29,7 +29,7 @@ class Segmentation:
         geometry: how the image lies in the network's input.
         objects: the prompts.
         postprocessing: how logits become masks.
-        closer_masks: (N, H, W) bool where objects were segmented in views of their own, which are sharper than
+        closer_masks: (N, H, W) bool where objects were segmented in views of their own, sharper than
             ``logits`` can say; None where the masks follow from the logits.
     """
 
