@@ -57,7 +57,7 @@ class LoRALinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., 3C)."""
-        out = F.linear(x, self.weight, self.bias)
+        out = super().forward(x)
         x = self.dropout(x)
         for (start, count), down, up in zip(self.rows, self.lora_down, self.lora_up, strict=True):
             update = self.lora_scale * F.linear(F.linear(x, down), up)
@@ -107,7 +107,7 @@ def merge_lora(encoder: ImageEncoderViT) -> int:
     for attention in updated:
         old = attention.qkv
         state = merged_state({f"qkv.{name}": value for name, value in old.state_dict().items()})
-        attention.qkv = nn.Linear(old.in_features, old.out_features, device="meta")
+        attention.qkv = type(attention.proj)(old.in_features, old.out_features, device="meta")
         attention.qkv.weight, attention.qkv.bias = (
             nn.Parameter(state[f"qkv.{name}"]) for name in ("weight", "bias")
         )

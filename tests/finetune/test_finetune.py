@@ -1,0 +1,291 @@
+"""Fine-tuning from start to end on phantoms of 64 pixels, and what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ultrasam
+from ultrasam import checkpoints, coco
+from ultrasam.cli.main import main
+from ultrasam.errors import DataError, UltraSamError
+from ultrasam.evaluation import evaluate
+from ultrasam.finetune.data import draw_batch, split
+from ultrasam.finetune.run import _memory_explained
+from ultrasam.finetune.training import Recipe
+from ultrasam.modeling.build import build_ultrasam
+from ultrasam.predictor import Predictor
+from ultrasam.scoring import score_images
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Twelve subjects with two images each."""
+    from ultrasam.demo.phantoms import write_phantoms
+
+    folder = tmp_path_factory.mktemp("data")
+    write_phantoms(folder, 24, size=SIZE)
+    content = json.loads((folder / "phantom/annotations/all.json").read_text())
+    for number, image in enumerate(content["images"]):
+        image["subject"] = f"p{number // 2}"
+        image.pop("split", None)
+    (folder / "mine.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("start") / "start.pth"
+    torch.save(build_ultrasam("vit_t", img_size=SIZE).state_dict(), path)
+    return path
+
+
+def command(data, start, out, *extra):
+    files = [str(data / "mine.json"), "--images", str(data / "phantom/images"), "--from", str(start)]
+    return ["finetune", *files, "--out", str(out), "--device", "cpu", *extra]
+
+
+@pytest.fixture(scope="module")
+def finished(data, start, tmp_path_factory):
+    out = tmp_path_factory.mktemp("full")
+    assert main(command(data, start, out, "--mode", "full", "--lr", "1e-3", "--steps", "24")) == 0
+    return out
+
+
+def test_it_learns_and_all_of_it_is_shown(finished, data):
+    losses = torch.load(finished / "state.pth")["losses"]
+    assert len(losses) == 24 and np.mean(losses[-6:]) < 0.6 * np.mean(losses[:3])
+    scores = json.loads((finished / "scores.json").read_text())
+    assert scores["after"]["box"] != scores["before"]["box"] and scores["baseline"]["box"]["Dice"] > 0.5
+    page = (finished / "index.html").read_text()
+    for word in ("box prompt, before", "point prompt, after", "ellipse drawn into the box", "<svg"):
+        assert word in page
+    held_out = json.loads((finished / "held_out.json").read_text())
+    assert len(list((finished / "shown_box").glob("*.png"))) == min(len(held_out["images"]), 12)
+    # What the table says is what the file gives.
+    items = coco.load(finished / "held_out.json", data / "phantom/images").images
+    again = evaluate(score_images(Predictor(finished / "model.pth", device="cpu"), items)["box"])
+    assert again == scores["after"]["box"]
+
+
+def test_the_file_is_a_checkpoint_like_any_other(finished, data, tmp_path):
+    image = sorted((data / "phantom/images").glob("*.png"))[0]
+    arguments = [
+        "--checkpoint",
+        str(finished / "model.pth"),
+        "--box",
+        "9,9,40,40",
+        "--out",
+        str(tmp_path / "p"),
+    ]
+    assert main(["predict", str(image), *arguments, "--device", "cpu"]) == 0
+    assert json.loads((tmp_path / "p/predictions.json").read_text())["annotations"]
+    checkpoints.convert(finished / "model.pth", tmp_path / "hf", "transformers")
+    ours, theirs = (ultrasam.load(p).state_dict() for p in (finished / "model.pth", tmp_path / "hf"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("mode", ["decoder", "lora", "adapter"])
+def test_what_is_frozen_stays(mode, data, start, tmp_path, capsys):
+    assert main(command(data, start, tmp_path, "--mode", mode, "--steps", "6", "--batch-size", "2")) == 0
+    before, after = checkpoints.read(start), checkpoints.read(tmp_path / "model.pth")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    new = after.keys() - before.keys()
+    encoder = {name for name in changed if name.startswith("image_encoder.")}
+    assert changed - encoder and all(name.startswith("mask_decoder.") for name in changed - encoder)
+    printed = capsys.readouterr().out
+    if mode == "lora":
+        assert not new and all(name.endswith("attn.qkv.weight") for name in encoder) and len(encoder) == 8
+        width = before["image_encoder.pos_embed"].shape[-1]
+        key = before["image_encoder.blocks.0.attn.qkv.weight"][width : 2 * width]
+        assert torch.equal(after["image_encoder.blocks.0.attn.qkv.weight"][width : 2 * width], key)
+        assert "LoRA of 8 layers is merged" in printed
+    else:
+        assert not encoder and all("_adapter." in name for name in new) and bool(new) == (mode == "adapter")
+    decoder = sum(
+        p.numel() for n, p in ultrasam.load(start).named_parameters() if n.startswith("mask_decoder")
+    )
+    extra = {"decoder": 0, "lora": 8 * 4 * 16 * 192, "adapter": 8 * 2 * (2 * 192 * 48 + 192 + 48)}[mode]
+    assert f"mode {mode}: {decoder + extra:,} of" in printed
+    assert not (tmp_path / "embeddings").exists()
+
+
+def test_killed_and_started_again_ends_the_same(data, start, tmp_path):
+    extra = ["--mode", "decoder", "--steps", "60", "--batch-size", "1"]
+    one, arguments = (
+        [sys.executable, "-m", "ultrasam", *command(data, start, tmp_path / name, *extra)]
+        for name in ("one", "two")
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(one, env=environment, capture_output=True, check=True)
+    process = subprocess.Popen(
+        arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.time() + 200
+    while not (tmp_path / "two/state.pth").is_file() and time.time() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (tmp_path / "two/state.pth").is_file() and not (tmp_path / "two/model.pth").is_file()
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
+    assert "50/60" in done.stderr
+    one, two = (checkpoints.read(tmp_path / name / "model.pth") for name in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_batch_follows_from_seed_and_step(data):
+    items = coco.load(data / "mine.json", data / "phantom/images").images
+    one, again = (draw_batch(items, SIZE, 3, 4, 2, seed=1) for _ in range(2))
+    other = draw_batch(items, SIZE, 3, 4, 2, seed=2)
+    assert torch.equal(one.targets, again.targets) and torch.equal(one.prompts.points, again.prompts.points)
+    assert one.prompts.points.shape != other.prompts.points.shape or not torch.equal(
+        one.prompts.points, other.prompts.points
+    )
+    # Each pass shows every image once, and a mirrored image has mirrored masks and prompts.
+    seen = [draw_batch(items, SIZE, step, 4, 1, seed=0) for step in range(6)]
+    total = sum(len(image.annotations) for image in items)
+    assert sum(len(batch.targets) for batch in seen) == total
+    for batch in seen:
+        for row in range(len(batch.targets)):
+            if batch.prompts.labels[row, 0] == 1:
+                x, y = (batch.prompts.points[row, 0] / 4).int().tolist()
+                near = batch.targets[row, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+                assert near.any()
+
+
+def part(data, **kwargs):
+    options = {"categories": None, "share": 0.25, "seed": 0, **kwargs}
+    return split(
+        options.pop("source", data / "mine.json"), data / "phantom/images", options.pop("out"), **options
+    )
+
+
+def rewrite(data, path, change):
+    content = json.loads((data / "mine.json").read_text())
+    for number, image in enumerate(content["images"]):
+        change(number, image)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def subjects(side):
+    return {json.loads(json.dumps(image.path.name)) for image in side}
+
+
+def test_split_by_subject(data, tmp_path, caplog):
+    sides = part(data, out=tmp_path)
+    assert (len(sides.train), len(sides.held_out)) == (18, 6) and not caplog.records
+    found = {}
+    for name in ("train", "held_out"):
+        for image in json.loads((tmp_path / f"{name}.json").read_text())["images"]:
+            assert found.setdefault(image["subject"], name) == name
+    assert list(found.values()).count("held_out") == 3
+    assert "18 images of 9 subjects; held out: 6 images of 3 subjects" in sides.summary
+    assert subjects(part(data, out=tmp_path, seed=0).held_out) == subjects(sides.held_out)
+    assert subjects(part(data, out=tmp_path, seed=1).held_out) != subjects(sides.held_out)
+
+
+def test_without_subjects_it_warns(data, tmp_path, caplog):
+    source = rewrite(data, tmp_path / "x.json", lambda n, image: image.pop("subject"))
+    sides = part(data, source=source, out=tmp_path)
+    assert len(sides.held_out) == 6
+    assert "24 of 24 images name no subject" in caplog.text
+
+
+def test_an_own_split_is_kept_unless_it_leaks(data, tmp_path):
+    source = rewrite(data, tmp_path / "x.json", lambda n, i: i.update(split="test" if n < 4 else "train"))
+    assert len(part(data, source=source, out=tmp_path).held_out) == 4
+    source = rewrite(data, tmp_path / "y.json", lambda n, i: i.update(split="test" if n < 3 else "train"))
+    with pytest.raises(DataError, match="1 subjects on both sides, p1"):
+        part(data, source=source, out=tmp_path)
+
+
+def _one_image(content):
+    content["images"] = content["images"][:1]
+    content["annotations"] = [
+        a for a in content["annotations"] if a["image_id"] == content["images"][0]["id"]
+    ]
+
+
+def _no_masks(content):
+    content["annotations"] = []
+
+
+def _wrong_size(content):
+    for image in content["images"]:
+        image["width"] += 8
+    for annotation in content["annotations"]:
+        annotation["segmentation"] = [[8, 8, 30, 8, 30, 30]]
+
+
+@pytest.mark.parametrize(
+    ("change", "extra", "words"),
+    [
+        (_one_image, [], "a single subject"),
+        (_no_masks, [], "no annotated object"),
+        (_wrong_size, [], "its COCO file says"),
+        (None, ["--categories", "lesion"], "no category lesion; it has"),
+        (None, ["--images", "elsewhere"], "images are missing"),
+        (None, ["--from", "nothing.pth"], "no weight file at nothing.pth"),
+        (None, ["--steps", "0"], "must be positive"),
+        (None, ["--img-size", "100"], "not a multiple of 16"),
+        (None, ["--device", "cuda:99"], "is not at hand"),
+        (None, ["--lr", "1e30", "--mode", "decoder"], "lower --lr"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(data, start, tmp_path, capsys, change, extra, words):
+    content = json.loads((data / "mine.json").read_text())
+    if change:
+        change(content)
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    (tmp_path / "phantom").symlink_to(data / "phantom")
+    arguments = command(tmp_path, start, tmp_path / "out", "--steps", "12", "--batch-size", "1", *extra)
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["encoder", "other"])
+def test_weights_of_another_kind(data, start, tmp_path, capsys, kind):
+    if kind == "encoder":
+        checkpoints.convert(start, tmp_path / "w.pth", "timm")
+    else:
+        torch.save({"fc.weight": torch.zeros(3, 3)}, tmp_path / "w.pth")
+    assert main(command(data, tmp_path / "w.pth", tmp_path / "out")) == 2
+    assert ("image encoder alone" if kind == "encoder" else "not the weights of") in capsys.readouterr().err
+
+
+def test_memory_that_does_not_suffice():
+    with (
+        pytest.raises(
+            UltraSamError, match=r"--batch-size than 4, or --mode decoder, or --checkpointing, or --amp"
+        ),
+        _memory_explained(Recipe("full", 10, 4, 1e-4)),
+    ):
+        torch.empty(2**48, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="inconsistent"), _memory_explained(Recipe("full", 10, 4, 1e-4)):
+        torch.zeros(3) @ torch.zeros(4)
+
+
+CORPUS = Path(__file__).parents[3] / "shared/corpus"
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="no real images at hand")
+def test_real_images_are_split_and_drawn(tmp_path):
+    """The twin on phantoms is above: every part of a real file is read."""
+    source = CORPUS / "annotations/breast_usg.json"
+    sides = split(source, CORPUS / "images", tmp_path, categories=["malignant"], share=0.2, seed=0)
+    batch = draw_batch(sides.train, 256, 0, 4, 2, seed=0)
+    assert batch.targets.shape[1:] == (64, 64) and batch.targets.float().mean(dim=(1, 2)).min() > 0
+    assert np.isfinite(batch.prompts.boxes[batch.prompts.labels[:, 0] == -1]).all()

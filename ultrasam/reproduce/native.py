@@ -1,0 +1,57 @@
+"""SAM and MedSAM as their authors run them: own preprocessing, one pass, own post-processing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from ultrasam import coco
+from ultrasam.evaluation import ImageResult
+from ultrasam.predictor import Predictor
+from ultrasam.preprocess import Geometry
+from ultrasam.prompts.sample import PromptKind
+from ultrasam.scoring import image_result, object_prompts, read_checked, score_images
+
+
+def test_sam(weights: Path, items: Sequence[coco.CocoImage], kind: PromptKind) -> list[ImageResult]:
+    """Segment Anything's predictor: smoothed resize; the best of three masks for a point, one for a box."""
+    predictor = Predictor(weights, resampling="pillow")
+    return score_images(predictor, items, [kind], multimask=lambda asked: asked == "point")[kind]
+
+
+def test_medsam(weights: Path, items: Sequence[coco.CocoImage], kind: PromptKind) -> list[ImageResult]:
+    """MedSAM's inference (Ma et al. 2024): squares, values from 0 to 1, one mask, probabilities enlarged.
+
+    Its resize is scikit-image's bicubic with a Gaussian before shrinking; OpenCV's bicubic, and averages of
+    areas where it shrinks, come close without another dependency.
+    """
+    predictor = Predictor(weights)
+    results = []
+    for item in tqdm(items, desc="MedSAM", unit="image"):
+        truth = item.masks()
+        side = predictor.model.img_size
+        predictor.geometries = [Geometry(item.size, (side, side), side)]
+        predictor.features = predictor.embedder.encode(medsam_input(read_checked(item), side))
+        found = predictor.segment(object_prompts(item, truth, kind), multimask=False)
+        masks = F.interpolate(found.logits.sigmoid()[:, None], item.size, mode="bilinear") > 0.5
+        results.append(image_result(item, truth, list(masks[:, 0].numpy()), found.scores))
+    return results
+
+
+def medsam_input(image: np.ndarray, side: int) -> Tensor:
+    """An image (H, W, 3) uint8 RGB -> (1, 3, S, S) float32 between 0 and 1, its sides' ratio not kept."""
+    shrinks = max(image.shape[:2]) > side
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    pixels = torch.from_numpy(cv2.resize(image, (side, side), interpolation=way)).float()
+    low, high = pixels.min(), pixels.max()
+    return ((pixels - low) / (high - low).clamp(min=1e-8)).permute(2, 0, 1)[None]
+
+
+NATIVE = {"sam": test_sam, "medsam": test_medsam}
