@@ -11,6 +11,7 @@ import torch
 
 import ultrasam
 from ultrasam import checkpoints
+from ultrasam.cli.main import main
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.types import Prompts
@@ -292,3 +293,14 @@ def test_safetensors_say_how_to_feed_them(model, tmp_path):
     checkpoints.save(model.state_dict(), tmp_path / "w.safetensors", "safetensors")
     told = json.loads((tmp_path / "w.json").read_text())
     assert told["img_size"] == 256 and told["width"] == 48 and told["pixel_mean"][0] == 123.675
+
+
+def test_half_precision_halves_the_file_and_loads_in_float32(model, tmp_path):
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    checkpoints.save(model.state_dict(), whole, "safetensors")
+    assert main(["weights", "convert", str(whole), str(half), "--to", "safetensors", "--half"]) == 0
+    assert half.stat().st_size < 0.52 * whole.stat().st_size
+    again = checkpoints.load(half)
+    for name, value in model.state_dict().items():
+        found = again.state_dict()[name]
+        assert found.dtype == torch.float32 and torch.equal(found, value.half().float())

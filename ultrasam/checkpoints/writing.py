@@ -26,7 +26,9 @@ State = Mapping[str, Tensor]
 _OWN = ("mmdet", "safetensors")
 
 
-def convert(path: str | Path, out: str | Path, to: str, *, fold_residual: bool | None = None) -> list[Path]:
+def convert(
+    path: str | Path, out: str | Path, to: str, *, fold_residual: bool | None = None, half: bool = False
+) -> list[Path]:
     """Read a weight file of any known format and write it in another.
 
     Args:
@@ -34,16 +36,23 @@ def convert(path: str | Path, out: str | Path, to: str, *, fold_residual: bool |
         out: the file to write; a folder for ``transformers``.
         to: one of `TARGETS`.
         fold_residual: see `ultrasam.load`.
+        half: see `save`.
 
     Returns:
         the files written.
     """
     state, _, _ = named_as_sam(read(resolve(path)), fold_residual=fold_residual)
-    return save(state, out, to)
+    return save(state, out, to, half=half)
 
 
-def save(state: State, out: str | Path, to: str = "sam") -> list[Path]:
+def save(state: State, out: str | Path, to: str = "sam", *, half: bool = False) -> list[Path]:
     """Write parameters with Meta's names (a model's ``state_dict()``) in a format.
+
+    Args:
+        state: the parameters.
+        out: the file to write; a folder for ``transformers``.
+        to: one of `TARGETS`.
+        half: write float16, which halves the file; networks that load it compute in float32 again.
 
     Raises:
         CheckpointError: an unknown format, parameters of no promptable segmenter, or a place that can't be
@@ -58,7 +67,8 @@ def save(state: State, out: str | Path, to: str = "sam") -> list[Path]:
             f"these weights are a {variant}, which can't be merged away, and '{to}' has no place for them; "
             f"write {' or '.join(_OWN)}"
         )
-    state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    dtype = torch.float16 if half else None
+    state = {name: value.detach().cpu().to(dtype).contiguous() for name, value in state.items()}
     out = Path(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,7 @@ def add_parser(subparsers: Any) -> None:
     convert.add_argument(
         "--to", required=True, metavar="FORMAT", help="sam, ultrasam, transformers, timm, ..."
     )
+    convert.add_argument("--half", action="store_true", help="write float16: half the size")
     for sub in (info, convert):
         sub.add_argument(
             "--fold-residual",
@@ -47,9 +48,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from ultrasam import checkpoints
-    from ultrasam.checkpoints.download import WEIGHTS
+    from ultrasam.checkpoints.download import OWN, WEIGHTS
 
     if args.action == "list":
+        print(f"{OWN:10} Apache-2.0, comes with this package: docs/small.md")
         for name, weights in WEIGHTS.items():
             print(f"{name:10} {weights.licence}\n{'':10} {weights.url}")
             if weights.note:
@@ -57,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "fetch":
         print(checkpoints.fetch(args.name))
     elif args.action == "convert":
-        for path in checkpoints.convert(args.file, args.out, args.to, fold_residual=args.fold_residual):
+        for path in checkpoints.convert(
+            args.file, args.out, args.to, fold_residual=args.fold_residual, half=args.half
+        ):
             print(path)
     else:
         print(_info(args.file, args.fold_residual))
