@@ -20,6 +20,7 @@ from ultrasam.encoder import Encoder
 from ultrasam.errors import CheckpointError
 from ultrasam.images import read_image
 from ultrasam.modeling.build import build_variant
+from ultrasam.modeling.lora import merged_state
 
 
 class ImageModel(nn.Module):
@@ -74,7 +75,7 @@ def load_image_model(path: str | Path) -> ImageModel:
     Raises:
         CheckpointError: the file can't be read, or is no such checkpoint.
     """
-    state = read(path)
+    state = merged_state(read(path))
     if "head.description" not in state:
         raise CheckpointError(
             f"{path} is no classifier: it has no 'head.description'. Make one with 'ultrasam probe' or "
