@@ -106,8 +106,8 @@ class ResNetBackbone(ResNet):
             except CheckpointError as error:
                 raise CheckpointError(f"{path} is no ResNet-{self.depth} of torchvision: {error}") from error
             print_log(f"start weights: {report}", logger="current")
-        self.requires_grad_(not frozen)
-        self._freeze_stages()
+        if frozen:
+            self.requires_grad_(False)
 
     def init_weights(self) -> None:
         """Nothing: weights are as built, or as loaded."""

@@ -66,7 +66,7 @@ class LabelDataset(Tickets, BaseDataset):
             *([] if kwargs.get("test_mode") else [{"type": "FlipPixels", "probability": flip}]),
             {"type": "PackLabels", "img_size": img_size},
         ]
-        super().__init__(metainfo={"classes": tuple(classes), "task": task}, **kwargs)
+        super().__init__(metainfo={"classes": tuple(classes)}, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read and check the labels; say in the log what is used and what is left out."""
@@ -217,6 +217,7 @@ class LabelMetric(BaseMetric):
     """Scores of classes or numbers, by image or by clip; see `ultrasam.downstream.metrics`.
 
     Args:
+        task: what was predicted.
         level: ``image``, or ``clip`` for the mean over a clip's frames.
         outfile: write truth and predictions to this JSON file.
         kwargs: of mmengine's ``BaseMetric``.
@@ -224,8 +225,9 @@ class LabelMetric(BaseMetric):
 
     default_prefix = "label"
 
-    def __init__(self, level: str = "image", outfile: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, task: Task, level: str = "image", outfile: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.task = task
         self.level = level
         self.outfile = outfile
 
@@ -241,7 +243,7 @@ class LabelMetric(BaseMetric):
         unique = list({row["img_id"]: row for row in results}.values())
         if not unique:
             raise DataError("nothing was predicted, so there is nothing to score: is the test set empty?")
-        names, task = self.dataset_meta["classes"], self.dataset_meta["task"]
+        names, task = self.dataset_meta["classes"], self.task
         truth, scores = (np.stack([row[k] for row in unique]) for k in ("target", "scores"))
         samples = [row["img_path"] for row in unique]
         if self.level == "clip":

@@ -164,7 +164,8 @@ def _spread_task(config: Config) -> None:
         config.model.num_classes = len(config.classes)
     else:
         config.model.classes, config.model.task = config.classes, config.task
-        config.default_hooks.visualization.task = config.task
+        for part in (config.default_hooks.visualization, config.val_evaluator, config.test_evaluator):
+            part.task = config.task
         keys += ["task", *(key for key in ("column", "clip", "limits") if key in config)]
     config.default_hooks.visualization.classes = config.classes
     for side in ("train", "val", "test"):
