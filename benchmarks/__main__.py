@@ -18,6 +18,7 @@ NAMES = (
     "masks",
     "predictor",
     "training",
+    "activations",
     "data",
     "annotations",
     "evaluation",
