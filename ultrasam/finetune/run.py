@@ -131,6 +131,8 @@ def _forget_other_settings(settings: Settings, weights: Path, out: Path) -> None
     if not stamp.is_file() or stamp.read_text() != wanted:
         for stale in ("state.pth", "model.pth", "scores.json", "index.html"):
             (out / stale).unlink(missing_ok=True)
+        for folder in out.glob("shown_*"):
+            shutil.rmtree(folder)
         stamp.write_text(wanted)
 
 

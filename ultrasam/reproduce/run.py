@@ -45,7 +45,7 @@ class Outcome:
         row: the row.
         numbers: metric -> percent, by column; columns that were not run are absent.
         parameters: of the models that were built.
-        reason: why nothing was run; empty where it was.
+        reason: why it was not run, or not to its end; empty where it was.
     """
 
     row: Row
@@ -81,7 +81,7 @@ def run_row(row: Row, settings: Settings, *, check_only: bool = False) -> Outcom
         check_only: stop before running.
 
     Raises:
-        UltraSamError: a command failed, or a configuration does not fit the weights.
+        UltraSamError: the weights are of another kind, or do not fit a configuration.
     """
     from ultrasam.mm.inspect import inspect
 
@@ -98,7 +98,13 @@ def run_row(row: Row, settings: Settings, *, check_only: bool = False) -> Outcom
         return Outcome(row, {}, parameters, f"missing:{listed}")
     if check_only:
         return Outcome(row, {}, parameters, "everything is there; not run as asked")
-    numbers = {column: _kept(row, column, run, weights, settings) for column, run in row.runs.items()}
+    numbers: dict[Column, dict[str, float]] = {}
+    for column, run in row.runs.items():
+        try:
+            numbers[column] = _kept(row, column, run, weights, settings)
+        except UltraSamError as error:
+            # The other rows and the report are not lost with this one.
+            return Outcome(row, numbers, parameters, f"{column} failed: {error}")
     return Outcome(row, numbers, parameters)
 
 
