@@ -51,7 +51,7 @@ class Recipe:
     batch_size: int
     lr: float
     seed: int = 0
-    per_object: int = 4
+    per_object: int = 2
     amp: bool = False
     checkpointing: bool = False
 
