@@ -11,7 +11,7 @@ from ultrasam.downstream.linear import decode, focal
 from ultrasam.downstream.probe import choose_penalty, fit, probe
 from ultrasam.encoder import Encoder
 from ultrasam.errors import CheckpointError, ConfigError, DataError
-from ultrasam.images import write_image
+from ultrasam.images import read_image, write_image
 from ultrasam.modeling.build import build_ultrasam
 
 
@@ -108,19 +108,34 @@ def test_a_probe_of_images_is_one_file(encoder, bright, tmp_path):
     train, test = (read_labels(bright / f"{n}.csv", bright) for n in ("train", "test"))
     result = probe(encoder, train, test, cache=tmp_path)
     assert result.scores["accuracy"] == 1.0 and result.truth.shape == (8, 2)
-    assert len(list(tmp_path.glob("*.npy"))) == 2
+    assert len(list(tmp_path.glob("*.npz"))) == 1
     # Features come from the cache, and are those of the encoder.
     paths = [s.path for s in test.samples]
     assert np.array_equal(features(encoder, paths, cache=tmp_path), features(encoder, paths))
     result.model.save(tmp_path / "model.pth")
     again = load_image_model(tmp_path / "model.pth")
-    from ultrasam.images import read_image
-
     found = again.predict([read_image(path) for path in paths])
     assert np.allclose(found, result.predicted, atol=1e-6)
     assert again.head.names == ("bright", "dark") and again.img_size == 32
     clips = probe(encoder, train, test, cache=tmp_path, level="clip")
     assert clips.truth.shape == (4, 2) and clips.scores["accuracy"] == 1.0
+
+
+def test_only_new_and_changed_images_are_computed_again(encoder, bright, tmp_path, monkeypatch):
+    from ultrasam.downstream import features as module
+
+    read = []
+    monkeypatch.setattr(module, "read_image", lambda path: read.append(path.name) or read_image(path))
+    copies = []
+    for i in range(3):
+        copies.append(tmp_path / f"{i}.png")
+        copies[-1].write_bytes((bright / f"{i}.png").read_bytes())
+    first = features(encoder, copies[:2], cache=tmp_path)
+    assert read == ["0.png", "1.png"]
+    copies[0].write_bytes((bright / "5.png").read_bytes())
+    again = features(encoder, copies, cache=tmp_path)
+    assert read[2:] == ["0.png", "2.png"] and np.array_equal(again[1], first[1])
+    assert not np.array_equal(again[0], first[0])
 
 
 def test_a_probe_of_numbers(encoder, bright):

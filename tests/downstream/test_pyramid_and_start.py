@@ -60,6 +60,17 @@ def test_another_input_size_resizes_the_tables(trained):
         assert torch.equal(encoder(image), peer.image_encoder(image))
 
 
+def test_a_window_as_wide_as_the_grid_is_told_from_the_whole_grid(tmp_path):
+    """vit_t at 128 pixels: both kinds of blocks have tables of one size, but only one kind is resized."""
+    model = build_ultrasam("vit_t", img_size=128)
+    torch.save(model.state_dict(), tmp_path / "128.pth")
+    encoder = build_ultrasam("vit_t", img_size=64).image_encoder
+    load_start(encoder, tmp_path / "128.pth")
+    name = "blocks.0.attn.rel_pos_h"
+    assert torch.equal(encoder.state_dict()[name], model.image_encoder.state_dict()[name])
+    assert checkpoints.load_with_report(tmp_path / "128.pth")[1].variant == "vit_t at 128 px"
+
+
 def test_an_encoder_of_another_size_is_refused(trained):
     _, folder = trained
     encoder = build_ultrasam("vit_s", img_size=64).image_encoder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ def _encoder(state: Mapping[str, Tensor]) -> Variant:
     windows = {(rows + 1) // 2 for rows, _ in tables.values() if rows != whole}
     neck = state.get("image_encoder.neck.0.weight")
     adapter = state.get("image_encoder.blocks.0.attn_adapter.down.bias")
-    return Variant(
+    found = Variant(
         width=width,
         depth=len(tables),
         heads=width // head,
@@ -81,6 +82,19 @@ def _encoder(state: Mapping[str, Tensor]) -> Variant:
         mlp_ratio=state["image_encoder.blocks.0.mlp.lin1.bias"].shape[0] / width,
         adapter=0 if adapter is None else adapter.shape[0],
     )
+    return found if windows else _with_windows(found, grid)
+
+
+def _with_windows(found: Variant, grid: int) -> Variant:
+    """The architecture whose tables all have the whole grid's size: a window may be as wide as the grid.
+
+    Shapes do not tell then which blocks have windows; a known variant does.
+    """
+    for known in VARIANTS.values():
+        same = (known.width, known.depth, known.heads) == (found.width, found.depth, found.heads)
+        if same and known.window == grid:
+            return replace(found, window=known.window, global_blocks=known.global_blocks)
+    return found
 
 
 def resized(state: Mapping[str, Tensor], spec: Variant, img_size: int) -> dict[str, Tensor]:

@@ -17,7 +17,6 @@ from ultrasam.encoder import Encoder
 from ultrasam.images import read_image
 
 
-@torch.no_grad()
 def features(
     encoder: Encoder,
     paths: Sequence[Path],
@@ -31,37 +30,52 @@ def features(
     Args:
         encoder: with output ``pooled``; runs on the device it is on.
         paths: image files.
-        cache: folder to keep them in; None keeps nothing. A changed file, encoder or input size is noticed.
+        cache: folder to keep them in; None keeps nothing. Another encoder or input size has a file of its
+            own there; images that are new or have changed are computed and added.
         black_padding: see `ultrasam.downstream.model.as_input`.
         batch: images at once.
     """
-    size = encoder.encoder.img_size
-    file = None
-    if cache is not None:
-        key = _key(encoder, paths, f"{size} {black_padding}")
-        file = cache / f"{key}.npy"
-        if file.is_file():
-            return np.load(file)
-    device = next(encoder.parameters()).device
+    file = None if cache is None else cache / f"{_key(encoder, black_padding)}.npz"
+    keys = [_signature(path) for path in paths]
+    known: dict[str, np.ndarray] = {}
+    if file is not None and file.is_file():
+        with np.load(file) as content:
+            known = dict(zip(content["keys"].tolist(), content["features"], strict=True))
+    new = {key: path for key, path in zip(keys, paths, strict=True) if key not in known}
+    if new:
+        known.update(zip(new, _compute(encoder, list(new.values()), black_padding, batch), strict=True))
+        if file is not None:
+            _write(file, known)
+    return np.stack([known[key] for key in keys])
+
+
+@torch.no_grad()
+def _compute(encoder: Encoder, paths: Sequence[Path], black_padding: bool, batch: int) -> np.ndarray:
+    size, device = encoder.encoder.img_size, next(encoder.parameters()).device
     found = []
     for start in tqdm(range(0, len(paths), batch), desc="features", unit="batch", disable=len(paths) < batch):
         inputs = [as_input(read_image(p), size, black_padding) for p in paths[start : start + batch]]
         found.append(encoder(torch.stack(inputs).to(device)).float().cpu().numpy())
-    result = np.concatenate(found)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}.part.npy")
-        np.save(part, result)
-        os.replace(part, file)
-    return result
+    return np.concatenate(found)
 
 
-def _key(encoder: nn.Module, paths: Sequence[Path], settings: str) -> str:
-    """A name that changes with the weights, the files and how they are prepared."""
-    digest = hashlib.sha256(settings.encode())
+def _write(file: Path, known: dict[str, np.ndarray]) -> None:
+    """Write the whole file, or leave the old one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}.part.npz")
+    np.savez(part, keys=np.array(list(known)), features=np.stack(list(known.values())))
+    os.replace(part, file)
+
+
+def _key(encoder: nn.Module, black_padding: bool) -> str:
+    """A name that changes with the weights, the input size (by the position tables) and the padding."""
+    digest = hashlib.sha256(str(black_padding).encode())
     for name, value in encoder.state_dict().items():
         digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    for path in paths:
-        stat = path.stat()
-        digest.update(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
+
+
+def _signature(path: Path) -> str:
+    """What changes when an image file does."""
+    stat = path.stat()
+    return f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
