@@ -65,6 +65,11 @@ def add_parser(subparsers: Any) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--published", action="store_true", help="repeat the published test's two passes")
+    how.add_argument(
+        "--closer",
+        action=argparse.BooleanOptionalAction,
+        help="segment each object in the region round it (only with the small model)",
+    )
     how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
     how.add_argument(
         "--predictor",
@@ -102,12 +107,12 @@ def run(args: argparse.Namespace) -> int:
     )
     print("\n".join(notes))
     _make_folder(args.out)
-    records = examine_all(subject, samples, protocol, args.out, args.workers)
+    records, description = examine_all(subject, samples, protocol, args.out, args.workers)
     print("scoring")
     results = {
         "title": args.title or Path(args.checkpoint).name,
         "command": _command(args),
-        "subject": subject.as_dict(),
+        "subject": description,
         "protocol": protocol.as_dict(),
         "data": notes,
         **summarize(records, protocol),
@@ -138,7 +143,8 @@ def _protocol(args: argparse.Namespace) -> Protocol:
 def _subject(args: argparse.Namespace) -> Subject:
     from ultrasam.evaluate.run import Subject
 
-    options = {**args.predictor, **({"device": args.device} if args.device else {})}
+    given = {"device": args.device, "closer": args.closer}
+    options = {**args.predictor, **{name: value for name, value in given.items() if value is not None}}
     return Subject(args.checkpoint, options, args.published)
 
 
@@ -178,6 +184,7 @@ def _command(args: argparse.Namespace) -> str:
         words += [option, str(value)] if value != default else []
     for flag in ("noise", "no_baselines", "single_mask", "published"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(args, flag) else []
+    words += [] if args.closer is None else ["--closer" if args.closer else "--no-closer"]
     if args.predictor:
         words += ["--predictor", *(f"{key}={value}" for key, value in args.predictor.items())]
     return shlex.join(words)

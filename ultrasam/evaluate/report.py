@@ -97,6 +97,7 @@ def _about(results: Results) -> list[str]:
     everything, subject, seconds = results["all"], results["subject"], results["all"]["seconds"]
     options = [f"{key}={value}" for key, value in subject["options"].items()]
     options += ["published test"] if subject["published"] else []
+    options += ["with a closer look"] if subject["closer"] else []
     times = ", ".join(f"{name} {1000 * value:.0f} ms" for name, value in seconds.items())
     return [
         f"{everything['objects']} objects on {everything['images']} images, {len(results['datasets'])} data "

@@ -19,6 +19,7 @@ from ultrasam.errors import ConfigError
 from ultrasam.evaluate.data import Sample
 from ultrasam.evaluate.examine import Record, examine
 from ultrasam.evaluate.protocol import Protocol
+from ultrasam.predict.embeddings_cache import fingerprint
 from ultrasam.predictor import Predictor
 
 SETTINGS = "settings.json"
@@ -50,15 +51,13 @@ class Subject:
             raise ConfigError(f"the predictor has no option {unknown[0]!r}; it has {', '.join(known)}")
         return (Predictor.as_published if self.published else Predictor)(self.checkpoint, **self.options)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON; another file of the same name is another subject."""
-        path = Path(self.checkpoint)
-        stamp = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
-        options = {name: str(value) for name, value in sorted(self.options.items())}
+    def describe(self, predictor: Predictor) -> dict[str, Any]:
+        """For JSON; other weights under the same name are another subject."""
         return {
-            "checkpoint": path.name,
-            "stamp": stamp,
-            "options": options,
+            "checkpoint": Path(self.checkpoint).name,
+            "weights": fingerprint(predictor.model),
+            "options": {name: str(value) for name, value in sorted(self.options.items())},
+            "closer": predictor.closer,
             "published": self.published,
             "version": ultrasam.__version__,
         }
@@ -66,7 +65,7 @@ class Subject:
 
 def examine_all(
     subject: Subject, samples: Sequence[Sample], protocol: Protocol, out: Path, workers: int = 1
-) -> list[Record]:
+) -> tuple[list[Record], dict[str, Any]]:
     """Examine every image; finished ones are read from ``out/records``, a file for each data set.
 
     Args:
@@ -77,11 +76,15 @@ def examine_all(
         workers: processes.
 
     Returns:
-        The records, in the order of the images.
+        The records, in the order of the images, and the subject's description.
     """
+    if workers < 1:
+        raise ConfigError(f"--workers takes a number from 1, got {workers}")
     folder = out / "records"
     folder.mkdir(parents=True, exist_ok=True)
-    _forget_other(folder, {"subject": subject.as_dict(), "protocol": protocol.as_dict()})
+    predictor = subject.predictor()
+    description = subject.describe(predictor)
+    _forget_other(folder, {"subject": description, "protocol": protocol.as_dict()})
     done = {}
     for dataset in {sample.item.dataset for sample in samples}:
         done.update(_read(_file_of(folder, dataset)))
@@ -92,26 +95,20 @@ def examine_all(
     todo = [sample for sample in samples if sample.name not in known]
     if known:
         print(f"{len(known)} of {len(samples)} images were done before")
-    # An early look at the options: a wrong one should not wait for a process to start.
-    predictor = subject.predictor() if todo else None
     results = _records(subject, predictor, todo, protocol, workers)
     for sample in tqdm(todo, desc="evaluating", unit="image", disable=not todo):
         record = next(results)
         with _file_of(folder, sample.item.dataset).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         known[sample.name] = record
-    return [known[sample.name] for sample in samples]
+    return [known[sample.name] for sample in samples], description
 
 
 def _records(
-    subject: Subject, predictor: Predictor | None, todo: Sequence[Sample], protocol: Protocol, workers: int
+    subject: Subject, predictor: Predictor, todo: Sequence[Sample], protocol: Protocol, workers: int
 ) -> Iterator[Record]:
-    if workers < 1:
-        raise ConfigError(f"--workers takes a number from 1, got {workers}")
-    if workers == 1 or predictor is None or len(todo) < 2:
-        for sample in todo:
-            assert predictor is not None
-            yield examine(sample, predictor, protocol)
+    if workers == 1 or len(todo) < 2:
+        yield from (examine(sample, predictor, protocol) for sample in todo)
         return
     # Forked processes of a program that has used torch's threads can hang.
     with ProcessPoolExecutor(
