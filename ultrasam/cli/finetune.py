@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--steps", type=int, default=200, help="optimiser steps (200)")
     parser.add_argument("--batch-size", type=int, default=4, help="images a step (4)")
     parser.add_argument(
-        "--lr", type=float, help="learning rate (by mode: 1e-4 full, 3e-4 decoder, 1e-3 others)"
+        "--lr", type=float, help="learning rate (by mode: 1e-4 full, 3e-4 decoder, 2e-4 others)"
     )
     parser.add_argument("--img-size", type=int, help="side of the input in pixels (the weights' own)")
     parser.add_argument("--seed", type=int, default=0, help="of the split and everything random (0)")

@@ -23,8 +23,10 @@ from ultrasam.predictor import Predictor
 from ultrasam.prompts.refine import Correction, correct, several, single
 
 Mode = Literal["full", "decoder", "lora", "adapter"]
-#: Learning rates: new matrices start from zero and take a larger one than trained weights.
-RATES: dict[Mode, float] = {"full": 1e-4, "decoder": 3e-4, "lora": 1e-3, "adapter": 1e-3}
+#: Learning rates of weights that were trained before.
+RATES: dict[Mode, float] = {"full": 1e-4, "decoder": 3e-4, "lora": 2e-4, "adapter": 2e-4}
+#: New matrices in the encoder start from zero and take a larger one.
+_NEW_PARTS = 5.0
 _LOSS = MaskLoss(select="loss", supervise_all_iou=True)
 _SESSION = Correction(rounds=2, clicks=0.5)
 _WARM_UP, _SAVE_EVERY, _PATIENCE = 20, 50, 10
@@ -40,7 +42,8 @@ class Recipe:
         steps: optimiser steps.
         batch_size: images a step.
         per_object: prompts drawn for each object of an image.
-        lr: the highest learning rate; warmed up, then a cosine to zero.
+        lr: the highest learning rate, five times that for a LoRA or adapters; warmed up, then a cosine to
+            zero.
         seed: of everything random.
         amp: bfloat16 where that is safe.
         checkpointing: recompute the encoder's activations in the backward pass to save memory.
@@ -78,7 +81,7 @@ def train(
     """
     model = predictor.model
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(trained.values(), lr=recipe.lr, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(_groups(trained, recipe), weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, recipe.steps))
     losses = _resume(state_file, trained, optimizer, schedule)
     bar = tqdm(range(len(losses), recipe.steps), "training", recipe.steps, initial=len(losses), unit="step")
@@ -125,6 +128,17 @@ def _loss(predictor: Predictor, batch: Batch, recipe: Recipe) -> Tensor:
         ]
     model.eval()
     return torch.stack(terms).sum()
+
+
+def _groups(trained: dict[str, nn.Parameter], recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters with their learning rates: those that were trained before, and new ones."""
+    new = [n for n in trained if recipe.mode in ("lora", "adapter") and n.startswith("image_encoder.")]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for n, p in trained.items() if n not in new], "lr": recipe.lr}
+    ]
+    if new:
+        groups.append({"params": [trained[n] for n in new], "lr": _NEW_PARTS * recipe.lr})
+    return groups
 
 
 def _rate(step: int, steps: int) -> float:
