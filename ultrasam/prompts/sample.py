@@ -198,16 +198,18 @@ def _cell_share(mask: np.ndarray, geometry: Geometry, side: int) -> np.ndarray:
     """How much of each of (side, side) cells of the input a mask covers, float32 0..1; exact."""
     cell = geometry.size / side
     sx, sy = geometry.scale
+    share = np.zeros((side, side), dtype=np.float32)
+    if not mask.any():
+        return share
 
-    def overlap(pixels: int, scale: float) -> np.ndarray:
-        """(side, pixels): the share of a cell's extent that lies in each image pixel."""
-        edges = np.arange(pixels + 1) * scale / cell
-        cells = np.arange(side)[:, None]
-        share = np.minimum(edges[1:], cells + 1) - np.maximum(edges[:-1], cells)
-        return share.clip(min=0).astype(np.float32)
+    def overlap(first: float, last: float, scale: float) -> tuple[slice, np.ndarray]:
+        """The cells that pixels first to last touch, and (cells, pixels) which share of a cell each is."""
+        edges = np.arange(first, last + 1) * scale / cell
+        cells = np.arange(int(edges[0]), min(int(np.ceil(edges[-1])), side))
+        part = np.minimum(edges[1:], cells[:, None] + 1) - np.maximum(edges[:-1], cells[:, None])
+        return slice(cells[0], cells[-1] + 1), part.clip(min=0).astype(np.float32)
 
-    box = tight_box(mask).astype(int) if mask.any() else np.zeros(4, dtype=int)
-    x1, y1, x2, y2 = box
-    inner = mask[y1:y2, x1:x2].astype(np.float32)
-    share: np.ndarray = overlap(mask.shape[0], sy)[:, y1:y2] @ inner @ overlap(mask.shape[1], sx)[:, x1:x2].T
+    x1, y1, x2, y2 = tight_box(mask).astype(int)
+    (rows, down), (columns, across) = overlap(y1, y2, sy), overlap(x1, x2, sx)
+    share[rows, columns] = down @ mask[y1:y2, x1:x2].astype(np.float32) @ across.T
     return share
