@@ -31,10 +31,11 @@ def main() -> int:
     results: list[dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else []
     done = {(r["task"], r["data"], r["start"], r["seed"]) for r in results}
     tasks = {"probe": _probe, "mask2former": _mask2former}
-    for text in args.data:
-        name, _, rest = text.partition("=")
-        coco, _, images = rest.rpartition(":")
-        for seed in range(args.seeds):
+    # Seeds outermost: a run that is cut short has something about every data set.
+    for seed in range(args.seeds):
+        for text in args.data:
+            name, _, rest = text.partition("=")
+            coco, _, images = rest.rpartition(":")
             splits = _write_splits(Path(coco), args.out / "splits" / f"{name}_{seed}", seed, args)
             for task in args.tasks:
                 for start in STARTS:
@@ -51,12 +52,12 @@ def main() -> int:
 
 
 def _write_splits(coco: Path, folder: Path, seed: int, args: argparse.Namespace) -> dict[str, Path]:
-    """Training images (a seeded 80 %, by group), and all test images, as COCO files."""
+    """Training images (a seeded 80 %, by group), all validation and all test images, as COCO files."""
     content = json.loads(coco.read_text())
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
-    for split in ("train", "test"):
+    for split in ("train", "val", "test"):
         images = [i for i in content["images"] if i["split"] == split]
         if split == "train":
             groups = sorted({str(i.get("group") or i["file_name"]) for i in images})
@@ -85,8 +86,8 @@ def _probe(
         torch.manual_seed(seed)
         encoder = Encoder(build_ultrasam("vit_t", img_size=args.img_size).image_encoder.eval(), "pooled")
     train = read_labels(splits["train"], images)
-    test = read_labels(splits["test"], images, names=train.names)
-    return probe(encoder, train, test, cache=args.out / "features").scores
+    val, test = (read_labels(splits[split], images, names=train.names) for split in ("val", "test"))
+    return probe(encoder, train, test, val, cache=args.out / "features").scores
 
 
 def _mask2former(
@@ -106,6 +107,7 @@ def _mask2former(
         f"val_ann={splits['test']}",
         f"test_ann={splits['test']}",
         f"classes={classes!r}",
+        f"train_dataloader.batch_size={args.batch}",
         f"train_cfg.max_iters={args.steps}",
         f"train_cfg.val_interval={args.steps}",
         f"param_scheduler.1.end={args.steps}",
@@ -170,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", nargs="+", choices=("probe", "mask2former"), default=["probe"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--img-size", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=8, help="images a step of Mask2Former (8)")
     parser.add_argument("--steps", type=int, default=250, help="of Mask2Former (250)")
     return parser
 

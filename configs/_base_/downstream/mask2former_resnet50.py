@@ -15,5 +15,5 @@ model = dict(
         style="pytorch",
         weights=dict(path="resnet50"),
     ),
-    panoptic_head=dict(in_channels=[256, 512, 1024, 2048], strides=[4, 8, 16, 32]),
+    panoptic_head=dict(in_channels=[256, 512, 1024, 2048], pixel_decoder=dict(strides=[4, 8, 16, 32])),
 )

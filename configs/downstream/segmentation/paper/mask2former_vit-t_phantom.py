@@ -6,5 +6,5 @@ model = dict(
     data_preprocessor=dict(test_divisor=32),
     backbone=dict(layers=(1, 3, 5, 7)),
     neck=None,
-    panoptic_head=dict(in_channels=[192] * 4, strides=[16] * 4),
+    panoptic_head=dict(in_channels=[192] * 4, pixel_decoder=dict(strides=[16] * 4)),
 )
