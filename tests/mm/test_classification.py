@@ -5,15 +5,17 @@ import json
 import numpy as np
 import pytest
 import torch
-from mmdet.registry import MODELS
+from mmdet.registry import DATASETS, MODELS
 from mmengine.config import ConfigDict
 
+from ultrasam.cli.main import build_parser
 from ultrasam.downstream import load_image_model
-from ultrasam.downstream.metrics import score
+from ultrasam.downstream.metrics import by_clip, score
 from ultrasam.errors import CheckpointError, DataError
 from ultrasam.images import read_image, write_image
 from ultrasam.mm.classification import LabelDataset, LabelMetric
 from ultrasam.mm.preprocessor import PromptDataPreprocessor
+from ultrasam.mm.run import load_config
 
 SIZE = 32
 
@@ -161,3 +163,28 @@ def test_a_split_without_a_class(images, tmp_path):
     (images / "one.csv").write_text("\n".join(lines[:2]))
     with pytest.raises(DataError, match="one image"):
         dataset(images, file="one.csv")
+
+
+def test_the_ahu_configuration_reads_what_its_converter_writes(tmp_path):
+    from ultrasam.converters.engine.ahu import LABELS, convert_ahu
+
+    for number, label in enumerate(LABELS * 4):
+        second = "_Cyst" if label == "Tumor" else ""
+        for frame in range(2):
+            image = np.full((16, 16, 3), 4 * number, np.uint8)
+            write_image(tmp_path / f"raw/{number}_{label}{second}/{frame}.jpg", image)
+    convert_ahu(tmp_path / "raw", tmp_path / "out", val=0.2)
+    config = load_config(
+        build_parser().parse_args(
+            ["train", "downstream/classification/classifier_vit-b_ahu"]
+            + ["--cfg-options", f"data_root={tmp_path}/out/ahu/"]
+        )
+    )
+    train, val = (DATASETS.build(config[f"{side}_dataloader"].dataset) for side in ("train", "val"))
+    assert train.metainfo["classes"] == LABELS and len(train) + len(val) == 4 * 13 * 2
+    targets = np.concatenate([train.targets, val.targets])
+    # Every tumour is a cyst as well.
+    assert targets.sum(axis=0).tolist() == [8, 16, *[8] * 11]
+    rows = [val[i]["data_samples"] for i in range(len(val))]
+    names, truth, _ = by_clip([r.clip for r in rows], val.targets, val.targets)
+    assert len(names) == len(val) // 2 == len(truth)

@@ -26,6 +26,7 @@ from ultrasam.downstream import metrics
 from ultrasam.downstream.labels import Task, read_labels
 from ultrasam.downstream.linear import LinearHead, decode
 from ultrasam.errors import CheckpointError, DataError
+from ultrasam.images import read_image
 from ultrasam.mm.dataset import Tickets
 from ultrasam.preprocess import Geometry, resize_image
 
@@ -98,8 +99,6 @@ class LoadPixels(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Read it."""
-        from ultrasam.images import read_image
-
         results["img"] = read_image(results["img_path"])
         return results
 
