@@ -10,15 +10,20 @@ Shapes: q, k, v (G, heads, h*w, d) for G windows or images; tables (2h-1, d) and
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ultrasam.modeling.products import linear, usable
+
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, tuple[int, int]], Tensor]
 
 #: Query rows that `chunked` looks at together: keeps the bias of a 64 x 64 grid in the processor's cache.
 CHUNK = 1024
+#: Query rows that `by_head` looks at together.
+ROWS = 128
 
 
 def relative_table(table: Tensor, size: int) -> Tensor:
@@ -65,6 +70,26 @@ def chunked(
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
 
 
+def by_head(
+    q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """The definition in products of two matrices, a head and `ROWS` query rows at a time, for oneDNN."""
+    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+    key, value = k * q.shape[-1] ** -0.5, v.transpose(-2, -1).contiguous()
+    heads = []
+    for i, j in product(range(q.shape[0]), range(q.shape[1])):
+        rows = []
+        for part in torch.arange(q.shape[2]).split(ROWS):
+            at = slice(int(part[0]), int(part[-1]) + 1)
+            logits = linear(q[i, j, at], key[i, j])
+            grid = logits.unflatten(1, size)
+            grid += rel_h[i, j, at, :, None]
+            grid += rel_w[i, j, at, None, :]
+            rows.append(linear(logits.softmax(dim=-1), value[i, j]))
+        heads.append(torch.cat(rows))
+    return torch.stack(heads).unflatten(0, q.shape[:2])
+
+
 def concatenated(
     q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
 ) -> Tensor:
@@ -86,12 +111,17 @@ def concatenated(
     return F.scaled_dot_product_attention(query, key, value, scale=1.0)[..., : v.shape[-1]]
 
 
-IMPLEMENTATIONS: dict[str, Attend] = {"plain": plain, "chunked": chunked, "concatenated": concatenated}
+IMPLEMENTATIONS: dict[str, Attend] = {
+    "plain": plain,
+    "chunked": chunked,
+    "by_head": by_head,
+    "concatenated": concatenated,
+}
 
 
 def choose(q: Tensor) -> Attend:
     """The quickest exact variant for a query's device and size, with or without gradients."""
     if not q.requires_grad:
-        return chunked
+        return by_head if usable(q) and q.shape[2] > 256 else chunked
     # Small windows: the logits are few, and saving them is cheaper than wider heads.
     return concatenated if q.is_cuda and q.shape[2] > 256 else plain

@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling import attention
 from ultrasam.modeling.layers import LayerNorm2d, MLPBlock
+from ultrasam.modeling.products import Linear
 
 
 class PatchEmbed(nn.Module):
@@ -44,8 +45,8 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.window = window
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv: nn.Linear = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * table_size - 1, width // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * table_size - 1, width // heads))
         self.implementation: str | None = None

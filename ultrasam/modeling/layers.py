@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ultrasam.modeling.products import Linear
+
 
 class LayerNorm2d(nn.Module):
     """Layer norm over the channels of a (B, C, h, w) map."""
@@ -32,8 +34,8 @@ class MLPBlock(nn.Module):
         self, channels: int, hidden: int, activation: type[nn.Module] = nn.GELU, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.lin1 = nn.Linear(channels, hidden)
-        self.lin2 = nn.Linear(hidden, channels)
+        self.lin1 = Linear(channels, hidden)
+        self.lin2 = Linear(hidden, channels)
         self.act = activation()
         self.dropout = nn.Dropout(dropout)
 
@@ -48,7 +50,7 @@ class MLP(nn.Module):
     def __init__(self, channels: int, hidden: int, out: int, depth: int) -> None:
         super().__init__()
         widths = [channels, *[hidden] * (depth - 1), out]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.layers = nn.ModuleList(Linear(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., channels) -> (..., out)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,6 +13,7 @@ from ultrasam.errors import PromptError
 from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.modeling.mask_decoder import MaskDecoder
 from ultrasam.modeling.prompt_encoder import PromptEncoder
+from ultrasam.modeling.transformer import ImageSide
 from ultrasam.types import Prediction, Prompts
 
 
@@ -29,7 +32,9 @@ class Sam(nn.Module):
     mask_threshold = 0.0
     image_format = "RGB"
     #: Prompts decoded together without gradients, by device type: a CPU is quickest within its cache.
-    decode_chunk: dict[str, int] = {"cpu": 4}  # noqa: RUF012
+    decode_chunk: dict[str, int] = {"cpu": 2}  # noqa: RUF012
+    #: Prompts of one image from which on it pays to prepare the image's side for all of them.
+    share_from = 4
 
     def __init__(
         self, *, image_encoder: ImageEncoderViT, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder
@@ -65,16 +70,20 @@ class Sam(nn.Module):
             PromptError: a prompt names an image that is not in the batch, or a mask has another size.
         """
         self._check(embeddings, prompts)
-        chunk = (
-            len(prompts) if torch.is_grad_enabled() else self.decode_chunk.get(embeddings.device.type, 256)
-        )
-        if len(prompts) <= chunk:
-            return self._decode(embeddings, prompts, multimask)
-        parts = [
-            self._decode(embeddings, prompts[start : start + chunk], multimask)
-            for start in range(0, len(prompts), chunk)
-        ]
-        return Prediction(torch.cat([p.logits for p in parts]), torch.cat([p.iou for p in parts]))
+        pe = self.prompt_encoder.get_dense_pe()
+        if torch.is_grad_enabled() or not len(prompts):
+            return self._decode(embeddings, pe, prompts, multimask)
+        parts, order = [], []
+        for rows, image in self._portions(embeddings, pe, prompts):
+            parts.append(self._decode(image, pe, prompts[rows], multimask))
+            order.append(rows)
+        if len(parts) == 1:
+            return parts[0]
+        found = Prediction(torch.cat([p.logits for p in parts]), torch.cat([p.iou for p in parts]))
+        if len(embeddings) == 1:
+            return found
+        back = torch.cat(order).argsort()
+        return Prediction(found.logits[back], found.iou[back])
 
     def forward(self, images: Tensor, prompts: Prompts, *, multimask: bool) -> Prediction:
         """Images (B, 3, S, S) and prompts on them, in one go."""
@@ -93,11 +102,34 @@ class Sam(nn.Module):
         masks = masks[..., : input_size[0], : input_size[1]]
         return F.interpolate(masks, tuple(original_size), mode="bilinear", align_corners=False)
 
-    def _decode(self, embeddings: Tensor, prompts: Prompts, multimask: bool | None) -> Prediction:
+    def _portions(
+        self, embeddings: Tensor, pe: Tensor, prompts: Prompts
+    ) -> Iterator[tuple[Tensor, Tensor | ImageSide]]:
+        """Rows of prompts to be decoded together, and their images; a CPU goes image by image."""
+        device = embeddings.device
+        chunk = self.decode_chunk.get(device.type, 256)
+        every = torch.arange(len(prompts), device=device)
+        groups = [every]
+        if len(embeddings) > 1 and device.type == "cpu":
+            groups = [every[prompts.image_index == i] for i in prompts.image_index.unique()]
+        for rows in groups:
+            image: Tensor | ImageSide = embeddings
+            one_image = len(embeddings) == 1 or len(groups) > 1
+            if one_image and prompts.masks is None and len(rows) >= self.share_from:
+                embedding = embeddings[prompts.image_index[rows[:1]]]
+                image = self.mask_decoder.share(
+                    embedding, pe, self.prompt_encoder.encode(prompts[rows[:1]])[2]
+                )
+            for part in rows.split(chunk):
+                yield part, image
+
+    def _decode(
+        self, image: Tensor | ImageSide, pe: Tensor, prompts: Prompts, multimask: bool | None
+    ) -> Prediction:
         sparse, sparse_mask, dense = self.prompt_encoder.encode(prompts)
         logits, iou = self.mask_decoder(
-            embeddings,
-            self.prompt_encoder.get_dense_pe(),
+            image,
+            pe,
             sparse,
             dense,
             multimask_output=multimask,
