@@ -7,6 +7,8 @@ network's output are all negative is background, and only the surroundings of po
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,12 +16,30 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ultrasam import coco
-from ultrasam.preprocess import Geometry, Postprocessing, to_masks
+from ultrasam.modeling.products import linear
+from ultrasam.predict import runs
+from ultrasam.preprocess import Geometry, Postprocessing
 
 # Cells around the positive ones whose interpolated values can still be positive.
 _MARGIN = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rectangle of a picture outside of which a mask is empty.
+
+    Attributes:
+        x: its columns.
+        y: its rows.
+        mask: (w, h) bool, transposed, as run-length codes go.
+    """
+
+    x: slice
+    y: slice
+    mask: np.ndarray
 
 
 def masks_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> np.ndarray:
@@ -28,28 +48,47 @@ def masks_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits"
     Each mask is Fortran-ordered, which is what run-length encoding reads fastest.
     """
     height, width = geometry.original
-    logits = logits.detach().float().cpu()
-    if mode == "official":
-        found = [to_masks(row[None, None], geometry, mode)[0].numpy() for row in logits]
-        return np.concatenate([np.zeros((0, height, width), dtype=bool), *found])
     # (N, W, H) in memory, seen as (N, H, W).
     masks = np.zeros((len(logits), width, height), dtype=bool)
-    for mask, row in zip(masks, logits, strict=True):
-        _draw(mask, row, geometry)
+    for mask, part in zip(masks, _parts(logits, geometry, mode), strict=True):
+        if part is not None:
+            mask[part.x, part.y] = part.mask
     return masks.transpose(0, 2, 1)
 
 
-def _draw(mask: np.ndarray, logits: Tensor, geometry: Geometry) -> None:
-    """Set the foreground of one mask (W, H) from logits (4h, 4w)."""
+def rles_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> list[dict[str, Any]]:
+    """Logits (N, 4h, 4w) -> COCO's compressed run-length codes; equal to `encode` of `masks_of`."""
+    size = geometry.original
+    nothing = np.array([size[0] * size[1]])
+    lengths = [
+        nothing if part is None else runs.counts(part.mask, (part.x.start, part.y.start), size)
+        for part in _parts(logits, geometry, mode)
+    ]
+    return runs.compress(lengths, size)
+
+
+def _parts(logits: Tensor, geometry: Geometry, mode: Postprocessing) -> Iterator[Part | None]:
+    """Where each of the masks (N, 4h, 4w) is; None for an empty one."""
+    logits = logits.detach().float().cpu()
+    if mode == "official":
+        # Weights are not negative: a pixel is positive where it touches a foreground cell at all.
+        logits = (logits > 0).float()
+    with torch.no_grad():
+        for row in logits:
+            yield _part(row, geometry)
+
+
+def _part(logits: Tensor, geometry: Geometry) -> Part | None:
+    """The foreground of logits (4h, 4w)."""
     positive = logits > 0
     rows, columns = _span(positive.any(dim=1)), _span(positive.any(dim=0))
     if rows is None or columns is None:
-        return
+        return None
     down = _axis(logits.shape[0], geometry.size, geometry.resized[0], geometry.original[0])
     across = _axis(logits.shape[1], geometry.size, geometry.resized[1], geometry.original[1])
     y, x = down.pixels(rows), across.pixels(columns)
-    values = across.weights[x, columns] @ logits[rows, columns].T @ down.weights[y, rows].T
-    mask[x, y] = (values > 0).numpy()
+    half = linear(across.weights[x, columns], logits[rows, columns])
+    return Part(x, y, (linear(half, down.weights[y, rows]) > 0).numpy())
 
 
 def _span(line: Tensor) -> slice | None:
@@ -81,15 +120,9 @@ def _axis(cells: int, size: int, resized: int, original: int) -> _Axis:
 
 
 def _bilinear(inputs: int, outputs: int) -> Tensor:
-    """Weights (outputs, inputs) of bilinear interpolation with half-pixel centres, float64."""
-    at = ((torch.arange(outputs, dtype=torch.float64) + 0.5) * (inputs / outputs) - 0.5).clamp(min=0)
-    low = at.floor().long().clamp(max=inputs - 1)
-    high = (low + 1).clamp(max=inputs - 1)
-    weights = torch.zeros(outputs, inputs, dtype=torch.float64)
-    rows = torch.arange(outputs)
-    weights[rows, low] += 1 - (at - low)
-    weights[rows, high] += at - low
-    return weights
+    """Weights (outputs, inputs) of torch's bilinear interpolation, as float32 has them, in float64."""
+    impulses = torch.eye(inputs)[None, :, None]
+    return F.interpolate(impulses, (1, outputs), mode="bilinear", align_corners=False)[0, :, 0].t().double()
 
 
 def encode(masks: np.ndarray) -> list[dict[str, Any]]:

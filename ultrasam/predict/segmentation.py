@@ -56,8 +56,10 @@ class Segmentation:
         return masks.boxes(self.masks)
 
     def rles(self) -> list[dict[str, Any]]:
-        """COCO's compressed run-length codes."""
-        return masks.encode(self.masks)
+        """COCO's compressed run-length codes; masks of the logits need not be made for them."""
+        if self.closer_masks is not None:
+            return masks.encode(self.closer_masks)
+        return masks.rles_of(self.logits, self.geometry, self.postprocessing)
 
     def polygons(self, tolerance: float = 0.0) -> list[list[list[float]]]:
         """COCO polygons of each object; see `masks.polygons`."""

@@ -1,0 +1,58 @@
+"""Masks and run-length codes made from logits where a mask is, against the whole picture and pycocotools."""
+
+import numpy as np
+import pytest
+import torch
+from pycocotools import mask as coco_mask
+
+from ultrasam.predict import masks, runs
+from ultrasam.preprocess import Geometry, to_masks
+
+SIZES = [(90, 120), (300, 400), (37, 11), (1, 300), (600, 260)]
+
+
+def oracle(mask: np.ndarray) -> dict:
+    code = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": list(code["size"]), "counts": code["counts"].decode()}
+
+
+def some_logits(cells: int) -> torch.Tensor:
+    """Blobs of several sizes, noise, one cell, everything, nothing, and masks that touch the borders."""
+    y, x = torch.meshgrid(*[torch.linspace(-1, 1, cells)] * 2, indexing="ij")
+    blobs = [r - ((x - cx) ** 2 + (y - cy) ** 2).sqrt() for r, cx, cy in [(0.1, 0, 0), (0.6, -0.3, -0.7)]]
+    stripes = torch.sin(9 * y) - 0.5
+    one = torch.full((cells, cells), -1.0)
+    one[0, 0] = 0.3
+    noise = torch.randn(cells, cells)
+    return torch.stack([*blobs, stripes, stripes.t(), one, noise, noise.abs(), -noise.abs()])
+
+
+@pytest.mark.parametrize("mode", ["logits", "official"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("rule", ["round", "truncate"])
+def test_masks_and_codes_equal_the_full_path(size, mode, rule):
+    geometry = Geometry.of(*size, 256, rule)
+    logits = some_logits(64)
+    expected = to_masks(logits[:, None], geometry, mode)[:, 0].numpy()
+    assert np.array_equal(masks.masks_of(logits, geometry, mode), expected)
+    assert masks.rles_of(logits, geometry, mode) == [oracle(mask) for mask in expected]
+
+
+def test_no_masks():
+    geometry = Geometry.of(20, 30, 256)
+    assert masks.rles_of(torch.zeros(0, 64, 64), geometry) == []
+    assert masks.masks_of(torch.zeros(0, 64, 64), geometry).shape == (0, 20, 30)
+
+
+def test_runs_of_any_part():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        height, width = (int(n) for n in rng.integers(1, 12, 2))
+        whole = np.zeros((height, width), dtype=bool)
+        y1, x1 = int(rng.integers(0, height)), int(rng.integers(0, width))
+        y2, x2 = int(rng.integers(y1, height)) + 1, int(rng.integers(x1, width)) + 1
+        part = rng.random((x2 - x1, y2 - y1)) < rng.choice([0.1, 0.5, 0.9, 1.0])
+        whole[y1:y2, x1:x2] = part.T
+        lengths = runs.counts(part, (x1, y1), whole.shape)
+        assert lengths.sum() == whole.size
+        assert runs.compress([lengths], whole.shape) == [oracle(whole)]
