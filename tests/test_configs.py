@@ -116,3 +116,16 @@ def test_refusals(tmp_path):
             read(path)
     with pytest.raises(ConfigError, match="input size differs"):
         read("ultrasam/ultrasam_vit-t_phantom.py", "--cfg-options", "model.network.img_size=128")
+
+
+@pytest.mark.parametrize("card", ["24gib", "8gib"])
+def test_recipes_for_small_cards_take_the_updates_of_the_large_one(card):
+    large, small = read("ultrasam/ultrasam_vit-b_us43d.py"), read(f"ultrasam/ultrasam_vit-b_us43d_{card}.py")
+    times = small.optim_wrapper.accumulative_counts
+    assert times * small.train_dataloader.batch_size == large.auto_scale_lr.base_batch_size == 32
+    assert small.train_cfg.max_iters == times * large.train_cfg.max_iters
+    for a, b in zip(small.param_scheduler, large.param_scheduler, strict=True):
+        assert a.type == b.type and a.end == times * b.end
+        assert a.get("milestones", []) == [times * step for step in b.get("milestones", [])]
+    assert small.optim_wrapper.optimizer == large.optim_wrapper.optimizer
+    assert small.model.network.checkpointing and small.optim_wrapper.type == "Bfloat16OptimWrapper"

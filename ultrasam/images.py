@@ -10,8 +10,12 @@ import numpy as np
 from ultrasam.errors import DataError
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, *, grey_view: bool = False) -> np.ndarray:
     """An 8-bit image file as (H, W, 3) uint8 RGB; grey is repeated, an alpha channel is left out.
+
+    Args:
+        path: the file.
+        grey_view: do not repeat grey in memory: the channels are read-only views of one.
 
     Raises:
         DataError: the file is missing, damaged, or has more than 8 bits a sample.
@@ -22,6 +26,8 @@ def read_image(path: str | Path) -> np.ndarray:
             f"{path} has {image.dtype.itemsize * 8} bits a sample; which grey values to show is your choice: "
             "map them to 8 bits first, or state a window where one can be given"
         )
+    if grey_view and image.ndim == 2:
+        return np.broadcast_to(image[:, :, None], (*image.shape, 3))
     return as_rgb(image)
 
 

@@ -6,9 +6,10 @@ import torch
 from miniature import SIZE, make_data
 from torch.utils.data import DataLoader
 
-from ultrasam import coco
+from ultrasam import coco, preprocess
 from ultrasam.errors import DataError
 from ultrasam.mm.dataset import PromptDataset, PromptSampler
+from ultrasam.mm.preprocessor import PromptDataPreprocessor
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import mask_target
 
@@ -102,3 +103,27 @@ def test_broken_mask_names_annotation(data):
     info["annotations"][0]["segmentation"]["counts"] = "o"
     with pytest.raises(DataError, match=r"image \d+, annotation \d+ has a malformed mask"):
         used.pipeline(info)
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_grey_images_are_the_same_as_one_channel_and_as_three(data, flip):
+    light = dataset(data, flip=flip)
+    plain = dataset(data, flip=flip)
+    plain.pipeline.transforms[0].grey_views = False
+    for index in range(3):
+        one, three = light[index]["inputs"], plain[index]["inputs"]
+        assert one.stride(0) == 0 and three.stride(0) == 1  # so the short way was taken
+        assert torch.equal(one, three)
+
+
+def test_the_device_normalises_as_preprocess_does():
+    images = [torch.randint(0, 256, (3, h, w), dtype=torch.uint8) for h, w in ((64, 40), (30, 64))]
+    for black in (False, True):
+        batch = PromptDataPreprocessor(img_size=SIZE, black_padding=black)(
+            {"inputs": images, "data_samples": []}
+        )["inputs"]
+        for image, found in zip(images, batch, strict=True):
+            steps = (preprocess.normalize, lambda i: preprocess.pad(i, SIZE))
+            for step in steps[::-1] if black else steps:
+                image = step(image)
+            assert torch.equal(found, image)

@@ -101,7 +101,8 @@ class PromptDataset(Tickets, SharedAnnotations):
         self.categories = categories
         self.seed = seed
         kwargs["pipeline"] = [
-            {"type": "LoadImage"},
+            # Transforms of others may write to the image.
+            {"type": "LoadImage", "grey_views": not augment},
             {"type": "LoadObjects"},
             *([] if kwargs.get("test_mode") else [{"type": "Flip", "probability": flip}]),
             *augment,

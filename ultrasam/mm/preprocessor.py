@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmdet.registry import MODELS
 from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
 
 from ultrasam import preprocess
 
@@ -20,16 +21,25 @@ class PromptDataPreprocessor(BaseDataPreprocessor):
         black_padding: pad with black pixels, as published for classes, instead of the mean colour.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, img_size: int, black_padding: bool = False) -> None:
-        super().__init__()
+        super().__init__(non_blocking=True)
         self.img_size = img_size
         self.black_padding = black_padding
+        # On the device once: making them there for each image would let the processor wait for the GPU.
+        self.register_buffer("mean", torch.tensor(preprocess.PIXEL_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(preprocess.PIXEL_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """``inputs``, a list of (3, h, w) uint8, become one normalised, padded batch."""
         data = self.cast_data(data)
-        if self.black_padding:
-            images = [preprocess.normalize(preprocess.pad(i, self.img_size)) for i in data["inputs"]]
-        else:
-            images = [preprocess.pad(preprocess.normalize(i), self.img_size) for i in data["inputs"]]
+        images = [self._padded(image) for image in data["inputs"]]
         return {"inputs": torch.stack(images), "data_samples": data["data_samples"]}
+
+    def _padded(self, image: Tensor) -> Tensor:
+        """(3, h, w) uint8 -> (3, S, S) float32."""
+        if self.black_padding:
+            return (preprocess.pad(image, self.img_size) - self.mean) / self.std
+        return preprocess.pad((image - self.mean) / self.std, self.img_size)

@@ -28,6 +28,8 @@ def train(args: argparse.Namespace) -> int:
         if not torch.cuda.is_available():
             raise ConfigError("float16 needs a GPU; use --amp-dtype bfloat16")
         config.optim_wrapper.update(type="AmpOptimWrapper", dtype=args.amp_dtype)
+    # Copies to a GPU then run beside its work; without one, pinning memory only warns.
+    config.train_dataloader.setdefault("pin_memory", torch.cuda.is_available())
     if args.accumulate > 1:
         config.optim_wrapper.accumulative_counts = args.accumulate
     if args.ema:

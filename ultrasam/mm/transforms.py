@@ -5,6 +5,7 @@ Each transform draws from ``results["rng"]`` alone; in testing there is none and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -27,11 +28,19 @@ STRIDE = 4
 
 @TRANSFORMS.register_module()
 class LoadImage(BaseTransform):
-    """Read the image file: ``img`` becomes (H, W, 3) uint8 RGB."""
+    """Read the image file: ``img`` becomes (H, W, 3) uint8 RGB.
+
+    Args:
+        grey_views: let the three channels of a grey image be views of one, which cannot be written to; the
+            transforms here resize and flip it once instead of three times.
+    """
+
+    def __init__(self, grey_views: bool = False) -> None:
+        self.grey_views = grey_views
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Read it and check its size against the COCO file."""
-        image = read_image(results["img_path"])
+        image = read_image(results["img_path"], grey_view=self.grey_views)
         if image.shape[:2] != (results["height"], results["width"]):
             raise DataError(
                 f"{results['img_path']} is {image.shape[1]} x {image.shape[0]} pixels, "
@@ -39,6 +48,14 @@ class LoadImage(BaseTransform):
             )
         results["img"] = image
         return results
+
+
+def _once_if_grey(work: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+    """Work on an image (H, W, 3), on one channel alone where all three are views of it."""
+    if image.strides[2]:
+        return work(image)
+    grey = work(image[..., 0])
+    return np.broadcast_to(grey[..., None], (*grey.shape, 3))
 
 
 @TRANSFORMS.register_module()
@@ -78,7 +95,7 @@ class Flip(BaseTransform):
         if results["rng"].random() >= self.probability:
             return results
         width = results["img"].shape[1]
-        results["img"] = cv2.flip(results["img"], 1)
+        results["img"] = _once_if_grey(lambda image: cv2.flip(image, 1), results["img"])
         results["masks"] = [cv2.flip(mask.view(np.uint8), 1).view(bool) for mask in results["masks"]]
         boxes = results["boxes"].copy()
         boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
@@ -123,7 +140,7 @@ class SimulatePrompts(BaseTransform):
         rng = results.get("rng")
         repeats = 1 if rng is None else self.per_object
         results["geometry"] = geometry
-        results["img"] = resize_image(results["img"], geometry)
+        results["img"] = _once_if_grey(lambda image: resize_image(image, geometry), results["img"])
         results["prompts"] = simulate_prompts(
             results["masks"] * repeats,
             np.tile(results["boxes"], (repeats, 1)),
@@ -175,5 +192,12 @@ class PackPrompts(BaseTransform):
                 masks=[coco.encode(mask) for mask in results["masks"]],
             )
         # Channels come first by name alone: putting them there in memory takes longer than the resize.
-        image = torch.from_numpy(results["img"]).permute(2, 0, 1)
+        image = _tensor(results["img"]).permute(2, 0, 1)
         return {"inputs": image, "data_samples": sample}
+
+
+def _tensor(image: np.ndarray) -> torch.Tensor:
+    """An image (H, W, 3) as a tensor of the same memory; a grey one stays a view of one channel."""
+    if image.strides[2]:
+        return torch.from_numpy(image)
+    return torch.from_numpy(image[..., :1].copy()).expand(-1, -1, 3)
