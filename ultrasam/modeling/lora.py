@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from ultrasam.errors import ConfigError
 from ultrasam.modeling.image_encoder import Attention, ImageEncoderViT
+from ultrasam.modeling.products import Linear
 
 Parts = Literal["qv", "qkv"]
 
@@ -28,7 +29,7 @@ def _rows(parts: int, width: int) -> list[tuple[int, int]]:
     return [(0, 3 * width)] if parts == 1 else [(0, width), (2 * width, width)]
 
 
-class LoRALinear(nn.Linear):
+class LoRALinear(Linear):
     """A fused ``qkv`` layer with a low-rank update; its own weight and bias are frozen.
 
     Args:
@@ -107,7 +108,7 @@ def merge_lora(encoder: ImageEncoderViT) -> int:
     for attention in updated:
         old = attention.qkv
         state = merged_state({f"qkv.{name}": value for name, value in old.state_dict().items()})
-        attention.qkv = type(attention.proj)(old.in_features, old.out_features, device="meta")
+        attention.qkv = Linear(old.in_features, old.out_features, device="meta")
         attention.qkv.weight, attention.qkv.bias = (
             nn.Parameter(state[f"qkv.{name}"]) for name in ("weight", "bias")
         )
