@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from ultrasam.errors import ConfigError, PromptError, UltraSamError
-from ultrasam.modeling import attention
 from ultrasam.modeling.build import VARIANTS, Variant, build_ultrasam, build_variant
 from ultrasam.types import PADDING, Prompts
 
@@ -77,26 +76,6 @@ def test_no_prompts_at_all(model):
     embedding = model.encode_images(torch.randn(1, 3, 128, 128))
     found = model.decode(embedding, Prompts(torch.zeros(0, dtype=torch.long)), multimask=True)
     assert found.logits.shape == (0, 3, 32, 32) and found.iou.shape == (0, 3)
-
-
-@pytest.mark.parametrize("size", [(64, 64), (8, 8), (6, 10)])
-@pytest.mark.parametrize("name", [n for n in attention.IMPLEMENTATIONS if n != "plain"])
-def test_attention_variants_equal_the_plain_one(name, size, monkeypatch):
-    monkeypatch.setattr(attention, "CHUNK", 40)
-    h, w = size
-    d = 8
-    shapes = [(2, 2, h * w, d)] * 3 + [(2 * h - 1, d), (2 * w - 1, d)]
-    if h == 64:
-        shapes = [(1, 1, h * w, d)] * 3 + shapes[3:]
-    inputs = [torch.randn(s).requires_grad_() for s in shapes]
-    weight = torch.randn(shapes[0])
-    answers = []
-    for attend in (attention.plain, attention.IMPLEMENTATIONS[name]):
-        out = attend(*inputs, size)
-        grads = torch.autograd.grad((out * weight).sum(), inputs)
-        answers.append([out, *grads])
-    for expected, found in zip(*answers, strict=True):
-        assert (expected - found).norm() <= 1e-5 * expected.norm()
 
 
 def test_gradients_with_and_without_checkpointing():

@@ -9,7 +9,9 @@ Shapes: q, k, v (G, heads, h*w, d) for G windows or images; tables (2h-1, d) and
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import product
 
 import torch
@@ -18,12 +20,16 @@ from torch.nn import functional as F
 
 from ultrasam.modeling.products import linear, usable
 
+logger = logging.getLogger(__name__)
+
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, tuple[int, int]], Tensor]
 
 #: Query rows that `chunked` looks at together: keeps the bias of a 64 x 64 grid in the processor's cache.
 CHUNK = 1024
 #: Query rows that `by_head` looks at together.
 ROWS = 128
+# The widest heads of flash attention.
+_FLASH_WIDTH = 256
 
 
 def relative_table(table: Tensor, size: int) -> Tensor:
@@ -111,17 +117,92 @@ def concatenated(
     return F.scaled_dot_product_attention(query, key, value, scale=1.0)[..., : v.shape[-1]]
 
 
+def flex(q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]) -> Tensor:
+    """FlexAttention (Dong et al. 2024): a compiled kernel that adds the bias to each logit as it is made.
+
+    Where it can't be compiled, which shows at its first call, `concatenated` does the work from then on.
+    """
+    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+
+    def biased(score: Tensor, g: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return score + rel_h[g, head, query, key // size[1]] + rel_w[g, head, query, key % size[1]]
+
+    if _broken:
+        return concatenated(q, k, v, table_h, table_w, size)
+    try:
+        return _flex_kernel()(q, k, v, score_mod=biased)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # compilers fail in many ways
+        _broken.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        _tell("flex", _broken[0])
+        return concatenated(q, k, v, table_h, table_w, size)
+
+
+@lru_cache(maxsize=1)
+def _flex_kernel() -> Callable[..., Tensor]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=False)
+
+
+#: Each falls back on the next where it can't run.
 IMPLEMENTATIONS: dict[str, Attend] = {
-    "plain": plain,
-    "chunked": chunked,
-    "by_head": by_head,
+    "flex": flex,
     "concatenated": concatenated,
+    "by_head": by_head,
+    "chunked": chunked,
+    "plain": plain,
 }
+# Why FlexAttention did not work here; empty while it does.
+_broken: list[str] = []
 
 
-def choose(q: Tensor) -> Attend:
-    """The quickest exact variant for a query's device and size, with or without gradients."""
+def choose(q: Tensor, size: tuple[int, int], name: str | None = None) -> Attend:
+    """An exact variant for queries (G, heads, h*w, d) on a grid.
+
+    Args:
+        q: the queries: device, dtype, and whether gradients are needed decide.
+        size: (h, w).
+        name: the variant that is wanted; the quickest for the device where None. One that can't run here is
+            replaced by the next of `IMPLEMENTATIONS`, with a line in the log.
+    """
+    names = list(IMPLEMENTATIONS)
+    for candidate in names[names.index(name or _quickest(q)) :]:
+        why = _unfit(candidate, q, size)
+        if why is None:
+            return IMPLEMENTATIONS[candidate]
+        _tell(candidate, why)
+    return plain
+
+
+def _quickest(q: Tensor) -> str:
+    large = q.shape[2] > 256
     if not q.requires_grad:
-        return by_head if usable(q) and q.shape[2] > 256 else chunked
+        return "by_head" if large and usable(q) else "chunked"
     # Small windows: the logits are few, and saving them is cheaper than wider heads.
-    return concatenated if q.is_cuda and q.shape[2] > 256 else plain
+    return "concatenated" if large and q.is_cuda else "plain"
+
+
+def _unfit(name: str, q: Tensor, size: tuple[int, int]) -> str | None:
+    """Why a variant can't take these queries; None where it can."""
+    d = q.shape[-1]
+    if name == "concatenated" and q.is_cuda and d + sum(size) > _FLASH_WIDTH:
+        return f"heads of {d} + {size[0]} + {size[1]} channels are wider than {_FLASH_WIDTH}"
+    if name != "flex":
+        return None
+    if _broken:
+        return _broken[0]
+    if q.device.type not in ("cpu", "cuda"):
+        return f"not made for {q.device.type}"
+    if q.device.type == "cpu" and q.requires_grad:
+        return "no gradients on a CPU"
+    if q.dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        return f"not made for {q.dtype}"
+    return None if d in (16, 32, 64, 128, 256) else f"not made for heads of {d} channels"
+
+
+@lru_cache(maxsize=64)
+def _tell(name: str, why: str) -> None:
+    """One line for each reason."""
+    logger.warning("attention without '%s' here: %s", name, why)

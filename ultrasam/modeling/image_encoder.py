@@ -7,6 +7,7 @@ those of Meta's ``sam_vit_*`` files.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,9 +60,7 @@ class Attention(nn.Module):
         qkv = self._pad(qkv, -h % side_h, -w % side_w)
         windows = _partition(qkv, (side_h, side_w))
         q, k, v = windows.flatten(1, 2).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        attend = (
-            attention.IMPLEMENTATIONS[self.implementation] if self.implementation else attention.choose(q)
-        )
+        attend = attention.choose(q, (side_h, side_w), self.implementation)
         out = attend(q, k, v, self.rel_pos_h, self.rel_pos_w, (side_h, side_w))
         out = out.transpose(1, 2).flatten(2).unflatten(1, (side_h, side_w))
         return self.proj(_join(out, b, (qkv.shape[1], qkv.shape[2]))[:, :h, :w])
@@ -173,6 +172,15 @@ class ImageEncoderViT(nn.Module):
         for block in self.blocks:
             x = self._run(block, x)
         return self.neck(x.permute(0, 3, 1, 2))
+
+    def compile_blocks(self, **options: Any) -> None:
+        """Run the blocks through ``torch.compile`` from now on, each kind once; parameter names stay.
+
+        Args:
+            options: of ``torch.compile``; ``mode="reduce-overhead"`` replays CUDA graphs.
+        """
+        for block in self.blocks:
+            block.compile(**options)
 
     def intermediate(self, images: Tensor, layers: Sequence[int]) -> list[Tensor]:
         """The outputs of some blocks, (B, width, h, w) each, in ascending order of the block."""
