@@ -69,9 +69,8 @@ class Columns:
         ]
         path = Path(os.fsdecode(self._text("path", index)))
         dataset = self.datasets[arrays["dataset"][index]]
-        return CocoImage(
-            *arrays["id"][index : index + 1].tolist(), path, (height, width), dataset, annotations
-        )
+        number = arrays["id"][index : index + 1].tolist()[0]
+        return CocoImage(number, path, (height, width), dataset, annotations)
 
     def _text(self, name: str, row: int) -> bytes:
         ends = self.arrays[f"{name}_end"]
