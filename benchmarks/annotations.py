@@ -28,14 +28,14 @@ SIZE = (600, 800)
 
 
 def fabricate(folder: Path, count: int) -> Path:
-    """One object an image; masks of a few hundred bytes, as those of ragged lesions are."""
+    """One object an image; masks of about 400 bytes, as those of ragged lesions are."""
     from ultrasam import coco
 
     rng = np.random.default_rng(0)
     codes = []
     for _ in range(64):
         angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-        radius = 130 * (1 + 0.15 * rng.standard_normal(60))
+        radius = 90 * (1 + 0.03 * rng.standard_normal(60))
         points = np.stack([400 + radius * np.cos(angle), 300 + radius * np.sin(angle)], 1).astype(np.int32)
         codes.append(coco.encode(cv2.fillPoly(np.zeros(SIZE, np.uint8), [points], 1).astype(bool)))
     # One real file under all names: the readers look whether images are there.
@@ -46,7 +46,7 @@ def fabricate(folder: Path, count: int) -> Path:
         for i in range(1, count + 1)
     ]
     objects = [
-        {"id": i, "image_id": i, "category_id": 1, "bbox": [200, 150, 390, 320], "area": 50000, "iscrowd": 0}
+        {"id": i, "image_id": i, "category_id": 1, "bbox": [305, 205, 190, 190], "area": 25000, "iscrowd": 0}
         | {"segmentation": codes[i % 64]}
         for i in range(1, count + 1)
     ]
