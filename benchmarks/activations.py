@@ -20,8 +20,10 @@ from .training import Ours, Padded, batch
 def saved_mib(model: nn.Module, data: tuple[Tensor, ...], bfloat16: bool) -> float:
     """MiB of activations that a forward pass keeps."""
     parameters = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    # Autocast keeps the weights in half precision too, once for all images of a batch.
-    shapes = {tuple(sorted(p.shape)) for p in model.parameters()}
+    # Autocast keeps the weights in half precision too, once for all images of a batch. The position table is
+    # added, not kept, and has the shape of what the blocks hand on.
+    weights = [p for name, p in model.named_parameters() if not name.endswith("pos_embed")]
+    shapes = {tuple(sorted(p.shape)) for p in weights}
     kept: dict[int, int] = {}
     alive = []
 
