@@ -44,8 +44,8 @@ def test_a_region_is_a_square_with_the_box_in_its_middle():
 def test_same_masks_as_on_the_cut_out_image(model, image):
     box = np.array([70.0, 60, 110, 100])
     x1, y1, x2, y2 = region(box, *image.shape[:2])
-    assert (x1, y1, x2, y2) == (56, 46, 124, 114)
-    prompts = [ObjectPrompt(box=box), ObjectPrompt([[90, 80], [60, 50]], [1, 0], box=box)]
+    assert (x1, y1, x2, y2) == (61, 51, 119, 109)
+    prompts = [ObjectPrompt(box=box), ObjectPrompt([[90, 80], [66, 56]], [1, 0], box=box)]
     closer = Predictor(model, closer=True)
     closer.set_image(image)
     cut = Predictor(model)
@@ -53,7 +53,7 @@ def test_same_masks_as_on_the_cut_out_image(model, image):
     corner = np.array([x1, y1])
     moved = [
         ObjectPrompt(box=box - np.tile(corner, 2)),
-        ObjectPrompt(np.array([[90, 80], [60, 50]]) - corner, [1, 0], box=box - np.tile(corner, 2)),
+        ObjectPrompt(np.array([[90, 80], [66, 56]]) - corner, [1, 0], box=box - np.tile(corner, 2)),
     ]
     found, expected = closer.segment(prompts, multimask=True), cut.segment(moved, multimask=True)
     assert np.allclose(found.scores, expected.scores, atol=1e-6)

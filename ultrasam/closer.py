@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 #: Share of the region's side that the object takes; small models are trained with 0.25 to 0.9.
-SHARE = 0.6
+SHARE = 0.7
 #: Smallest side of a region in pixels: less shows nothing but speckle.
 SMALLEST = 32
 

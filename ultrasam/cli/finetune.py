@@ -33,9 +33,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--from",
         dest="weights",
-        required=True,
+        default="small",
         metavar="WEIGHTS",
-        help="a weight file of any kind, or a name",
+        help="a weight file of any kind, or a name (small, which comes with the package)",
     )
     parser.add_argument(
         "--mode",
