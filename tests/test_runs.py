@@ -35,6 +35,8 @@ def test_masks_and_codes_equal_the_full_path(size, mode, rule):
     logits = some_logits(64)
     expected = to_masks(logits[:, None], geometry, mode)[:, 0].numpy()
     assert np.array_equal(masks.masks_of(logits, geometry, mode), expected)
+    rows = masks.by_rows(masks.masks_of(logits, geometry, mode))
+    assert rows.flags.c_contiguous and np.array_equal(rows, expected)
     assert masks.rles_of(logits, geometry, mode) == [oracle(mask) for mask in expected]
 
 

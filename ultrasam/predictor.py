@@ -174,7 +174,7 @@ class Predictor:
         elif return_logits:
             full = preprocess.upsample_logits(logits[None], self.geometries[0])[0].numpy()
         else:
-            full = np.ascontiguousarray(masks.masks_of(logits, self.geometries[0], self.postprocessing))
+            full = masks.by_rows(masks.masks_of(logits, self.geometries[0], self.postprocessing))
         return full, iou, logits.numpy()
 
     def predict_torch(
@@ -244,7 +244,7 @@ class Predictor:
         prediction, sharp = self._ask([ObjectPrompt(*row) for row in columns], multimask_output)
         logits = prediction.logits.float().cpu()
         full = sharp or [
-            np.ascontiguousarray(masks.masks_of(row, geometry, self.postprocessing))
+            masks.by_rows(masks.masks_of(row, geometry, self.postprocessing))
             for row, geometry in zip(logits, self.geometries, strict=True)
         ]
         return full, list(prediction.iou.float().cpu().numpy()), list(logits.numpy())

@@ -81,7 +81,8 @@ def by_head(
 ) -> Tensor:
     """The definition in products of two matrices, a head and `ROWS` query rows at a time, for oneDNN."""
     rel_h, rel_w = relative_terms(q, table_h, table_w, size)
-    key, value = k * q.shape[-1] ** -0.5, v.transpose(-2, -1).contiguous()
+    key, value = (k * q.shape[-1] ** -0.5).contiguous(), v.transpose(-2, -1).contiguous()
+    q = q.contiguous()
     heads = []
     for i, j in product(range(q.shape[0]), range(q.shape[1])):
         rows = []

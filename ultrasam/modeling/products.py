@@ -76,7 +76,12 @@ def forced(onednn: bool) -> Iterator[None]:
 
 
 def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return torch.ops.mkldnn._linear_pointwise(_dense(x), _dense(weight), bias, "none", [], "")
+
+
+def _dense(x: Tensor) -> Tensor:
+    """Without gaps between rows or columns: with gaps, oneDNN takes its slow reference code."""
+    return x if x.is_contiguous() or (x.ndim == 2 and x.t().is_contiguous()) else x.contiguous()
 
 
 @lru_cache(maxsize=1)

@@ -32,7 +32,7 @@ class Sam(nn.Module):
     mask_threshold = 0.0
     image_format = "RGB"
     #: Prompts decoded together without gradients, by device type: a CPU is quickest within its cache.
-    decode_chunk: dict[str, int] = {"cpu": 2}  # noqa: RUF012
+    decode_chunk: dict[str, int] = {"cpu": 1}  # noqa: RUF012
     #: Prompts of one image from which on it pays to prepare the image's side for all of them.
     share_from = 4
 

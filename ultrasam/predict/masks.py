@@ -19,12 +19,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ultrasam import coco
-from ultrasam.modeling.products import linear
 from ultrasam.predict import runs
 from ultrasam.preprocess import Geometry, Postprocessing
 
 # Cells around the positive ones whose interpolated values can still be positive.
 _MARGIN = 2
+# Pixels interpolated together.
+_BAND = 64
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,15 @@ def masks_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits"
     return masks.transpose(0, 2, 1)
 
 
+def by_rows(masks: np.ndarray) -> np.ndarray:
+    """Fortran-ordered masks (N, H, W) bool in C order, as other packages return them."""
+    turned = np.empty(masks.shape, dtype=bool)
+    for mask, out in zip(masks, turned, strict=True):
+        # OpenCV transposes in blocks, ten times as fast as numpy.
+        cv2.transpose(mask.T.view(np.uint8), dst=out.view(np.uint8))
+    return turned
+
+
 def rles_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> list[dict[str, Any]]:
     """Logits (N, 4h, 4w) -> COCO's compressed run-length codes; equal to `encode` of `masks_of`."""
     size = geometry.original
@@ -73,27 +83,31 @@ def _parts(logits: Tensor, geometry: Geometry, mode: Postprocessing) -> Iterator
     if mode == "official":
         # Weights are not negative: a pixel is positive where it touches a foreground cell at all.
         logits = (logits > 0).float()
-    with torch.no_grad():
-        for row in logits:
-            yield _part(row, geometry)
+    for row in logits:
+        yield _part(row, geometry)
 
 
 def _part(logits: Tensor, geometry: Geometry) -> Part | None:
     """The foreground of logits (4h, 4w)."""
-    positive = logits > 0
-    rows, columns = _span(positive.any(dim=1)), _span(positive.any(dim=0))
+    positive = (logits > 0).numpy()
+    rows, columns = (_span(np.asarray(positive.any(axis=axis))) for axis in (1, 0))
     if rows is None or columns is None:
         return None
     down = _axis(logits.shape[0], geometry.size, geometry.resized[0], geometry.original[0])
     across = _axis(logits.shape[1], geometry.size, geometry.resized[1], geometry.original[1])
     y, x = down.pixels(rows), across.pixels(columns)
-    half = linear(across.weights[x, columns], logits[rows, columns])
-    return Part(x, y, (linear(half, down.weights[y, rows]) > 0).numpy())
+    if y.start >= y.stop or x.start >= x.stop:
+        return None  # it lies in the padding
+    tall = torch.cat([values for _, values in down.bands(y, rows, logits[rows, columns])])
+    mask = np.empty((x.stop - x.start, len(tall)), dtype=bool)
+    for band, values in across.bands(x, columns, tall.T):
+        np.greater(values.numpy(), 0, out=mask[band])
+    return Part(x, y, mask)
 
 
-def _span(line: Tensor) -> slice | None:
+def _span(line: np.ndarray) -> slice | None:
     """From the first to the last True, and a little more on both sides."""
-    index = line.nonzero().flatten()
+    index = np.flatnonzero(line)
     if not len(index):
         return None
     return slice(max(int(index[0]) - _MARGIN, 0), min(int(index[-1]) + 1 + _MARGIN, len(line)))
@@ -112,6 +126,23 @@ class _Axis:
         """The pixels that depend on these cells alone."""
         start = int(np.searchsorted(self._first, cells.start, side="left"))
         return slice(start, int(np.searchsorted(self._last, cells.stop - 1, side="right")))
+
+    def bands(self, pixels: slice, cells: slice, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Values (C, K) of some cells at the pixels that depend on them alone, a band of pixels at a time.
+
+        A band takes its values from few cells, so hardly a zero is multiplied, and it stays in the cache.
+
+        Yields:
+            the place of the band among the pixels, its values (P, K).
+        """
+        for start in range(pixels.start, pixels.stop, _BAND):
+            stop = min(start + _BAND, pixels.stop)
+            first, last = int(self._first[start]), int(self._last[stop - 1]) + 1
+            near = values[first - cells.start : last - cells.start]
+            yield (
+                slice(start - pixels.start, stop - pixels.start),
+                self.weights[start:stop, first:last] @ near,
+            )
 
 
 @lru_cache(maxsize=32)

@@ -25,9 +25,10 @@ def counts(part: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> 
     """
     (width, length), height = part.shape, size[0]
     # Each column between two background pixels: it then changes an even number of times.
-    column = np.zeros((width, length + 2), dtype=bool)
-    column[:, 1:-1] = part
-    changes = np.flatnonzero((column[:, 1:] != column[:, :-1]).ravel())
+    change = np.empty((width, length + 1), dtype=bool)
+    change[:, 0], change[:, -1] = part[:, 0], part[:, -1]
+    np.not_equal(part[:, 1:], part[:, :-1], out=change[:, 1:-1])
+    changes = np.flatnonzero(change)
     x, y = np.divmod(changes, length + 1)
     ends = (corner[0] + x) * height + corner[1] + y
     # A run that reaches the bottom goes on at the top of the next column.
