@@ -55,7 +55,7 @@ def logged(work_dir: Path) -> list[dict]:
 @pytest.mark.parametrize("layout", ["", "paper/"])
 def test_mask2former(data, start, tmp_path, capsys, layout):
     config = f"downstream/segmentation/{layout}mask2former_vit-t_phantom"
-    given = options(data, "classes=['cyst','nodule']")
+    given = options(data, f"experiment_name={tmp_path.name}", "classes=['cyst','nodule']")
     assert main(["train", config, "--from", str(start), "--work-dir", str(tmp_path), *given]) == 0
     assert "start weights: sam weights, encoder vit_t at 128 px" in capsys.readouterr().out
     steps = logged(tmp_path)
@@ -90,7 +90,8 @@ def test_whole_image_tasks(data, start, tmp_path, capsys, config, more, score):
     if "classes=['cyst','nodule','vessel']" in more:
         # Images of other kinds are no part of this question.
         data = only(data, tmp_path / "data", ("cyst", "nodule", "vessel"))
-    given = options(data, *more)
+    # Two runs of one configuration within a second would share their log.
+    given = options(data, f"experiment_name={tmp_path.name}", *more)
     assert main(["train", config, "--from", str(start), "--work-dir", str(tmp_path), *given]) == 0
     assert any(score in row for row in logged(tmp_path))
     checkpoint = tmp_path / f"iter_{STEPS}.pth"
