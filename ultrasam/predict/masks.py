@@ -79,17 +79,14 @@ def rles_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits")
 
 def _parts(logits: Tensor, geometry: Geometry, mode: Postprocessing) -> Iterator[Part | None]:
     """Where each of the masks (N, 4h, 4w) is; None for an empty one."""
-    logits = logits.detach().float().cpu()
-    if mode == "official":
+    for row in logits.detach().float().cpu().numpy():
         # Weights are not negative: a pixel is positive where it touches a foreground cell at all.
-        logits = (logits > 0).float()
-    for row in logits:
-        yield _part(row, geometry)
+        yield _part((row > 0).astype(np.float32) if mode == "official" else row, geometry)
 
 
-def _part(logits: Tensor, geometry: Geometry) -> Part | None:
+def _part(logits: np.ndarray, geometry: Geometry) -> Part | None:
     """The foreground of logits (4h, 4w)."""
-    positive = (logits > 0).numpy()
+    positive = logits > 0
     rows, columns = (_span(np.asarray(positive.any(axis=axis))) for axis in (1, 0))
     if rows is None or columns is None:
         return None
@@ -98,10 +95,10 @@ def _part(logits: Tensor, geometry: Geometry) -> Part | None:
     y, x = down.pixels(rows), across.pixels(columns)
     if y.start >= y.stop or x.start >= x.stop:
         return None  # it lies in the padding
-    tall = torch.cat([values for _, values in down.bands(y, rows, logits[rows, columns])])
+    tall = np.concatenate([values for _, values in down.bands(y, rows, logits[rows, columns])])
     mask = np.empty((x.stop - x.start, len(tall)), dtype=bool)
     for band, values in across.bands(x, columns, tall.T):
-        np.greater(values.numpy(), 0, out=mask[band])
+        np.greater(values, 0, out=mask[band])
     return Part(x, y, mask)
 
 
@@ -114,11 +111,11 @@ def _span(line: np.ndarray) -> slice | None:
 
 
 class _Axis:
-    """How the pixels of one axis take their values from the network's cells."""
+    """How the pixels of one axis take their values from the network's cells: weights (pixels, cells)."""
 
-    def __init__(self, weights: Tensor) -> None:
-        self.weights = weights.float()
-        used = weights.numpy() > 0
+    def __init__(self, weights: np.ndarray) -> None:
+        self.weights = weights.astype(np.float32)
+        used = weights > 0
         self._first = used.argmax(axis=1)
         self._last = used.shape[1] - 1 - used[:, ::-1].argmax(axis=1)
 
@@ -127,7 +124,7 @@ class _Axis:
         start = int(np.searchsorted(self._first, cells.start, side="left"))
         return slice(start, int(np.searchsorted(self._last, cells.stop - 1, side="right")))
 
-    def bands(self, pixels: slice, cells: slice, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    def bands(self, pixels: slice, cells: slice, values: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """Values (C, K) of some cells at the pixels that depend on them alone, a band of pixels at a time.
 
         A band takes its values from few cells, so hardly a zero is multiplied, and it stays in the cache.
@@ -150,10 +147,11 @@ def _axis(cells: int, size: int, resized: int, original: int) -> _Axis:
     return _Axis(_bilinear(resized, original) @ _bilinear(cells, size)[:resized])
 
 
-def _bilinear(inputs: int, outputs: int) -> Tensor:
+def _bilinear(inputs: int, outputs: int) -> np.ndarray:
     """Weights (outputs, inputs) of torch's bilinear interpolation, as float32 has them, in float64."""
     impulses = torch.eye(inputs)[None, :, None]
-    return F.interpolate(impulses, (1, outputs), mode="bilinear", align_corners=False)[0, :, 0].t().double()
+    weights = F.interpolate(impulses, (1, outputs), mode="bilinear", align_corners=False)
+    return weights[0, :, 0].t().double().numpy()
 
 
 def encode(masks: np.ndarray) -> list[dict[str, Any]]:

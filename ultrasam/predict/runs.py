@@ -33,7 +33,8 @@ def counts(part: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> 
     ends = (corner[0] + x) * height + corner[1] + y
     # A run that reaches the bottom goes on at the top of the next column.
     meet = np.flatnonzero(ends[1:-1:2] == ends[2::2])
-    ends = np.delete(ends, np.concatenate([2 * meet + 1, 2 * meet + 2]))
+    if len(meet):
+        ends = np.delete(ends, np.concatenate([2 * meet + 1, 2 * meet + 2]))
     total = size[0] * size[1]
     lengths = np.diff(ends, prepend=0, append=total)
     return lengths[:-1] if len(ends) and ends[-1] == total else lengths
