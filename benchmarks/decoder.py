@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ import torch
 from pycocotools import mask as coco_mask
 
 from ultrasam import process
+from ultrasam.modeling import products
 from ultrasam.predict.object_prompt import ObjectPrompt
 
 from . import models
 from .harness import Bench, main
 
+ONEDNN = "oneDNN"
 OURS, PEER = "UltraSam", "SamPredictor + pycocotools"
 
 
@@ -47,8 +50,13 @@ def measure(bench: Bench) -> None:
 
         _compare(bench, f"{count} box{'es' if count > 1 else ''} to codes", work, peer, goal)
     same_answers(bench, theirs, ours, 16)
+    boxes, objects = models.boxes(16), [ObjectPrompt(box=box) for box in models.boxes(16)]
+    bench.compare(
+        "16 boxes to codes here, by library of matrix products",
+        {library: partial(_with, library == ONEDNN, ours, objects) for library in ("torch's own", ONEDNN)},
+        ours=ONEDNN,
+    )
     if process.keep_memory():
-        boxes, objects = models.boxes(16), [ObjectPrompt(box=box) for box in models.boxes(16)]
         bench.compare(
             "16 boxes to codes, allocator set for both",
             {
@@ -58,6 +66,11 @@ def measure(bench: Bench) -> None:
             ours=OURS,
             goals={PEER: 2.0},
         )
+
+
+def _with(onednn: bool, ours: Any, objects: list[ObjectPrompt]) -> None:
+    with products.forced(onednn):
+        ours.segment(objects).rles()
 
 
 def _compare(

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ultrasam import checkpoints, process
-from ultrasam.modeling import products
 
 from . import machine, models
 from .harness import Bench, main
@@ -59,32 +59,21 @@ def measure(bench: Bench) -> None:
         print(f"MiB {machine.extra_memory(lambda: work(x))}")
         sys.exit()
     x, found = picture(bench.quick), encoders((OURS, PEER, HUGGING), bench.quick)
-    answer = found[OURS](x)
-    for name in (PEER, HUGGING):
-        expected = found[name](x)
-        error = float((answer - expected).norm() / expected.norm())
-        bench.fact(f"relative error to {name}", f"{error:.1e}", "at most 1e-5", error <= 1e-5)
+    answers: dict[str, Tensor] = {}
+
+    def run(name: str) -> None:
+        answers[name] = found[name](x)
+
+    works = {name: partial(run, name) for name in found}
     goals = {PEER: 2.0, HUGGING: 1.4}
-    works = {name: lambda encoder=encoder: encoder(x) for name, encoder in found.items()}
-    bench.compare("encoder", works, ours=OURS, goals=goals, rounds=3, warm_up=False)
-    if process.keep_memory():
-        bench.compare(
-            "encoder, allocator set for all", works, ours=OURS, goals=goals, rounds=3, warm_up=False
-        )
-    with products.forced(False):
-        bench.compare(
-            "our encoder with and without oneDNN's products",
-            {"torch's own": works[OURS], OURS: lambda: _with_onednn(works[OURS])},
-            ours=OURS,
-            rounds=3,
-            warm_up=False,
-        )
+    bench.compare("encoder", works, ours=OURS, goals=goals, rounds=2, warm_up=False)
+    for name in (PEER, HUGGING):
+        error = float((answers[OURS] - answers[name]).norm() / answers[name].norm())
+        bench.fact(f"relative error to {name}", f"{error:.1e}", "at most 1e-5", error <= 1e-5)
     memory(bench)
-
-
-def _with_onednn(work: Callable[[], object]) -> None:
-    with products.forced(True):
-        work()
+    if process.keep_memory():
+        title = "encoder, allocator set for all"
+        bench.compare(title, works, ours=OURS, goals=goals, rounds=2, warm_up=False)
 
 
 def memory(bench: Bench) -> None:
