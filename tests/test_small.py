@@ -53,6 +53,12 @@ def test_it_loads_without_a_name_and_without_a_network(monkeypatch):
         assert torch.equal(value, model.state_dict()[name])
 
 
+def test_a_folder_of_that_name_is_not_in_the_way(tmp_path, monkeypatch):
+    (tmp_path / "small").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert checkpoints.resolve("small") == checkpoints.resolve(None) == OWN_FILE
+
+
 def test_it_looks_closer_by_itself_and_others_do_not(predictor):
     assert predictor.closer and not Predictor(ultrasam.load()).closer
     assert not Predictor(closer=False).closer and Predictor("small").closer

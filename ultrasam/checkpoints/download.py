@@ -88,7 +88,8 @@ WEIGHTS = {
 
 def resolve(path: str | Path | None) -> Path:
     """A path as it is, or the file of a name: ``small`` (or None) for our own, those in `WEIGHTS` fetched."""
-    if path is None or (path == OWN and not Path(path).exists()):
+    # A folder that happens to be called small must not change what works without a name.
+    if path is None or path == OWN:
         return OWN_FILE
     if isinstance(path, str) and path in WEIGHTS and not Path(path).exists():
         return fetch(path)
