@@ -128,15 +128,15 @@ def flex(q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size
     def biased(score: Tensor, g: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return score + rel_h[g, head, query, key // size[1]] + rel_w[g, head, query, key % size[1]]
 
-    if _broken:
+    if broken(q):
         return concatenated(q, k, v, table_h, table_w, size)
     try:
         return _flex_kernel()(q, k, v, score_mod=biased)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # compilers fail in many ways
-        _broken.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
-        _tell("flex", _broken[0])
+        _broken[_kind(q)] = why = (str(error) or type(error).__name__).splitlines()[0]
+        _tell("flex", why)
         return concatenated(q, k, v, table_h, table_w, size)
 
 
@@ -155,8 +155,17 @@ IMPLEMENTATIONS: dict[str, Attend] = {
     "chunked": chunked,
     "plain": plain,
 }
-# Why FlexAttention did not work here; empty while it does.
-_broken: list[str] = []
+# Why FlexAttention did not work, for each kind of query.
+_broken: dict[tuple[str, torch.dtype, bool], str] = {}
+
+
+def broken(q: Tensor) -> str | None:
+    """Why FlexAttention did not work for queries like these; None while it does."""
+    return _broken.get(_kind(q))
+
+
+def _kind(q: Tensor) -> tuple[str, torch.dtype, bool]:
+    return q.device.type, q.dtype, q.requires_grad
 
 
 def choose(q: Tensor, size: tuple[int, int], name: str | None = None) -> Attend:
@@ -192,8 +201,8 @@ def _unfit(name: str, q: Tensor, size: tuple[int, int]) -> str | None:
         return f"heads of {d} + {size[0]} + {size[1]} channels are wider than {_FLASH_WIDTH}"
     if name != "flex":
         return None
-    if _broken:
-        return _broken[0]
+    if why := broken(q):
+        return why
     if q.device.type not in ("cpu", "cuda"):
         return f"not made for {q.device.type}"
     if q.device.type == "cpu" and q.requires_grad:
