@@ -90,11 +90,13 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from ultrasam import process
     from ultrasam.evaluate import report
     from ultrasam.evaluate.data import read_samples
     from ultrasam.evaluate.run import examine_all
     from ultrasam.evaluate.scores import summarize
 
+    process.keep_memory()
     # All that can be wrong with the arguments, before the work.
     protocol, subject = _protocol(args), _subject(args)
     others = {(found := report.read_results(folder))["title"]: found for folder in args.compare}

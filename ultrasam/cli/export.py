@@ -45,9 +45,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam import checkpoints, export, images
+    from ultrasam import checkpoints, export, images, process
     from ultrasam.predict import sources
 
+    process.keep_memory()
     model = checkpoints.load(args.checkpoint)
     if args.format == "torch":
         print(export.to_torch_export(model, args.out))

@@ -79,9 +79,11 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
+    from ultrasam import process
     from ultrasam.predict import sources
     from ultrasam.predict.files import FileRun
 
+    process.keep_memory()
     prompts_of, categories = _prompts(args)
     files = sources.find(args.inputs)
     _make_folder(args.out)
