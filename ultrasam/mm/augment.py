@@ -141,6 +141,42 @@ class Degrade(BaseTransform):
         return results
 
 
+@TRANSFORMS.register_module()
+class Redraw(BaseTransform):
+    """Draw the objects as another annotator would: smoother, and further out or in.
+
+    Some annotators follow every notch of the visible border, others draw a round curve about the object and its
+    halo. Boxes follow the new masks, so a model learns that a box says how far out its user's objects reach.
+
+    Args:
+        probability: of another annotator, the same for all objects of an image.
+        smooth: largest width of the smoothing, as a share of the square root of the object's area.
+        level: smallest and largest share of an object around a point that still counts as inside; below one
+            half the object grows.
+    """
+
+    def __init__(
+        self, probability: float = 0.3, smooth: float = 0.15, level: tuple[float, float] = (0.25, 0.6)
+    ) -> None:
+        self.probability = probability
+        self.smooth = smooth
+        self.level = level
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Redraw every mask of the sample, or none."""
+        rng = results["rng"]
+        if rng.random() < self.probability:
+            smooth, level = rng.uniform(0, self.smooth), rng.uniform(*self.level)
+            masks = [_redrawn(mask, smooth, level) for mask in results["masks"]]
+            _keep(results, results["img"], masks, 0.5)
+        return results
+
+
+def _redrawn(mask: np.ndarray, smooth: float, level: float) -> np.ndarray:
+    sigma = max(smooth * float(np.sqrt(mask.sum())), 0.3)
+    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma) > level
+
+
 def _keep(results: dict[str, Any], image: np.ndarray, masks: list[np.ndarray], share: float) -> None:
     """Take over a new view with the objects that are still in it; none at all, and the old view stays."""
     pairs = zip(masks, results["masks"], strict=True)
