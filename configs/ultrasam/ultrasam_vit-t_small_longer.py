@@ -7,7 +7,7 @@ lies, and half as much box noise.
 _base_ = ["ultrasam_vit-t_small.py"]
 
 load_from = "work_dirs/ultrasam_vit-t_small/iter_1800.pth"
-steps = 3000
+steps = 2000
 
 train_dataloader = dict(
     dataset=dict(
