@@ -70,6 +70,16 @@ def test_killed_and_resumed_ends_the_same(data, finished, tmp_path):
     assert torch.equal(weights(tmp_path / f"iter_{STEPS}.pth"), weights(finished))
 
 
+def test_resume_with_nothing_to_resume_takes_the_start_weights(data, trained, tmp_path):
+    still = [
+        f"load_from={trained}",
+        "optim_wrapper.optimizer.lr=1e-12",
+        "optim_wrapper.optimizer.weight_decay=0",
+    ]
+    run(train_command(tmp_path, "--resume", *options(data, 1, 8, workers=1), *still))
+    assert torch.allclose(weights(tmp_path / "iter_1.pth"), weights(trained), atol=1e-6)
+
+
 def test_four_processes_take_the_path_of_one(data, finished, tmp_path):
     arguments = ["--work-dir", str(tmp_path), *options(data, STEPS, 2, workers=0)]
     run(["bash", "tools/dist_train.sh", str(CONFIG), "4", *arguments])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ultrasam.mm  # noqa: F401
-from ultrasam.mm.augment import Degrade, RandomView, Tone
+from ultrasam.mm.augment import Degrade, RandomView, Redraw, Tone
 from ultrasam.phantom import simulate
 from ultrasam.prompts.sample import tight_box
 
@@ -61,3 +61,30 @@ def test_greys_change_and_masks_do_not():
         assert after["img"].dtype == np.uint8 and not np.array_equal(after["img"], image)
         assert np.array_equal(after["img"], same["img"])
         assert all(np.array_equal(a, b) for a, b in zip(after["masks"], masks, strict=True))
+
+
+def test_another_annotator_draws_a_disc_as_a_smaller_or_larger_disc():
+    y, x = np.mgrid[:128, :128] + 0.5
+    disc = np.hypot(x - 64, y - 64) < 30
+    radii = []
+    for level in (0.25, 0.5, 0.75):
+        before = {**sample(), "masks": [disc], "boxes": np.array([[34.0, 34, 94, 94]])}
+        after = Redraw(probability=1.0, smooth=0.15, level=(level, level)).transform(before)
+        (mask,) = after["masks"]
+        assert np.array_equal(tight_box(mask), after["boxes"][0])
+        radii.append(np.sqrt(mask.sum() / np.pi))
+        assert (np.hypot(x - 64, y - 64)[mask] < radii[-1] + 1).all()
+    # A straight border blurred by sigma is where the normal distribution says: -0.674 sigma at a quarter.
+    rng = np.random.default_rng(0)
+    sigma = (rng.random(), rng.uniform(0, 0.15))[1] * np.sqrt(disc.sum())
+    assert radii[0] > radii[1] > radii[2]
+    assert radii[0] - radii[2] == pytest.approx(2 * 0.674 * sigma, rel=0.15)
+
+
+def test_a_speck_that_another_annotator_would_not_draw_stays():
+    before = sample()
+    speck = np.zeros((128, 128), dtype=bool)
+    speck[60, 60] = True
+    before["masks"], before["boxes"] = [speck], np.array([[60.0, 60, 61, 61]])
+    after = Redraw(probability=1.0, level=(0.95, 0.95)).transform(before)
+    assert np.array_equal(after["masks"][0], speck)

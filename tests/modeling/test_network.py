@@ -5,6 +5,7 @@ import torch
 
 from ultrasam.errors import ConfigError, PromptError, UltraSamError
 from ultrasam.modeling.build import VARIANTS, Variant, build_ultrasam, build_variant
+from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.types import PADDING, Prompts
 
 TINY = Variant(width=24, depth=2, heads=2, global_blocks=(1,), img_size=128, window=5)
@@ -159,3 +160,20 @@ def test_padding_slots_never_matter(model):
     with torch.no_grad():
         a, b = (model.decode(embedding, p, multimask=True).logits for p in (prompts, other))
     assert torch.equal(a, b)
+
+
+def test_pieces_on_a_cpu_are_the_whole(monkeypatch):
+    """Inference handles some rows at a time; with a recorded graph everything is computed at once."""
+    torch.manual_seed(0)
+    encoder = ImageEncoderViT(
+        img_size=320, width=32, depth=2, heads=2, out_chans=8, window=3, global_blocks=[1]
+    )
+    for table in encoder.parameters():
+        torch.nn.init.normal_(table, std=0.2)
+    images = torch.randn(2, 3, 320, 256)
+    whole = encoder(images)
+    monkeypatch.setattr("ultrasam.modeling.image_encoder.ROWS", 100)
+    monkeypatch.setattr("ultrasam.modeling.layers.ROWS", 100)
+    with torch.no_grad():
+        pieces = encoder(images)
+    assert (pieces - whole).norm() <= 1e-5 * whole.norm()

@@ -145,8 +145,8 @@ class Degrade(BaseTransform):
 class Redraw(BaseTransform):
     """Draw the objects as another annotator would: smoother, and further out or in.
 
-    Some annotators follow every notch of the visible border, others draw a round curve about the object and its
-    halo. Boxes follow the new masks, so a model learns that a box says how far out its user's objects reach.
+    Some annotators follow every notch of the visible border, others draw a round curve about the object and
+    its halo. Boxes follow the new masks: a model learns that a box says how far out its user's objects reach.
 
     Args:
         probability: of another annotator, the same for all objects of an image.

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 
 import ultrasam.mm  # noqa: F401  registers everything, and bridges before OpenMMLab is imported
 from ultrasam.errors import ConfigError
@@ -38,14 +38,11 @@ def train(args: argparse.Namespace) -> int:
         if "auto_scale_lr" not in config:
             raise ConfigError(f"{args.config} says no auto_scale_lr.base_batch_size to scale the rate from")
         config.auto_scale_lr.enable = True
-    if args.resume == "auto":
-        # With nothing to resume yet, a run that is restarted by a queue simply starts.
-        config.resume, config.load_from = True, None
-    elif args.resume:
-        _require(args.resume, "checkpoint to resume from")
-        config.resume, config.load_from = True, args.resume
-    start = getattr(args, "start", None) or (None if config.resume else config.get("load_from"))
-    if start:
+    # With nothing to resume yet, a run that is restarted by a queue simply starts.
+    resumed = find_latest_checkpoint(config.work_dir) if args.resume == "auto" else args.resume
+    if resumed:
+        config.resume, config.load_from = True, str(_require(resumed, "checkpoint to resume from"))
+    elif start := getattr(args, "start", None) or config.get("load_from"):
         _started(config).weights = {"path": start}
         config.load_from = None
     init_process_group(args.launcher)

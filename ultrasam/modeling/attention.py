@@ -80,21 +80,19 @@ def by_head(
     q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
 ) -> Tensor:
     """The definition in products of two matrices, a head and `ROWS` query rows at a time, for oneDNN."""
-    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
-    key, value = (k * q.shape[-1] ** -0.5).contiguous(), v.transpose(-2, -1).contiguous()
-    q = q.contiguous()
-    heads = []
+    # In the order of tokens, as what follows wants it.
+    out = torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format).transpose(1, 2)
     for i, j in product(range(q.shape[0]), range(q.shape[1])):
-        rows = []
-        for part in torch.arange(q.shape[2]).split(ROWS):
-            at = slice(int(part[0]), int(part[-1]) + 1)
-            logits = linear(q[i, j, at], key[i, j])
+        query, key, value = q[i, j].contiguous(), k[i, j] * q.shape[-1] ** -0.5, v[i, j].t().contiguous()
+        rel_h, rel_w = (rel[0, 0] for rel in relative_terms(query[None, None], table_h, table_w, size))
+        for start in range(0, len(query), ROWS):
+            rows = slice(start, start + ROWS)
+            logits = linear(query[rows], key)
             grid = logits.unflatten(1, size)
-            grid += rel_h[i, j, at, :, None]
-            grid += rel_w[i, j, at, None, :]
-            rows.append(linear(logits.softmax(dim=-1), value[i, j]))
-        heads.append(torch.cat(rows))
-    return torch.stack(heads).unflatten(0, q.shape[:2])
+            grid += rel_h[rows, :, None]
+            grid += rel_w[rows, None, :]
+            out[i, j, rows] = linear(logits.softmax(dim=-1), value)
+    return out
 
 
 def concatenated(

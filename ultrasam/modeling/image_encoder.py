@@ -16,8 +16,8 @@ from torch.utils.checkpoint import checkpoint
 
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling import attention
-from ultrasam.modeling.layers import LayerNorm2d, MLPBlock
-from ultrasam.modeling.products import Linear
+from ultrasam.modeling.layers import ROWS, LayerNorm2d, MLPBlock
+from ultrasam.modeling.products import Linear, on_cpu
 
 
 class PatchEmbed(nn.Module):
@@ -55,28 +55,38 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, h, w, C) -> (B, h, w, C)."""
         b, h, w, _ = x.shape
-        qkv = self.qkv(x)
-        side_h, side_w = (self.window, self.window) if self.window else (h, w)
-        qkv = self._pad(qkv, -h % side_h, -w % side_w)
-        windows = _partition(qkv, (side_h, side_w))
-        q, k, v = windows.flatten(1, 2).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        attend = attention.choose(q, (side_h, side_w), self.implementation)
-        out = attend(q, k, v, self.rel_pos_h, self.rel_pos_w, (side_h, side_w))
-        out = out.transpose(1, 2).flatten(2).unflatten(1, (side_h, side_w))
-        return self.proj(_join(out, b, (qkv.shape[1], qkv.shape[2]))[:, :h, :w])
+        band = self.window * max(1, ROWS // (self.window * b * w)) if self.window else h
+        if band >= h or not on_cpu(x):
+            return self._attend(x)
+        # Some rows of windows at a time: queries, keys and values are never there all at once.
+        out = torch.empty_like(x)
+        for part, place in zip(x.split(band, dim=1), out.split(band, dim=1), strict=True):
+            place.copy_(self._attend(part))
+        return out
 
-    def _pad(self, qkv: Tensor, pad_h: int, pad_w: int) -> Tensor:
-        """Fill incomplete windows at the right and bottom, (B, h, w, 3C) -> (B, h + pad_h, w + pad_w, 3C).
+    def _attend(self, x: Tensor) -> Tensor:
+        b, h, w, _ = x.shape
+        side = (self.window, self.window) if self.window else (h, w)
+        rows, columns = h + -h % side[0], w + -w % side[1]
+        windows = _partition(self._pad(self.qkv(x), rows, columns), side)
+        q, k, v = windows.flatten(1, 2).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attend = attention.choose(q, side, self.implementation)
+        out = attend(q, k, v, self.rel_pos_h, self.rel_pos_w, side)
+        out = out.transpose(1, 2).flatten(2).unflatten(1, side)
+        return self.proj(_join(out, b, (rows, columns))[:, :h, :w])
+
+    def _pad(self, qkv: Tensor, rows: int, columns: int) -> Tensor:
+        """Fill incomplete windows at the right and bottom, (B, h, w, 3C) -> (B, rows, columns, 3C).
 
         Segment Anything pads tokens with zeros before ``qkv``, so the pads act as keys and values that hold
         what ``qkv`` makes of a zero token. Making that once saves projecting the pads.
         """
-        if not pad_h and not pad_w:
-            return qkv
         b, h, w, c = qkv.shape
+        if (rows, columns) == (h, w):
+            return qkv
         blank = self.qkv(qkv.new_zeros(1, 1, 1, c // 3)).to(qkv.dtype)
-        qkv = torch.cat([qkv, blank.expand(b, h, pad_w, c)], dim=2)
-        return torch.cat([qkv, blank.expand(b, pad_h, w + pad_w, c)], dim=1)
+        right, below = blank.expand(b, h, columns - w, c), blank.expand(b, rows - h, columns, c)
+        return torch.cat([torch.cat([qkv, right], dim=2), below], dim=1)
 
 
 def _partition(x: Tensor, side: tuple[int, int]) -> Tensor:

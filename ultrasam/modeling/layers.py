@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ultrasam.modeling.products import Linear
+from ultrasam.modeling.products import Linear, on_cpu
+
+# Tokens that are handled together on a CPU.
+ROWS = 512
 
 
 class LayerNorm2d(nn.Module):
@@ -41,6 +44,16 @@ class MLPBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
+        rows = x.flatten(0, -2)
+        if len(rows) <= ROWS or not on_cpu(x):
+            return self._all(x)
+        # The hidden activations, four times as wide, are never there all at once.
+        out = torch.empty_like(rows)
+        for part, place in zip(rows.split(ROWS), out.split(ROWS), strict=True):
+            place.copy_(self._all(part))
+        return out.view(x.shape)
+
+    def _all(self, x: Tensor) -> Tensor:
         return self.dropout(self.lin2(self.dropout(self.act(self.lin1(x)))))
 
 

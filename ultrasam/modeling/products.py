@@ -54,13 +54,20 @@ def transposed(a: Tensor, b: Tensor) -> Tensor:
 def usable(x: Tensor) -> bool:
     """Whether products with ``x`` go to oneDNN."""
     return (
-        x.device.type == "cpu"
+        on_cpu(x)
         and x.dtype == torch.float32
-        and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
+        and (_wins() if _forced is None else _forced and _works())
+    )
+
+
+def on_cpu(x: Tensor) -> bool:
+    """Whether ``x`` is computed right here: inference on a CPU, and no graph is being recorded."""
+    return (
+        x.device.type == "cpu"
+        and not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
-        and (_wins() if _forced is None else _forced and _works())
     )
 
 
