@@ -167,16 +167,18 @@ class PackPrompts(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
-        sample = DetDataSample(
-            metainfo={
-                "img_id": results["img_id"],
-                "img_path": results["img_path"],
-                "dataset": results["dataset"],
-                "ori_shape": (results["height"], results["width"]),
-                "img_shape": results["img"].shape[:2],
-                "geometry": results["geometry"],
-            }
-        )
+        sample = DetDataSample()
+        meta = {
+            "img_id": results["img_id"],
+            "img_path": results["img_path"],
+            "dataset": results["dataset"],
+            "ori_shape": (results["height"], results["width"]),
+            "img_shape": results["img"].shape[:2],
+            "geometry": results["geometry"],
+        }
+        for name, value in meta.items():
+            # Nothing in it can change, so it need not be copied deeply, as `set_metainfo` does.
+            sample.set_field(value, name, field_type="metainfo")
         arrays = results["prompts"]
         sample.prompts = InstanceData(
             points=torch.from_numpy(arrays.points),

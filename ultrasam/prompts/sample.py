@@ -61,10 +61,13 @@ def _nearest(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 def _pick(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A foreground pixel and a place within it, (2,) xy."""
-    inside = np.flatnonzero(mask)
-    if not len(inside):
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
         raise PromptError("an empty mask has no point")
+    # Most rows are empty, and looking for the first and last of the others is quick.
+    inside = np.flatnonzero(mask[rows[0] : rows[-1] + 1])
     y, x = divmod(int(inside[rng.integers(len(inside))]), mask.shape[1])
+    y += int(rows[0])
     return np.array([x, y]) + rng.random(2)
 
 
