@@ -93,6 +93,8 @@ def _options(args: argparse.Namespace, arm: str) -> list[str]:
         f"train_dataloader.dataset.data_root={args.data}/",
         f"train_dataloader.dataset.ann_file={file}",
         f"train_dataloader.dataset.data_prefix.img={folder}/",
+        f"val_dataloader.dataset.data_root={args.data}/small/",
+        f"test_dataloader.dataset.data_root={args.data}/small/",
         f"train_dataloader.batch_size={args.batch}",
         f"train_cfg.max_iters={args.steps}",
         f"train_cfg.val_interval={args.steps + 1}",
