@@ -89,6 +89,9 @@ def _options(args: argparse.Namespace, arm: str) -> list[str]:
         "load_from=None",
         # A user who corrects would double the cost of a step.
         "model.train_correct=None",
+        f"model.network.img_size={args.img_size}",
+        f"model.data_preprocessor.img_size={args.img_size}",
+        *(f"{part}_dataloader.dataset.img_size={args.img_size}" for part in ("train", "val", "test")),
         f"train_dataloader.dataset.augment={kept}",
         f"train_dataloader.dataset.data_root={args.data}/",
         f"train_dataloader.dataset.ann_file={file}",
@@ -140,9 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=Path("data"), help="holds small/ and phantom/ (data)")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--limit", type=int, default=400, help="test images a file (400)")
+    parser.add_argument("--img-size", type=int, default=128)
+    parser.add_argument("--limit", type=int, default=300, help="test images a file (300)")
     return parser
 
 
