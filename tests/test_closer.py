@@ -57,8 +57,11 @@ def test_same_masks_as_on_the_cut_out_image(model, image):
     ]
     found, expected = closer.segment(prompts, multimask=True), cut.segment(moved, multimask=True)
     assert np.allclose(found.scores, expected.scores, atol=1e-6)
-    assert np.array_equal(found.masks[:, y1:y2, x1:x2], expected.masks)
-    assert found.masks.any() and found.masks.sum() == expected.masks.sum()
+    # A box holds its object; the positive point at (90, 80) lies inside anyway.
+    held = np.zeros((200, 200), dtype=bool)
+    held[60:100, 70:110] = True
+    assert np.array_equal(found.masks[:, y1:y2, x1:x2], expected.masks & held[y1:y2, x1:x2])
+    assert found.masks.any() and not found.masks[:, ~held].any() and expected.masks.sum() > found.masks.sum()
     masks, iou, low = closer.predict(box=box, multimask_output=True)
     assert masks.shape == (3, 200, 200) and np.array_equal(masks[iou.argmax()], found.masks[0])
     assert low.shape == (3, 32, 32)
@@ -69,8 +72,21 @@ def test_a_region_that_is_the_whole_image_changes_nothing(model, image):
     near, far = Predictor(model, closer=True), Predictor(model)
     near.set_image(image)
     far.set_image(image)
-    assert np.array_equal(near.segment([entry]).masks, far.segment([entry]).masks)
+    expected = far.segment([entry]).masks
+    assert np.array_equal(near.segment([entry]).masks[:, 10:195, 10:190], expected[:, 10:195, 10:190])
     assert torch.allclose(near.segment([entry]).logits, far.segment([entry]).logits, atol=1e-4)
+
+
+def test_a_positive_point_outside_widens_what_a_box_holds(model, image):
+    near = Predictor(model, closer=True)
+    near.set_image(image)
+    inside = near.segment([ObjectPrompt([[75, 65]], box=[70.4, 60, 110, 100])]).masks[0]
+    wider = near.segment([ObjectPrompt([[130, 65]], box=[70.4, 60, 110, 100])]).masks[0]
+    for mask, right in ((inside, 110), (wider, 131)):
+        rows, columns = np.nonzero(mask)
+        # Column 70 is touched by the box.
+        assert columns.min() >= 70 and columns.max() < right and rows.min() >= 60 and rows.max() < 100
+    assert wider[:, 110:].any()
 
 
 def test_a_point_alone_looks_round_the_first_mask(model, image):

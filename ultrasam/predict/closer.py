@@ -92,9 +92,17 @@ def segment(
     full, logits = [], []
     for entry, view, row in zip(objects, views, rows, strict=True):
         whole = wholes[entry.image]
-        full.append(view.paste(masks.masks_of(row, view.geometry, mode), whole.geometry.original))
+        mask = view.paste(masks.masks_of(row, view.geometry, mode), whole.geometry.original)
+        full.append(mask if entry.box is None else _within(mask, _with_points(entry.box, entry)))
         logits.append(np.stack([resample(one, view, whole) for one in row.numpy()]))
     return Prediction(torch.from_numpy(np.stack(logits)).to(model.device), found.iou), full
+
+
+def _within(mask: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Masks (..., H, W) without the pixels that a box (4,) xyxy does not touch: it holds the object."""
+    rows, columns = (np.arange(n) for n in mask.shape[-2:])
+    x1, y1, x2, y2 = box
+    return mask & ((rows + 1 > y1) & (rows < y2))[:, None] & ((columns + 1 > x1) & (columns < x2))
 
 
 def _boxes(
@@ -142,7 +150,8 @@ def resample(logits: np.ndarray, source: View, target: View) -> np.ndarray:
 
 
 def _with_points(box: np.ndarray, entry: ObjectPrompt) -> np.ndarray:
-    """The box enlarged to hold the object's own points."""
+    """The box (4,) enlarged to hold the object's own points."""
+    box = np.asarray(box, dtype=np.float64).reshape(4)
     if entry.points is None:
         return box
     points: np.ndarray = np.asarray(entry.points, dtype=np.float64).reshape(-1, 2)
