@@ -117,6 +117,9 @@ class PromptEncoder(nn.Module):
         if not parts:
             return dense.new_zeros(n, 0, self.channels), None, dense
         sparse, mask = torch.cat(parts, dim=1), torch.cat(used, dim=1)
+        if mask.is_cuda:
+            # Finding out which slots are unused would make the host wait for the GPU at every step.
+            return sparse, mask, dense
         columns = mask.any(dim=0)
         sparse, mask = sparse[:, columns], mask[:, columns]
         return sparse, None if mask.all() else mask, dense
@@ -124,15 +127,16 @@ class PromptEncoder(nn.Module):
     def _embed(self, coords: Tensor, labels: Tensor) -> Tensor:
         """Coordinates (N, K, 2) with token kinds (N, K), -1 to 3 -> (N, K, C); -1 has no position."""
         height, width = self.input_image_size
-        size = coords.new_tensor([width, height])
+        # By numbers, not by a tensor of both: that would have to be copied to a GPU.
+        relative = torch.stack([coords[..., 0] / width, coords[..., 1] / height], dim=-1)
         rows = [self.not_a_point_embed, *self.point_embeddings]
         table = torch.cat([row.get_parameter("weight") for row in rows])
-        position = self.pe_layer.encode(coords / size)
+        position = self.pe_layer.encode(relative)
         return torch.where((labels == NOT_A_POINT)[..., None], 0.0, position) + table[labels + 1]
 
     def _embed_boxes(self, boxes: Tensor) -> Tensor:
         """Boxes (N, 4) -> (N, 2, C)."""
-        kinds = torch.tensor([_TOP_LEFT, _BOTTOM_RIGHT], device=boxes.device).expand(len(boxes), 2)
+        kinds = torch.arange(_TOP_LEFT, _BOTTOM_RIGHT + 1, device=boxes.device).expand(len(boxes), 2)
         return self._embed(boxes.reshape(-1, 2, 2), kinds)
 
     def _dense(self, masks: Tensor | None, has_mask: Tensor | None, n: int) -> Tensor:
