@@ -54,9 +54,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, h, w, C) -> (B, h, w, C)."""
+        if not self.window or not on_cpu(x):
+            return self._attend(x)
         b, h, w, _ = x.shape
-        band = self.window * max(1, ROWS // (self.window * b * w)) if self.window else h
-        if band >= h or not on_cpu(x):
+        band = self.window * max(1, ROWS // (self.window * b * w))
+        if band >= h:
             return self._attend(x)
         # Some rows of windows at a time: queries, keys and values are never there all at once.
         out = torch.empty_like(x)

@@ -45,7 +45,7 @@ class MLPBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
         rows = x.flatten(0, -2)
-        if len(rows) <= ROWS or not on_cpu(x):
+        if not on_cpu(x) or len(rows) <= ROWS:
             return self._all(x)
         # The hidden activations, four times as wide, are never there all at once.
         out = torch.empty_like(rows)

@@ -214,5 +214,8 @@ def _cell_share(mask: np.ndarray, geometry: Geometry, side: int) -> np.ndarray:
 
     x1, y1, x2, y2 = tight_box(mask).astype(int)
     (rows, down), (columns, across) = overlap(y1, y2, sy), overlap(x1, x2, sx)
-    share[rows, columns] = down @ mask[y1:y2, x1:x2].astype(np.float32) @ across.T
+    part = mask[y1:y2, x1:x2].astype(np.float32)
+    # Not numpy's product: its library starts a thread for each core in every worker, for matrices this small.
+    gathered = cv2.gemm(down, part, 1.0, None, 0.0)
+    share[rows, columns] = cv2.gemm(gathered, across, 1.0, None, 0.0, flags=cv2.GEMM_2_T)
     return share
