@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from .transfer import spread
+
 CONFIG = "ultrasam/ultrasam_vit-t_small_longer"
-BOTH = "small/train.json"
-#: Arm -> training file, augmentations that are left out.
-ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
+BOTH = ("small/train.json", "small")
+#: Arm -> training file and its images, within the data folder; augmentations that are left out.
+ARMS: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
     "phantoms and real": (BOTH, ()),
-    "phantoms alone": ("phantom/annotations/all.json", ()),
-    "real alone": ("small/real.json", ()),
+    "phantoms alone": (("phantom/annotations/all.json", "phantom/images"), ()),
+    "real alone": (("small/real.json", "small"), ()),
     "without degradation": (BOTH, ("Degrade",)),
     "without redrawing": (BOTH, ("Redraw",)),
 }
@@ -51,15 +51,8 @@ def _scores(args: argparse.Namespace, arm: str, seed: int) -> dict[str, float]:
     checkpoint = folder / f"iter_{args.steps}.pth"
     if not checkpoint.is_file():
         _run(
-            "train",
-            CONFIG,
-            "--work-dir",
-            folder,
-            "--amp",
-            "--seed",
-            seed,
-            "--cfg-options",
-            *_options(args, arm),
+            *("train", CONFIG, "--work-dir", folder, "--amp", "--seed", seed),
+            *("--cfg-options", *_options(args, arm)),
         )
     found = {}
     for name, extra in (("test", ["--degrade", "portable"]), ("unseen", [])):
@@ -81,10 +74,9 @@ def _options(args: argparse.Namespace, arm: str) -> list[str]:
 
     from ultrasam.mm.run import find_config
 
-    file, left_out = ARMS[arm]
+    (file, images), left_out = ARMS[arm]
     augment = Config.fromfile(find_config(CONFIG)).train_dataloader.dataset.augment
     kept = [dict(step) for step in augment if step["type"] not in left_out]
-    folder = Path(file).parent if file == BOTH or "real" in file else Path(file).parents[1] / "images"
     return [
         "load_from=None",
         # A user who corrects would double the cost of a step.
@@ -95,7 +87,7 @@ def _options(args: argparse.Namespace, arm: str) -> list[str]:
         f"train_dataloader.dataset.augment={kept}",
         f"train_dataloader.dataset.data_root={args.data}/",
         f"train_dataloader.dataset.ann_file={file}",
-        f"train_dataloader.dataset.data_prefix.img={folder}/",
+        f"train_dataloader.dataset.data_prefix.img={images}/",
         f"val_dataloader.dataset.data_root={args.data}/small/",
         f"test_dataloader.dataset.data_root={args.data}/small/",
         f"train_dataloader.batch_size={args.batch}",
@@ -113,9 +105,8 @@ def _options(args: argparse.Namespace, arm: str) -> list[str]:
 def _run(*command: object) -> None:
     """One command of the package, in a process of its own: a training must not see another's state."""
     text = [str(part) for part in command]
-    done = subprocess.run(
-        [sys.executable, "-m", "ultrasam", *text], env=os.environ, capture_output=True, text=True, check=False
-    )
+    command_line = [sys.executable, "-m", "ultrasam", *text]
+    done = subprocess.run(command_line, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"ultrasam {' '.join(text)}\n{done.stderr[-2000:]}")
 
@@ -125,11 +116,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     names = list(rows[0]["scores"])
     lines = [f"| arm | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for arm in ARMS:
-        cells = []
-        for name in names:
-            values = [row["scores"][name] for row in rows if row["arm"] == arm]
-            spread = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.1f}{spread}" if values else "")
+        cells = [spread([row["scores"][name] for row in rows if row["arm"] == arm]) for name in names]
         lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

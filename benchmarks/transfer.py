@@ -151,12 +151,13 @@ def table(results: list[dict[str, Any]]) -> str:
                 }
                 both = values["trained"].keys() & values["random"].keys()
                 won = sum(values["trained"][seed] > values["random"][seed] for seed in both)
-                cells = [_spread(list(values[start].values())) for start in STARTS]
+                cells = [spread(list(values[start].values())) for start in STARTS]
                 lines.append(f"| {task} | {data} | {name} | {' | '.join(cells)} | {won} of {len(both)} |")
     return "\n".join(lines)
 
 
-def _spread(values: list[float]) -> str:
+def spread(values: list[float]) -> str:
+    """The mean of some seeds, with the lowest and highest."""
     if not values:
         return "not run"
     return f"{statistics.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})"

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling import attention
-from ultrasam.modeling.layers import ROWS, LayerNorm2d, MLPBlock
+from ultrasam.modeling.layers import ROWS, LayerNorm2d, MLPBlock, in_parts
 from ultrasam.modeling.products import Linear, on_cpu
 
 
@@ -61,10 +61,7 @@ class Attention(nn.Module):
         if band >= h:
             return self._attend(x)
         # Some rows of windows at a time: queries, keys and values are never there all at once.
-        out = torch.empty_like(x)
-        for part, place in zip(x.split(band, dim=1), out.split(band, dim=1), strict=True):
-            place.copy_(self._attend(part))
-        return out
+        return in_parts(self._attend, x, band, dim=1)
 
     def _attend(self, x: Tensor) -> Tensor:
         b, h, w, _ = x.shape

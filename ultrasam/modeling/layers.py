@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -13,6 +14,17 @@ from ultrasam.modeling.products import Linear, on_cpu
 
 # Tokens that are handled together on a CPU.
 ROWS = 512
+
+
+def in_parts(work: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int = 0) -> Tensor:
+    """What ``work`` makes of x, ``size`` entries of an axis at a time; its result has x's shape.
+
+    Each part goes to its place at once: parts that wait to be joined leave holes in the process's memory.
+    """
+    out = torch.empty_like(x)
+    for part, place in zip(x.split(size, dim), out.split(size, dim), strict=True):
+        place.copy_(work(part))
+    return out
 
 
 class LayerNorm2d(nn.Module):
@@ -48,10 +60,7 @@ class MLPBlock(nn.Module):
         if not on_cpu(x) or len(rows) <= ROWS:
             return self._all(x)
         # The hidden activations, four times as wide, are never there all at once.
-        out = torch.empty_like(rows)
-        for part, place in zip(rows.split(ROWS), out.split(ROWS), strict=True):
-            place.copy_(self._all(part))
-        return out.view(x.shape)
+        return in_parts(self._all, rows, ROWS).view(x.shape)
 
     def _all(self, x: Tensor) -> Tensor:
         return self.dropout(self.lin2(self.dropout(self.act(self.lin1(x)))))

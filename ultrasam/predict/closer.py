@@ -76,10 +76,11 @@ def segment(
     """
     wholes = [View((0, 0), embedder.geometry(image)) for image in images]
     boxes = _boxes(objects, wholes, first_look, mode)
+    boxes = [_with_points(box, entry) for box, entry in zip(boxes, objects, strict=True)]
     views, moved, parts = [], [], []
     for number, (entry, box) in enumerate(zip(objects, boxes, strict=True)):
         image = images[entry.image]
-        x1, y1, x2, y2 = region(_with_points(box, entry), *image.shape[:2])
+        x1, y1, x2, y2 = region(box, *image.shape[:2])
         parts.append(np.ascontiguousarray(image[y1:y2, x1:x2]))
         views.append(View((x1, y1), embedder.geometry(parts[-1])))
         moved.append(_moved(entry, wholes[entry.image], views[-1], number))
@@ -90,10 +91,10 @@ def segment(
     found = found.best() if best else found
     rows = found.logits.float().cpu()
     full, logits = [], []
-    for entry, view, row in zip(objects, views, rows, strict=True):
+    for entry, box, view, row in zip(objects, boxes, views, rows, strict=True):
         whole = wholes[entry.image]
         mask = view.paste(masks.masks_of(row, view.geometry, mode), whole.geometry.original)
-        full.append(mask if entry.box is None else _within(mask, _with_points(entry.box, entry)))
+        full.append(mask if entry.box is None else _within(mask, box))
         logits.append(np.stack([resample(one, view, whole) for one in row.numpy()]))
     return Prediction(torch.from_numpy(np.stack(logits)).to(model.device), found.iou), full
 
@@ -151,7 +152,6 @@ def resample(logits: np.ndarray, source: View, target: View) -> np.ndarray:
 
 def _with_points(box: np.ndarray, entry: ObjectPrompt) -> np.ndarray:
     """The box (4,) enlarged to hold the object's own points."""
-    box = np.asarray(box, dtype=np.float64).reshape(4)
     if entry.points is None:
         return box
     points: np.ndarray = np.asarray(entry.points, dtype=np.float64).reshape(-1, 2)
