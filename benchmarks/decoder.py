@@ -6,7 +6,6 @@ ViT-b's shapes. All sides make one mask a box (multimask_output=False).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -48,7 +47,8 @@ def measure(bench: Bench) -> None:
         def work(objects: list[ObjectPrompt] = objects) -> list[str]:
             return [code["counts"] for code in ours.segment(objects).rles()]
 
-        _compare(bench, f"{count} box{'es' if count > 1 else ''} to codes", work, peer, goal)
+        title = f"{count} box{'es' if count > 1 else ''} to codes"
+        bench.compare(title, {PEER: peer, OURS: work}, ours=OURS, goals={PEER: goal})
     same_answers(bench, theirs, ours, 16)
     boxes, objects = models.boxes(16), [ObjectPrompt(box=box) for box in models.boxes(16)]
     bench.compare(
@@ -71,12 +71,6 @@ def measure(bench: Bench) -> None:
 def _with(onednn: bool, ours: Any, objects: list[ObjectPrompt]) -> None:
     with products.forced(onednn):
         ours.segment(objects).rles()
-
-
-def _compare(
-    bench: Bench, title: str, work: Callable[[], list[str]], peer: Callable[[], list[str]], goal: float
-) -> None:
-    bench.compare(title, {PEER: peer, OURS: work}, ours=OURS, goals={PEER: goal})
 
 
 def same_answers(bench: Bench, theirs: Any, ours: Any, count: int) -> None:

@@ -238,24 +238,9 @@ def inference(report: Report) -> None:
 
 
 def _of_segment_anything(report: Report) -> Any:
-    from ultrasam.compat import bridge_torchvision
+    from .models import peer_encoder  # needs segment-anything, which may be missing
 
-    bridge_torchvision()
-    from functools import partial
-
-    from segment_anything.modeling import ImageEncoderViT
-
-    spec = report.spec
-    return ImageEncoderViT(
-        img_size=spec.img_size,
-        embed_dim=spec.width,
-        depth=spec.depth,
-        num_heads=spec.heads,
-        use_rel_pos=True,
-        window_size=spec.window,
-        global_attn_indexes=spec.global_blocks,
-        norm_layer=partial(nn.LayerNorm, eps=1e-6),
-    ).eval()
+    return peer_encoder(report.spec)
 
 
 def _of_transformers(report: Report) -> Any:

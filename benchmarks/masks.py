@@ -15,10 +15,10 @@ import torch
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from ultrasam.compat import bridge_torchvision
 from ultrasam.predict import masks
 from ultrasam.preprocess import Geometry, to_masks
 
-from . import models  # lets segment-anything import
 from .harness import Bench, main
 
 SIZE = (750, 1000)
@@ -47,9 +47,9 @@ def enlarged(logits: Tensor, geometry: Geometry, mode: str) -> Tensor:
 
 @torch.no_grad()
 def measure(bench: Bench) -> None:
+    bridge_torchvision()
     from segment_anything.utils.amg import coco_encode_rle, mask_to_rle_pytorch
 
-    assert models.SIZE
     geometry = Geometry.of(*SIZE, 1024)
     count = 2 if bench.quick else 16
 

@@ -65,9 +65,9 @@ def theirs(model: Sam, quick: bool = False) -> peer.Sam:
     return other.eval()
 
 
-def _peer_of(spec: Variant) -> peer.Sam:
-    grid, size = spec.img_size // spec.patch_size, (spec.img_size, spec.img_size)
-    encoder = peer.ImageEncoderViT(
+def peer_encoder(spec: Variant) -> peer.ImageEncoderViT:
+    """segment-anything's image encoder of some shape, with weights of its own."""
+    return peer.ImageEncoderViT(
         depth=spec.depth,
         embed_dim=spec.width,
         img_size=spec.img_size,
@@ -76,10 +76,14 @@ def _peer_of(spec: Variant) -> peer.Sam:
         use_rel_pos=True,
         global_attn_indexes=spec.global_blocks,
         window_size=spec.window,
-    )
+    ).eval()
+
+
+def _peer_of(spec: Variant) -> peer.Sam:
+    grid, size = spec.img_size // spec.patch_size, (spec.img_size, spec.img_size)
     transformer = peer.TwoWayTransformer(depth=2, embedding_dim=256, mlp_dim=2048, num_heads=8)
     return peer.Sam(
-        encoder,
+        peer_encoder(spec),
         peer.PromptEncoder(
             embed_dim=256, image_embedding_size=(grid, grid), input_image_size=size, mask_in_chans=16
         ),
