@@ -29,7 +29,7 @@ SIZE = (600, 800)
 
 def fabricate(folder: Path, count: int) -> Path:
     """One object an image; masks of about 400 bytes, as those of ragged lesions are."""
-    from ultrasam import coco
+    from ultrasam.data import coco
 
     rng = np.random.default_rng(0)
     codes = []
@@ -68,7 +68,7 @@ def mmdet(path: Path) -> Any:
 
 
 def ours(path: Path) -> Any:
-    from ultrasam.mm.dataset import PromptDataset
+    from ultrasam.mm.datasets.prompt_dataset import PromptDataset
 
     return PromptDataset(img_size=1024, ann_file=str(path), data_prefix={"img": str(path.parent / "images")})
 

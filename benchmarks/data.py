@@ -28,7 +28,7 @@ def fabricate(folder: Path, count: int, colour: bool) -> Path:
     """Simulated frames of 768 x 576 pixels, written as our converters do, and their COCO file."""
     from ultrasam.converters.engine.coco import write_png
 
-    from ultrasam import coco
+    from ultrasam.data import coco
     from ultrasam.phantom import simulate
 
     images: list[dict[str, Any]] = []
@@ -85,7 +85,7 @@ def mmdet_data(path: Path, images: Path) -> Any:
 
 
 def our_data(path: Path, images: Path) -> Any:
-    from ultrasam.mm.dataset import PromptDataset
+    from ultrasam.mm.datasets.prompt_dataset import PromptDataset
 
     return PromptDataset(img_size=SIZE, ann_file=str(path), data_prefix={"img": str(images)}, flip=0.5)
 

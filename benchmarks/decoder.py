@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from pycocotools import mask as coco_mask
 
-from ultrasam import process
-from ultrasam.modeling import products
+from ultrasam.machine import process
+from ultrasam.modeling.kernels import products
 from ultrasam.predict.object_prompt import ObjectPrompt
 
 from . import models

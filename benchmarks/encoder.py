@@ -16,7 +16,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ultrasam import checkpoints, process
+from ultrasam import checkpoints
+from ultrasam.machine import process
 
 from . import machine, models
 from .harness import Bench, main

@@ -7,8 +7,8 @@ import sys
 import cv2
 import numpy as np
 
-from ultrasam import coco
-from ultrasam.evaluation import ImageResult, accumulate, coco_map, to_coco
+from ultrasam.data import coco
+from ultrasam.evaluate.coco_map import ImageResult, accumulate, coco_map, to_coco
 
 from .harness import Bench, main
 

@@ -1,6 +1,6 @@
 """Everything a GPU answers, within ten minutes, in one file.
 
-    python -m ultrasam.benchmarks.gpu [--out gpu.json] [--minutes 10] [--quick]
+    python -m benchmarks.gpu [--out gpu.json] [--minutes 10] [--quick]
 
 Needs torch, numpy, OpenCV and this package; measures segment-anything and transformers too where they are
 installed. Attention's variants forward and backward, their errors, the encoder and the training step by
@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ultrasam.modeling import attention
 from ultrasam.modeling.build import VARIANTS, Variant, build_variant
+from ultrasam.modeling.kernels import attention
 from ultrasam.modeling.sam import Sam
 from ultrasam.types import Prompts
 

@@ -15,7 +15,7 @@ import torch
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from ultrasam.compat import bridge_torchvision
+from ultrasam.machine.torchvision_compat import bridge_torchvision
 from ultrasam.predict import masks
 from ultrasam.preprocess import Geometry, to_masks
 

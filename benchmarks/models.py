@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ultrasam.compat import bridge_torchvision
+from ultrasam.machine.torchvision_compat import bridge_torchvision
 
 bridge_torchvision()
 
@@ -19,7 +19,7 @@ import ultrasam  # noqa: E402
 from ultrasam.checkpoints.download import OWN_FILE  # noqa: E402
 from ultrasam.modeling.build import VARIANTS, Variant, build_variant  # noqa: E402
 from ultrasam.modeling.sam import Sam  # noqa: E402
-from ultrasam.predictor import Predictor  # noqa: E402
+from ultrasam.predict.predictor import Predictor  # noqa: E402
 
 #: (H, W) of the picture that is segmented.
 SIZE = (768, 1024)

@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from ultrasam import process
+from ultrasam.machine import process
 from ultrasam.predict.object_prompt import ObjectPrompt
 
 from . import models

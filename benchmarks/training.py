@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ultrasam.compat import bridge_torchvision
 from ultrasam.losses import MaskLoss
+from ultrasam.machine.torchvision_compat import bridge_torchvision
 from ultrasam.modeling.build import build_ultrasam
 from ultrasam.preprocess import normalize
 from ultrasam.prompts.refine import Refinement, interact

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ultrasam.compat import bridge_torchvision
+from ultrasam.machine.torchvision_compat import bridge_torchvision
 
 bridge_torchvision()
 

@@ -10,13 +10,15 @@ import pytest
 import torch
 
 import ultrasam
-from ultrasam import checkpoints, export
+from ultrasam import checkpoints
 from ultrasam.errors import UltraSamError
+from ultrasam.export import onnx_files as export
 from ultrasam.modeling.build import Variant, build_variant
-from ultrasam.predict import dicom, measure, prompt_files, sources
+from ultrasam.predict import measure
 from ultrasam.predict.embeddings_cache import EmbeddingsCache
+from ultrasam.predict.files import dicom, prompt_files, sources
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predictor import Predictor
+from ultrasam.predict.predictor import Predictor
 from ultrasam.types import Prompts
 
 TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=256, window=7)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ultrasam.machine.old_names import find_old_modules
+
 __version__ = "0.1.0"
 
 _HOME = {
     "build_ultrasam": "ultrasam.modeling.build",
     "load": "ultrasam.checkpoints",
-    "load_encoder": "ultrasam.encoder",
-    "Predictor": "ultrasam.predictor",
+    "load_encoder": "ultrasam.downstream.encoder",
+    "Predictor": "ultrasam.predict.predictor",
     "ObjectPrompt": "ultrasam.predict.object_prompt",
     "Sam": "ultrasam.modeling.sam",
     "Prompts": "ultrasam.types",
@@ -32,3 +34,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+find_old_modules()

@@ -13,6 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,6 +22,11 @@ from ultrasam.errors import DataError
 #: ImageNet statistics in 0..255, RGB order.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
+
+#: Share of a region's side that the prompted object takes; small models are trained with 0.25 to 0.9.
+REGION_SHARE = 0.7
+#: Smallest side of a region in pixels: less shows nothing but speckle.
+REGION_SMALLEST = 32
 
 #: ``round`` is segment-anything's rule, ``truncate`` is that of the published UltraSam, whose images are
 #: often a pixel smaller.
@@ -137,3 +143,24 @@ def boxes_of_masks(masks: Tensor) -> Tensor:
 
     (x1, x2), (y1, y2) = ends(columns), ends(rows)
     return torch.stack([x1, y1, x2, y2], dim=1).float()
+
+
+def region(box: ArrayLike, height: int, width: int, share: float = REGION_SHARE) -> tuple[int, int, int, int]:
+    """The square round a box, cut at the image's border.
+
+    Args:
+        box: (4,) x1, y1, x2, y2 in pixels.
+        height: of the image.
+        width: of the image.
+        share: of the square's side that the box's longer side takes.
+
+    Returns:
+        x1, y1, x2, y2 in whole pixels, at least one pixel of the image.
+    """
+    x1, y1, x2, y2 = (float(v) for v in np.asarray(box))
+    half = max(max(x2 - x1, y2 - y1) / share, REGION_SMALLEST) / 2
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    left, top = (int(np.clip(np.floor(c - half), 0, n - 1)) for c, n in ((x, width), (y, height)))
+    right = int(np.clip(np.ceil(x + half), left + 1, width))
+    bottom = int(np.clip(np.ceil(y + half), top + 1, height))
+    return left, top, right, bottom

@@ -181,7 +181,7 @@ def test_dicom_clip_with_spacing(weights, tmp_path):
 
 
 def test_dicom_colours_and_depths(tmp_path):
-    from ultrasam.predict import dicom as reader
+    from ultrasam.predict.files import dicom as reader
 
     red = np.zeros((1, 8, 8, 3), np.uint8)
     red[..., 0] = 200
@@ -198,7 +198,7 @@ def test_dicom_colours_and_depths(tmp_path):
 
 
 def test_spacing_of_regions(tmp_path):
-    from ultrasam.predict import dicom as reader
+    from ultrasam.predict.files import dicom as reader
 
     regions = [((0, 0, 49, 89), (0.02, 0.02), 3, 1), ((60, 0, 139, 89), (0.01, 0.01), 3, 1)]
     clip = reader.open_clip(dicom(tmp_path / "two.dcm", picture()[None, ..., 0], regions=regions))

@@ -1,11 +1,9 @@
-"""Lets the tests and their worker processes import the modules beside them; finds the real samples."""
+"""Finds the real samples."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 
 

@@ -7,9 +7,10 @@ import csv
 import numpy as np
 import pytest
 from PIL import Image
-from raw.kit import jpg, picture, text, video
 from ultrasam.converters import ConverterError
-from ultrasam.converters.engine.ahu import LABELS, convert_ahu, main_cluster, parse_labels
+from ultrasam.converters.ahu import LABELS, convert_ahu, main_cluster, parse_labels
+
+from tests.kit.archives import jpg, picture, text, video
 
 
 def rows(out):

@@ -17,7 +17,7 @@ from ultrasam.converters.engine.coco import read_json
 
 @pytest.fixture
 def busi(tmp_path):
-    importlib.import_module("raw.busi").make(tmp_path / "raw")
+    importlib.import_module("tests.converters.raw.busi").make(tmp_path / "raw")
     convert(get("busi"), tmp_path / "raw", tmp_path / "plain")
     return tmp_path
 
@@ -55,7 +55,7 @@ def test_nested_archives_beside_plain_files(busi):
 def test_a_split_zip_under_its_fake_ending(tmp_path):
     if shutil.which("zip") is None:
         pytest.skip("no zip command to make a split archive with")
-    importlib.import_module("raw.echocp").make(tmp_path / "raw")
+    importlib.import_module("tests.converters.raw.echocp").make(tmp_path / "raw")
     noise = tmp_path / "raw/EchoCP_dataset/noise.bin"
     noise.write_bytes(bytes(__import__("random").Random(1).randbytes(200_000)))
     (tmp_path / "get").mkdir()

@@ -9,10 +9,11 @@ import os
 
 import numpy as np
 import pytest
-from raw.kit import bits, picture, rect, save, text
 from ultrasam.converters import ConverterError, convert, get
 from ultrasam.converters.engine import coco as coco_module
 from ultrasam.converters.engine.coco import read_json
+
+from tests.kit.archives import bits, picture, rect, save, text
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_a_full_disk_leaves_nothing_half_written(ccaui, monkeypatch):
 
 
 def test_a_table_without_a_column(tmp_path):
-    importlib.import_module("raw.bus_bra").make(tmp_path / "raw")
+    importlib.import_module("tests.converters.raw.bus_bra").make(tmp_path / "raw")
     text(tmp_path / "raw/BUSBRA/bus_data.csv", "ID,Patient\nbus_0001-l,1\n")
     with pytest.raises(ConverterError, match=r"bus_data.csv: no column Case \(found: ID, Patient\)"):
         convert(get("bus_bra"), tmp_path / "raw", tmp_path / "out")
@@ -165,7 +166,7 @@ def test_list_info_and_all(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "benign (433)" in shown and "scholar.cu.edu.eg" in shown and "Expected tree" in shown
     for name in ("busi", "tn3k"):
-        importlib.import_module(f"raw.{name}").make(tmp_path / "raw" / name)
+        importlib.import_module(f"tests.converters.raw.{name}").make(tmp_path / "raw" / name)
     assert call("convert", "all", "--raw-root", tmp_path / "raw", "--out", tmp_path / "out") == 1
     assert "2 of 43 data sets were there" in capsys.readouterr().out
     assert call("data", "merge", "--root", tmp_path / "out", "--out", tmp_path / "us43d") == 0
@@ -173,7 +174,7 @@ def test_list_info_and_all(tmp_path, capsys):
 
 
 def test_a_table_with_a_value_that_is_no_number(tmp_path):
-    importlib.import_module("raw.echonet_dynamic").make(tmp_path / "raw")
+    importlib.import_module("tests.converters.raw.echonet_dynamic").make(tmp_path / "raw")
     text(
         tmp_path / "raw/EchoNet-Dynamic/VolumeTracings.csv",
         "FileName,X1,Y1,X2,Y2,Frame\na.avi,1,2,three,4,5\n",

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
-from raw.kit import Truth
 from ultrasam.converters import check, convert, get, names
 from ultrasam.converters.engine.coco import read_json
 
+from tests.kit.archives import Truth
+
 
 def make(name: str, folder) -> Truth:
-    truth = importlib.import_module(f"raw.{name}").make(folder)
+    truth = importlib.import_module(f"tests.converters.raw.{name}").make(folder)
     truth.source = truth.source or folder
     return truth
 

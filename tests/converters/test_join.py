@@ -6,7 +6,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from ultrasam.cli.main import main
-from ultrasam.demo.phantoms import write_phantoms
+from ultrasam.data.phantoms import write_phantoms
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ NAMES = (
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("merge")
     for name in NAMES:
-        importlib.import_module(f"raw.{name}").make(folder / "raw" / name)
+        importlib.import_module(f"tests.converters.raw.{name}").make(folder / "raw" / name)
         convert(get(name), folder / "raw" / name, folder / "data")
     return folder / "data"
 
@@ -107,7 +107,7 @@ def test_what_the_audit_found_is_dropped(root, tmp_path):
 
 
 def test_a_subject_on_two_sides_is_refused(tmp_path):
-    importlib.import_module("raw.mup").make(tmp_path / "raw")
+    importlib.import_module("tests.converters.raw.mup").make(tmp_path / "raw")
     convert(get("mup"), tmp_path / "raw", tmp_path / "data")
     path = tmp_path / "data/mup/annotations/all.json"
     coco = read_json(path)

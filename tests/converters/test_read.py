@@ -9,10 +9,11 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from raw.kit import mha, nifti, picture, video
 from ultrasam.converters.engine import read
 from ultrasam.converters.engine.errors import CaseError
 from ultrasam.converters.engine.volumes import labels, to_uint8, volume
+
+from tests.kit.archives import mha, nifti, picture, video
 
 SHAPE = (3, 5, 7)
 

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
-from toy import COUNT, blobs, slow, toy
 from ultrasam.converters import Case, ConverterError, Frame, Object, convert
 from ultrasam.converters.engine.coco import read_json
 from ultrasam.converters.engine.types import Instances
+
+from tests.kit.toy import COUNT, blobs, slow, toy
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -98,13 +99,13 @@ def test_lost_image_is_made_again(tmp_path):
 def test_sigkill_at_ten_random_moments(tmp_path):
     convert(toy(read=slow), None, tmp_path / "whole")
     script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import toy as t\n"
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import tests.kit.toy as t\n"
         "from ultrasam.converters import convert\n"
         "convert(t.toy(read=t.slow), None, Path(sys.argv[2]))\n"
     )
     rng = random.Random(3)
     start = time.monotonic()
-    arguments = [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path / "killed")]
+    arguments = [sys.executable, "-c", script, str(Path(__file__).parents[2]), str(tmp_path / "killed")]
     subprocess.run(arguments, check=True)
     whole_run = time.monotonic() - start
     for name in ("images", "annotations"):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from ultrasam.data.images import write_image
 from ultrasam.downstream.labels import read_labels
 from ultrasam.errors import ConfigError, DataError
-from ultrasam.images import write_image
 
 NAMES = ("benign", "malignant")
 

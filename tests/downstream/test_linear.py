@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from ultrasam.downstream import ImageModel, LinearHead, load_image_model, metrics
+from ultrasam.data.images import read_image, write_image
+from ultrasam.downstream import ImageModel, LinearHead, load_image_model
+from ultrasam.downstream import label_metrics as metrics
+from ultrasam.downstream.encoder import Encoder
 from ultrasam.downstream.features import features
 from ultrasam.downstream.labels import read_labels
 from ultrasam.downstream.linear import decode, focal
 from ultrasam.downstream.probe import PENALTIES, choose_penalty, fit, probe
-from ultrasam.encoder import Encoder
 from ultrasam.errors import CheckpointError, ConfigError, DataError
-from ultrasam.images import read_image, write_image
 from ultrasam.modeling.build import build_ultrasam
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from miniature import SIZE, make_data
+
+from tests.kit.miniature import SIZE, make_data
 
 pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
 

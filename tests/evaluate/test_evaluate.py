@@ -8,19 +8,19 @@ import torch
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from ultrasam import coco
-from ultrasam.baselines import ellipse_in_box
 from ultrasam.cli.main import main
-from ultrasam.evaluate.data import read_samples
+from ultrasam.data import coco
+from ultrasam.data.images import write_image
+from ultrasam.evaluate.baselines import ellipse_in_box
 from ultrasam.evaluate.examine import examine
+from ultrasam.evaluate.metrics import border_distances
 from ultrasam.evaluate.protocol import Condition, Protocol
+from ultrasam.evaluate.samples import read_samples
 from ultrasam.evaluate.scores import summarize
-from ultrasam.images import write_image
-from ultrasam.metrics import border_distances
 from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.phantom import simulate
+from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.segmentation import Segmentation
-from ultrasam.predictor import Predictor
 
 TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=64, window=4)
 SIZE = 72

@@ -13,16 +13,17 @@ import pytest
 import torch
 
 import ultrasam
-from ultrasam import checkpoints, coco
+from ultrasam import checkpoints
 from ultrasam.cli.main import main
+from ultrasam.data import coco
 from ultrasam.errors import DataError, UltraSamError
-from ultrasam.evaluation import evaluate
-from ultrasam.finetune.data import draw_batch, split
-from ultrasam.finetune.run import _memory_explained
+from ultrasam.evaluate.coco_map import evaluate
+from ultrasam.evaluate.prompting import score_images
+from ultrasam.finetune.batches import draw_batch, split
+from ultrasam.finetune.finetune import _memory_explained
 from ultrasam.finetune.training import Recipe
 from ultrasam.modeling.build import build_ultrasam
-from ultrasam.predictor import Predictor
-from ultrasam.scoring import score_images
+from ultrasam.predict.predictor import Predictor
 
 SIZE = 64
 
@@ -30,7 +31,7 @@ SIZE = 64
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Twelve subjects with two images each."""
-    from ultrasam.demo.phantoms import write_phantoms
+    from ultrasam.data.phantoms import write_phantoms
 
     folder = tmp_path_factory.mktemp("data")
     write_phantoms(folder, 24, size=SIZE)

@@ -6,8 +6,8 @@ from mmengine.registry import init_default_scope
 from test_detector import batch, data, detector  # noqa: F401
 
 from ultrasam import checkpoints
-from ultrasam.mm.backbone import UltraSamBackbone
-from ultrasam.mm.optim import DecayMatrices
+from ultrasam.mm.engine.optim import DecayMatrices
+from ultrasam.mm.models.backbone import UltraSamBackbone
 
 KINDS = [{"type": "lora", "rank": 4}, {"type": "adapter", "hidden": 8}]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ultrasam.mm  # noqa: F401
-from ultrasam.mm.augment import Degrade, RandomView, Redraw, Tone
+from ultrasam.mm.datasets.augment import Degrade, RandomView, Redraw, Tone
 from ultrasam.phantom import simulate
 from ultrasam.prompts.sample import tight_box
 

@@ -12,9 +12,9 @@ from mmengine.structures import InstanceData
 from ultrasam import checkpoints
 from ultrasam.cli.main import build_parser
 from ultrasam.errors import CheckpointError, ConfigError
-from ultrasam.mm.backbone import ResNetBackbone, UltraSamBackbone
-from ultrasam.mm.run import load_config, memory_advice
-from ultrasam.mm.segmenter import load_decoder
+from ultrasam.mm.engine.run import load_config, memory_advice
+from ultrasam.mm.models.backbone import ResNetBackbone, UltraSamBackbone
+from ultrasam.mm.models.segmenter import load_decoder
 from ultrasam.modeling.build import build_ultrasam
 
 SMALL = "downstream/segmentation/mask2former_vit-t_phantom"

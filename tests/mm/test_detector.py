@@ -4,15 +4,15 @@ import copy
 
 import pytest
 import torch
-from miniature import SIZE, make_data
 
 import ultrasam.mm  # noqa: F401
-from ultrasam import coco
-from ultrasam.evaluation import pair_iou
+from tests.kit.miniature import SIZE, make_data
+from ultrasam.data import coco
+from ultrasam.evaluate.coco_map import pair_iou
 from ultrasam.losses import MaskLoss
-from ultrasam.mm.dataset import PromptDataset
-from ultrasam.mm.detector import UltraSam, gather_prompts
-from ultrasam.mm.optim import DecayMatrices, decays
+from ultrasam.mm.datasets.prompt_dataset import PromptDataset
+from ultrasam.mm.engine.optim import DecayMatrices, decays
+from ultrasam.mm.models.detector import UltraSam, gather_prompts
 from ultrasam.prompts.refine import interact
 
 

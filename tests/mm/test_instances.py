@@ -5,15 +5,17 @@ import json
 import numpy as np
 import pytest
 import torch
-from miniature import SIZE, make_data
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from ultrasam import coco
+from tests.kit.miniature import SIZE, make_data
+from ultrasam.data import coco
 from ultrasam.errors import DataError
-from ultrasam.mm.instances import InstanceDataPreprocessor, InstanceDataset, InstanceMetric, ScaleJitter
+from ultrasam.mm.datasets.instance_dataset import InstanceDataset, ScaleJitter
+from ultrasam.mm.evaluation.instance_metric import InstanceMetric
+from ultrasam.mm.models.preprocessor import InstanceDataPreprocessor
 
 CLASSES = ("cyst", "tumour", "nodule", "vessel", "chamber", "head")
 

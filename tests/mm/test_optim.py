@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from ultrasam.mm.hooks import StepSeedHook
-from ultrasam.mm.optim import Bfloat16OptimWrapper
+from ultrasam.mm.engine.hooks import StepSeedHook
+from ultrasam.mm.engine.optim import Bfloat16OptimWrapper
 
 
 class Runner:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from peer import SMALL, pair
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
+from tests.kit.peer import SMALL, pair
 from ultrasam.modeling.build import VARIANTS
 from ultrasam.types import Prompts
 

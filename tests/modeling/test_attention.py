@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ultrasam.modeling import attention, products
+from ultrasam.modeling.kernels import attention, products
 
 GRIDS = [(64, 64), (8, 8), (6, 10)]
 OTHERS = [name for name in attention.IMPLEMENTATIONS if name != "plain"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ultrasam.modeling import products
+from ultrasam.modeling.kernels import products
 
 
 @pytest.fixture(params=[True, False], ids=["onednn", "torch"])

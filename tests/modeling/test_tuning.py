@@ -9,9 +9,9 @@ from torch.nn import functional as F
 import ultrasam
 from ultrasam import checkpoints
 from ultrasam.errors import CheckpointError, ConfigError
+from ultrasam.modeling.adapt.lora import merge_lora
+from ultrasam.modeling.adapt.tuning import adapt, trained_parameters
 from ultrasam.modeling.build import Variant, build_ultrasam, build_variant
-from ultrasam.modeling.lora import merge_lora
-from ultrasam.modeling.tuning import adapt, trained_parameters
 
 TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=64, window=3)
 CASES = [{"type": "lora"}, {"type": "lora", "parts": "qkv", "rank": 4, "alpha": 9}, {"type": "adapter"}]

@@ -1,12 +1,12 @@
 """The published checkpoint's names and shapes through the package: file, predictor, segment-anything."""
 
 import numpy as np
-import published
 import pytest
 import torch
 from pycocotools import mask as coco_mask
 
 import ultrasam
+from tests.kit import published
 from ultrasam import checkpoints
 from ultrasam.predict.object_prompt import ObjectPrompt
 

@@ -1,11 +1,11 @@
 """The published implementation's outputs, reproduced from formula-made weights."""
 
 import numpy as np
-import published
 import pytest
 import torch
 from pycocotools import mask as coco_mask
 
+from tests.kit import published
 from ultrasam import checkpoints
 from ultrasam.losses import MaskLoss
 from ultrasam.modeling.build import build_variant

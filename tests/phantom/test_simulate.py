@@ -8,7 +8,7 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from ultrasam.baselines import ellipse_in_box
+from ultrasam.evaluate.baselines import ellipse_in_box
 from ultrasam.phantom import CATEGORIES, GEOMETRIES, ORGANS, Phantom, simulate
 
 COUNT = 200

@@ -8,19 +8,18 @@ import torch
 from torch.nn import functional as F
 
 pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
-from miniature import SIZE
-from peer import SMALL, pair
-
-from ultrasam import coco
+from tests.kit.miniature import SIZE
+from tests.kit.peer import SMALL, pair
 from ultrasam.cli.main import main
-from ultrasam.evaluation import evaluate
-from ultrasam.images import read_image
+from ultrasam.data import coco
+from ultrasam.data.images import read_image
+from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.modeling.build import build_ultrasam
 from ultrasam.reproduce.native import test_medsam as run_medsam
 from ultrasam.reproduce.native import test_sam as run_sam
-from ultrasam.reproduce.report import write_report
+from ultrasam.reproduce.reproduce import Outcome, Settings
+from ultrasam.reproduce.reproduce_page import write_report
 from ultrasam.reproduce.rows import all_rows
-from ultrasam.reproduce.run import Outcome, Settings
 
 #: Layers of Mask2Former that only cost time here.
 SHALLOW = [
@@ -35,7 +34,7 @@ CLASSES = ("breast_nodule_benign", "breast_nodule_malignant")
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Phantoms where the converter of BUS-BRA would write, under its classes."""
-    from ultrasam.demo.phantoms import write_phantoms
+    from ultrasam.data.phantoms import write_phantoms
 
     folder = tmp_path_factory.mktemp("data")
     write_phantoms(folder, 40, size=SIZE)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ultrasam.checkpoints.published import VITSAM, from_published, halve, is_published
 from ultrasam.checkpoints.renaming import Table
-from ultrasam.modeling.lora import merged_state
+from ultrasam.modeling.adapt.lora import merged_state
 
 TIMM = Table(
     (

@@ -17,8 +17,8 @@ from ultrasam.checkpoints.formats import SHARED_EMBEDDING, TIMM, TRANSFORMERS, n
 from ultrasam.checkpoints.published import VITSAM, to_published
 from ultrasam.checkpoints.reading import read
 from ultrasam.errors import CheckpointError
+from ultrasam.modeling.adapt.lora import merged_state
 from ultrasam.modeling.build import Variant
-from ultrasam.modeling.lora import merged_state
 from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD
 
 State = Mapping[str, Tensor]

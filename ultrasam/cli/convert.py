@@ -101,7 +101,7 @@ def _all(args: argparse.Namespace) -> int:
 
 
 def _ahu(args: argparse.Namespace) -> int:
-    from ultrasam.converters.engine.ahu import convert_ahu
+    from ultrasam.converters.ahu import convert_ahu
     from ultrasam.converters.engine.errors import ConverterError
 
     if args.raw is None:

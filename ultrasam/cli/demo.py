@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.demo.run import Settings, run_demo
+    from ultrasam.demo.demo import Settings, run_demo
 
     settings = Settings(
         num=args.num,

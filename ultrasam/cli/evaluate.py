@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ultrasam.cli.options import DictAction
 
 if TYPE_CHECKING:
+    from ultrasam.evaluate.evaluate import Subject
     from ultrasam.evaluate.protocol import Protocol
-    from ultrasam.evaluate.run import Subject
 
 _EXAMPLES = """examples:
   ultrasam evaluate UltraSam.pth data/bus_bra.json --images data/images --out report
@@ -90,11 +90,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam import process
-    from ultrasam.evaluate import report
-    from ultrasam.evaluate.data import read_samples
-    from ultrasam.evaluate.run import examine_all
+    from ultrasam.evaluate import evaluate_page as report
+    from ultrasam.evaluate.evaluate import examine_all
+    from ultrasam.evaluate.samples import read_samples
     from ultrasam.evaluate.scores import summarize
+    from ultrasam.machine import process
 
     process.keep_memory()
     # All that can be wrong with the arguments, before the work.
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _protocol(args: argparse.Namespace) -> Protocol:
-    from ultrasam.degrade import KINDS
+    from ultrasam.data.degrade import KINDS
     from ultrasam.evaluate.protocol import Protocol
 
     return Protocol(
@@ -143,7 +143,7 @@ def _protocol(args: argparse.Namespace) -> Protocol:
 
 
 def _subject(args: argparse.Namespace) -> Subject:
-    from ultrasam.evaluate.run import Subject
+    from ultrasam.evaluate.evaluate import Subject
 
     given = {"device": args.device, "closer": args.closer}
     options = {**args.predictor, **{name: value for name, value in given.items() if value is not None}}

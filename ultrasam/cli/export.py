@@ -45,8 +45,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam import checkpoints, export, images, process
-    from ultrasam.predict import sources
+    from ultrasam import checkpoints
+    from ultrasam.data import images
+    from ultrasam.export import onnx_files as export
+    from ultrasam.machine import process
+    from ultrasam.predict.files import sources
 
     process.keep_memory()
     model = checkpoints.load(args.checkpoint)

@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.finetune.run import Settings, finetune
+    from ultrasam.finetune.finetune import Settings, finetune
     from ultrasam.finetune.training import RATES, Recipe
 
     recipe = Recipe(

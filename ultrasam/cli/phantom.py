@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.demo.phantoms import write_phantoms
+    from ultrasam.data.phantoms import write_phantoms
 
     report = write_phantoms(args.out, args.num, seed=args.seed, size=args.size, workers=args.workers)
     print(report.summary())

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ultrasam.predict.files import FileRun, PromptsOf
+    from ultrasam.predict.files.file_run import FileRun, PromptsOf
     from ultrasam.predict.object_prompt import ObjectPrompt
-    from ultrasam.predictor import Predictor
+    from ultrasam.predict.predictor import Predictor
 
 _EXAMPLES = """examples:
   ultrasam predict scan.png --box 120,80,340,260 --out out
@@ -79,9 +79,9 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from ultrasam import process
-    from ultrasam.predict import sources
-    from ultrasam.predict.files import FileRun
+    from ultrasam.machine import process
+    from ultrasam.predict.files import sources
+    from ultrasam.predict.files.file_run import FileRun
 
     process.keep_memory()
     prompts_of, categories = _prompts(args)
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _prompts(args: argparse.Namespace) -> tuple[PromptsOf | None, list[dict[str, Any]]]:
     from ultrasam.errors import PromptError
-    from ultrasam.predict import prompt_files
+    from ultrasam.predict.files import prompt_files
 
     ways = [bool(args.box or args.point or args.object), bool(args.prompts), args.auto]
     if sum(ways) != 1:
@@ -129,7 +129,7 @@ def _prompts(args: argparse.Namespace) -> tuple[PromptsOf | None, list[dict[str,
 
 def _objects(args: argparse.Namespace) -> list[ObjectPrompt]:
     from ultrasam.errors import PromptError
-    from ultrasam.predict import prompt_files
+    from ultrasam.predict.files import prompt_files
     from ultrasam.predict.object_prompt import ObjectPrompt
 
     objects = [prompt_files.parse_box(text) for text in args.box]
@@ -144,7 +144,7 @@ def _objects(args: argparse.Namespace) -> list[ObjectPrompt]:
 def _predictor(args: argparse.Namespace) -> Predictor:
     import torch
 
-    from ultrasam.predictor import Predictor
+    from ultrasam.predict.predictor import Predictor
     from ultrasam.prompts.refine import Refinement
 
     options: dict[str, Any] = {"device": args.device, "cache": args.cache, "closer": args.closer}

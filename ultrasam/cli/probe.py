@@ -52,9 +52,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.downstream import metrics, read_labels
+    from ultrasam.downstream import label_metrics as metrics
+    from ultrasam.downstream import read_labels
+    from ultrasam.downstream.encoder import load_encoder
     from ultrasam.downstream.probe import probe
-    from ultrasam.encoder import load_encoder
 
     options = {
         "column": args.column,

@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ultrasam.errors import CheckpointError
-    from ultrasam.reproduce.report import write_report
-    from ultrasam.reproduce.run import Settings, run_row
+    from ultrasam.reproduce.reproduce import Settings, run_row
+    from ultrasam.reproduce.reproduce_page import write_report
 
     rows = _chosen(args)
     if args.list:

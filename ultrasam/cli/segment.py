@@ -36,6 +36,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.mm.segment import segment
+    from ultrasam.mm.engine.segment import segment
 
     return segment(args)

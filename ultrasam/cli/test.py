@@ -41,6 +41,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.mm.run import test
+    from ultrasam.mm.engine.run import test
 
     return test(args)

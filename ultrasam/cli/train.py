@@ -54,6 +54,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.mm.run import train
+    from ultrasam.mm.engine.run import train
 
     return train(args)

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from ultrasam.data.images import read_image
+from ultrasam.downstream.encoder import Encoder
 from ultrasam.downstream.model import as_input
-from ultrasam.encoder import Encoder
-from ultrasam.images import read_image
 
 
 def features(

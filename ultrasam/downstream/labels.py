@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ultrasam import coco
+from ultrasam.data import coco
 from ultrasam.errors import ConfigError, DataError
 
 #: One class an image; any number of classes an image; numbers.

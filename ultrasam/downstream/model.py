@@ -14,13 +14,13 @@ from ultrasam import preprocess
 from ultrasam.checkpoints.detection import detect_encoder
 from ultrasam.checkpoints.loading import load_into
 from ultrasam.checkpoints.reading import read
+from ultrasam.data.images import read_image
+from ultrasam.downstream.encoder import Encoder
 from ultrasam.downstream.linear import LinearHead, decode
 from ultrasam.downstream.start import PREFIX
-from ultrasam.encoder import Encoder
 from ultrasam.errors import CheckpointError
-from ultrasam.images import read_image
+from ultrasam.modeling.adapt.lora import merged_state
 from ultrasam.modeling.build import build_variant
-from ultrasam.modeling.lora import merged_state
 
 
 class ImageModel(nn.Module):

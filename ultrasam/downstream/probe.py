@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ultrasam.downstream.encoder import Encoder
 from ultrasam.downstream.features import features
+from ultrasam.downstream.label_metrics import by_clip, score
 from ultrasam.downstream.labels import LabelTable, Task
 from ultrasam.downstream.linear import LinearHead, focal
-from ultrasam.downstream.metrics import by_clip, score
 from ultrasam.downstream.model import ImageModel
-from ultrasam.encoder import Encoder
 from ultrasam.errors import DataError
 
 #: ``focal`` is that of the fine-tuned model, ``cross-entropy`` makes it a logistic regression.
@@ -129,7 +129,7 @@ class ProbeResult:
     Attributes:
         model: encoder and fitted head, ready to use and to save.
         penalty: that was used.
-        scores: of the test set; see `ultrasam.downstream.metrics`.
+        scores: of the test set; see `ultrasam.downstream.label_metrics`.
         truth: (N, C) targets of the test set, by image or clip.
         predicted: (N, C) scores or values.
         seconds: for fitting, without features.

@@ -10,20 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from ultrasam import coco, metrics
-from ultrasam.baselines import ellipse_in_box, grow_region
-from ultrasam.degrade import degrade
+from ultrasam.data import coco
+from ultrasam.data.degrade import degrade
 from ultrasam.errors import CheckpointError
-from ultrasam.evaluate.data import Sample
-from ultrasam.evaluate.noise import disturb_box, off_centre
+from ultrasam.evaluate import metrics
+from ultrasam.evaluate.baselines import ellipse_in_box, grow_region
+from ultrasam.evaluate.prompting import read_checked
 from ultrasam.evaluate.protocol import BOX_NOISE, POINT_NOISE, STRENGTHS, Condition, Protocol
+from ultrasam.evaluate.samples import Sample
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.segmentation import Segmentation
-from ultrasam.predictor import Predictor
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.clicks import error_click
+from ultrasam.prompts.noise import disturb_box, off_centre
 from ultrasam.prompts.sample import central_point
-from ultrasam.scoring import read_checked
 
 #: What is known of one image: JSON all through.
 Record = dict[str, Any]

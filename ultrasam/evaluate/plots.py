@@ -10,7 +10,7 @@ from ultrasam.evaluate.examine import Record
 from ultrasam.evaluate.protocol import BOX_NOISE, POINT_NOISE, Condition
 from ultrasam.evaluate.scores import values
 from ultrasam.evaluate.tables import NAMES_OF_PROMPTS, Results
-from ultrasam.webpage import Line, plot
+from ultrasam.report.plot import Line, plot
 
 
 def plots(results: Results, records: Sequence[Record]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ultrasam.degrade import KINDS
+from ultrasam.data.degrade import KINDS
 from ultrasam.errors import ConfigError
 
 PROMPTS = ("box", "point", "clicks")

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ultrasam import metrics
+from ultrasam.evaluate import metrics
+from ultrasam.evaluate.coco_map import ImageResult, coco_map
 from ultrasam.evaluate.examine import Record
 from ultrasam.evaluate.protocol import Condition, Protocol
-from ultrasam.evaluation import ImageResult, coco_map
 
 #: IoU that clicks have to reach.
 TARGETS = (0.85, 0.90)

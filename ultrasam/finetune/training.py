@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ultrasam import coco, preprocess
+from ultrasam import preprocess
+from ultrasam.data import coco
 from ultrasam.errors import UltraSamError
-from ultrasam.finetune.data import Batch, draw_batch
+from ultrasam.finetune.batches import Batch, draw_batch
 from ultrasam.losses import MaskLoss
+from ultrasam.modeling.adapt.tuning import adapt
 from ultrasam.modeling.sam import Sam
-from ultrasam.modeling.tuning import adapt
-from ultrasam.predictor import Predictor
+from ultrasam.predict.predictor import Predictor
 from ultrasam.prompts.refine import Correction, correct, several, single
 
 Mode = Literal["full", "decoder", "lora", "adapter"]

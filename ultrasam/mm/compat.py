@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ultrasam.compat import bridge_torchvision
+from ultrasam.machine.torchvision_compat import bridge_torchvision
 
 
 class _MissingOps(ModuleType):

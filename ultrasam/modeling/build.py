@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ultrasam.errors import ConfigError
-from ultrasam.modeling.adapter import add_adapters
+from ultrasam.modeling.adapt.adapter import add_adapters
 from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.modeling.mask_decoder import MaskDecoder
 from ultrasam.modeling.prompt_encoder import PromptEncoder

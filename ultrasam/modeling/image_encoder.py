@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from ultrasam.errors import UltraSamError
-from ultrasam.modeling import attention
+from ultrasam.modeling.kernels import attention
+from ultrasam.modeling.kernels.products import Linear, on_cpu
 from ultrasam.modeling.layers import ROWS, LayerNorm2d, MLPBlock, in_parts
-from ultrasam.modeling.products import Linear, on_cpu
 
 
 class PatchEmbed(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ultrasam.modeling.products import Linear, on_cpu
+from ultrasam.modeling.kernels.products import Linear, on_cpu
 
 # Tokens that are handled together on a CPU.
 ROWS = 512

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ultrasam.modeling.kernels.products import linear, transposed
 from ultrasam.modeling.layers import MLP, LayerNorm2d
-from ultrasam.modeling.products import linear, transposed
 from ultrasam.modeling.transformer import ImageSide, TwoWayTransformer
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ultrasam.modeling.kernels.products import Linear, transposed
 from ultrasam.modeling.layers import MLPBlock
-from ultrasam.modeling.products import Linear, transposed
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ultrasam.closer import region
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict import masks
 from ultrasam.predict.embedder import Embedder
 from ultrasam.predict.object_prompt import ObjectPrompt, pack
-from ultrasam.preprocess import Geometry, Postprocessing
+from ultrasam.preprocess import Geometry, Postprocessing, region
 from ultrasam.types import NEGATIVE, Prediction
 
 #: What a mask prompt says of places that an earlier look did not show.

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ultrasam import coco
+from ultrasam.data import coco
 from ultrasam.predict import runs
 from ultrasam.preprocess import Geometry, Postprocessing
 

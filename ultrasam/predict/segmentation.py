@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ultrasam import draw
 from ultrasam.predict import masks
 from ultrasam.predict.measure import Measurement, measure
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.preprocess import Geometry, Postprocessing
+from ultrasam.report import draw
 
 SpacingOf = Callable[[Sequence[float]], "tuple[float, float] | None"]
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ultrasam import coco
-from ultrasam.evaluation import ImageResult
-from ultrasam.predictor import Predictor
+from ultrasam.data import coco
+from ultrasam.evaluate.coco_map import ImageResult
+from ultrasam.evaluate.prompting import image_result, object_prompts, read_checked, score_images
+from ultrasam.predict.predictor import Predictor
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import PromptKind
-from ultrasam.scoring import image_result, object_prompts, read_checked, score_images
 
 
 def test_sam(weights: Path, items: Sequence[coco.CocoImage], kind: PromptKind) -> list[ImageResult]:

@@ -1,6 +1,6 @@
 """RGB order, alpha, anti-aliased pixels, tinted background, images without mask, simulated images."""
 
-from .kit import Truth, Want, paint, picture, rect, rgba, save
+from tests.kit.archives import Truth, Want, paint, picture, rect, rgba, save
 
 
 def make(root):

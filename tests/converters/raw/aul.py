@@ -1,6 +1,6 @@
 """Equal stems in the classes, the liver traced in the outline, no liver at all, points outside."""
 
-from .kit import Truth, Want, dump, jpg, picture, rect, ring
+from tests.kit.archives import Truth, Want, dump, jpg, picture, rect, ring
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """Black masks, a needle list with gaps, JPEG masks, a demo folder, a video without masks."""
 
-from .kit import Truth, Want, grey8, jpg, picture, rect, text, video
+from tests.kit.archives import Truth, Want, grey8, jpg, picture, rect, text, video
 
 
 def make(root):

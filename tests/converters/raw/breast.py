@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kit import Truth, Want, grey8, picture, rect, rgba, save
+from tests.kit.archives import Truth, Want, grey8, picture, rect, rgba, save
 
 
 def make(root):

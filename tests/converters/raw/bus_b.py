@@ -1,6 +1,6 @@
 """Masks with grey edges and a speck."""
 
-from .kit import Truth, Want, picture, rect, save, soft
+from tests.kit.archives import Truth, Want, picture, rect, save, soft
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """Both views of a case, fold 1 as test, NaN flags, a wrong width, 1-bit masks, an unlisted image."""
 
-from .kit import Truth, Want, bits, picture, rect, save, text
+from tests.kit.archives import Truth, Want, bits, picture, rect, save, text
 
 
 def make(root):

@@ -2,7 +2,7 @@
 
 import cv2
 
-from .kit import Truth, Want, grey8, picture, rect, save
+from tests.kit.archives import Truth, Want, grey8, picture, rect, save
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """Red and green in RGB order, two codes of one person, normal images, an image of another shape."""
 
-from .kit import Truth, Want, paint, picture, rect, rgba, save, text
+from tests.kit.archives import Truth, Want, paint, picture, rect, rgba, save, text
 
 
 def make(root):

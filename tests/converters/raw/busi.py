@@ -1,6 +1,6 @@
 """Three masks that overlap, RGBA and 1-bit masks, a speck, black normal masks, a contradiction."""
 
-from .kit import Truth, Want, bits, grey8, picture, rect, rgba, save
+from tests.kit.archives import Truth, Want, bits, grey8, picture, rect, rgba, save
 
 
 def make(root):

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from .kit import Truth, Want, ell, nifti, picture, rect
+from tests.kit.archives import Truth, Want, ell, nifti, picture, rect
 
 
 def edge(mask):

@@ -1,6 +1,6 @@
 """Three versions of the same scans of which one counts, upper-case endings, a csv of fake labels."""
 
-from .kit import Truth, Want, grey8, picture, rect, save, text
+from tests.kit.archives import Truth, Want, grey8, picture, rect, save, text
 
 
 def make(root):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kit import Truth, Want, picture, rect, text, video
+from tests.kit.archives import Truth, Want, picture, rect, text, video
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """Rows without a phase, frames from 1, an exam in both views, endings or none, two-point contours."""
 
-from .kit import Truth, Want, picture, rect, text, video
+from tests.kit.archives import Truth, Want, picture, rect, text, video
 
 
 def make(root):

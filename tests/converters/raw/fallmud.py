@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kit import Truth, Want, ell, grey8, jpg, picture, rect, save
+from tests.kit.archives import Truth, Want, ell, grey8, jpg, picture, rect, save
 
 
 def make(root):

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from .kit import Truth, Want, picture, rect, save
+from tests.kit.archives import Truth, Want, picture, rect, save
 
 
 class Evil:

@@ -1,6 +1,6 @@
 """1-bit and anti-aliased masks, images in several archives' folders, lists with folders that don't exist."""
 
-from .kit import Truth, Want, bits, grey8, jpg, picture, rect, save, soft, text
+from tests.kit.archives import Truth, Want, bits, grey8, jpg, picture, rect, save, soft, text
 
 
 def make(root):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kit import Truth, Want, mha, picture, rect
+from tests.kit.archives import Truth, Want, mha, picture, rect
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """Category numbers unlike the names, a lesion of two polygons, folds that overlap, a wrong size."""
 
-from .kit import Truth, Want, dump, jpg, picture, rect, ring
+from tests.kit.archives import Truth, Want, dump, jpg, picture, rect, ring
 
 
 def make(root):

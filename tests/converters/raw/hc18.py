@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from .kit import Truth, Want, picture, save
+from tests.kit.archives import Truth, Want, picture, save
 
 H, W = 120, 160
 

@@ -1,6 +1,6 @@
 """Colours in RGB order, duplicate binary masks, a speck, a class that disagrees, a name not listed."""
 
-from .kit import Truth, Want, grey8, jpg, paint, picture, rect, save, text
+from tests.kit.archives import Truth, Want, grey8, jpg, paint, picture, rect, save, text
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """Any class colour is lesion, binary duplicates, bare stems in the lists, an unlisted colour."""
 
-from .kit import Truth, Want, grey8, jpg, paint, picture, rect, save, text
+from tests.kit.archives import Truth, Want, grey8, jpg, paint, picture, rect, save, text
 
 
 def make(root):

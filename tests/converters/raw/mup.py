@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kit import Truth, Want, ell, nifti, picture, rect
+from tests.kit.archives import Truth, Want, ell, nifti, picture, rect
 
 
 def make(root):

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from .kit import Truth, Want, grey8, jpg, picture, rect, save
+from tests.kit.archives import Truth, Want, grey8, jpg, picture, rect, save
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """JPEG masks, a video told by the frame size, the official cut inside it, another folder spelling."""
 
-from .kit import Truth, Want, dump, grey8, jpg, picture, rect
+from tests.kit.archives import Truth, Want, dump, grey8, jpg, picture, rect
 
 
 def make(root):

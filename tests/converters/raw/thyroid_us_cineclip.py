@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from .kit import Truth, Want, picture, rect, text
+from tests.kit.archives import Truth, Want, picture, rect, text
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """Names restart in test, JPEG masks, two nodules, a speck."""
 
-from .kit import Truth, Want, dump, grey8, jpg, picture, rect
+from tests.kit.archives import Truth, Want, dump, grey8, jpg, picture, rect
 
 
 def make(root):

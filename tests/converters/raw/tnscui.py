@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from .kit import Truth, Want, picture, rect, save, soft, text
+from tests.kit.archives import Truth, Want, picture, rect, save, soft, text
 
 
 def make(root):

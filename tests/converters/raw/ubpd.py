@@ -1,6 +1,6 @@
 """GBK text, overlaps, points outside, two-point polygons, an unknown label, a wrong size, a bare name."""
 
-from .kit import Truth, Want, dump, jpg, picture, rect, ring
+from tests.kit.archives import Truth, Want, dump, jpg, picture, rect, ring
 
 
 def make(root):

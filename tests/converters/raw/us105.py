@@ -1,6 +1,6 @@
 """Greys in a mask, a black mask, padding of numbers, blanks in names, a readme, two lesions."""
 
-from .kit import Truth, Want, picture, rect, save, soft, text
+from tests.kit.archives import Truth, Want, picture, rect, save, soft, text
 
 
 def make(root):

@@ -1,6 +1,6 @@
 """Empty masks, LZW TIFF, numbers to sort as numbers, a test folder without masks."""
 
-from .kit import Truth, Want, grey8, picture, rect, save, text
+from tests.kit.archives import Truth, Want, grey8, picture, rect, save, text
 
 
 def make(root):

@@ -1,0 +1,1 @@
+"""Experiments of the documents, one file each; they run from the source tree alone."""

@@ -1,0 +1,128 @@
+"""COCO files: masks against pycocotools, and every kind of broken file with a message that helps."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from ultrasam.data import coco
+from ultrasam.errors import DataError
+
+H, W = 40, 60
+
+
+def disc():
+    y, x = np.mgrid[:H, :W]
+    return (x - 30) ** 2 + (y - 20) ** 2 < 100
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A COCO file with one image and one object, and a function that writes a changed copy."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((H, W), np.uint8))
+
+    def write(change=lambda content: None):
+        content = {
+            "images": [{"id": 7, "file_name": "a.png", "height": H, "width": W}],
+            "annotations": [
+                {"id": 3, "image_id": 7, "category_id": 1, "bbox": [21, 11, 19, 19], "iscrowd": 0}
+                | {"segmentation": coco.encode(disc()), "area": int(disc().sum())}
+            ],
+            "categories": [{"id": 1, "name": "lesion"}, {"id": 2, "name": "cyst"}],
+        }
+        change(content)
+        path = tmp_path / "coco.json"
+        path.write_text(json.dumps(content))
+        return path, tmp_path
+
+    return write
+
+
+def test_encode_and_decode():
+    rle = coco.encode(disc())
+    assert np.array_equal(coco_mask.decode(rle).astype(bool), disc())
+    assert np.array_equal(coco.decode(rle, (H, W), "x"), disc())
+    uncompressed = {"size": [H, W], "counts": [5, 10, H * W - 15]}
+    assert coco.decode(uncompressed, (H, W), "x").sum() == 10
+    square = coco.decode([[10, 5, 20, 5, 20, 15, 10, 15]], (H, W), "x")
+    assert square[5:15, 10:20].all() and square.sum() == pytest.approx(100, abs=20)
+
+
+def test_load(file):
+    found = coco.load(*file())
+    assert [image.id for image in found.images] == [7] and found.images[0].size == (H, W)
+    assert "1 images with 1 objects" in found.summary() and "left out" not in found.summary()
+
+
+def test_what_is_left_out_is_counted(file):
+    def change(content):
+        empty = coco.encode(np.zeros((H, W), bool))
+        first = content["annotations"][0]
+        content["annotations"] += [
+            {**first, "id": 4, "segmentation": empty},
+            {**first, "id": 5, "iscrowd": 1},
+            {**first, "id": 6, "category_id": 2},
+        ]
+        content["images"].append({"id": 8, "file_name": "none.png", "height": H, "width": W})
+
+    found = coco.load(*file(change), categories=["lesion"])
+    assert dict(found.left_out) == {
+        "annotations with an empty mask": 1,
+        "crowd annotations": 1,
+        "annotations of other categories": 1,
+        "images without an object": 1,
+    }
+    assert "1 annotations with an empty mask" in found.summary()
+
+
+def first(content):
+    return content["annotations"][0]
+
+
+BROKEN = {
+    "missing image": (lambda c: c["images"][0].update(file_name="b.png"), r"b\.png \(id 7\)"),
+    "unknown image id": (lambda c: first(c).update(image_id=9), "annotation 3 belongs to image 9"),
+    "unknown category": (lambda c: first(c).update(category_id=5), "annotation 3 has category 5"),
+    "no size": (lambda c: c["images"][0].pop("height"), "image 7 lacks a valid 'height'"),
+    "no bbox": (lambda c: first(c).pop("bbox"), "annotation 3 has no valid bbox"),
+    "NaN bbox": (lambda c: first(c).update(bbox=[1, 2, float("nan"), 3]), "no valid bbox"),
+    "box outside": (lambda c: first(c).update(bbox=[100, 5, 10, 10]), "annotation 3 has its box .* outside"),
+    "no mask": (lambda c: first(c).pop("segmentation"), "annotation 3 has a malformed mask"),
+    "empty code": (lambda c: first(c)["segmentation"].update(counts=""), "empty run-length code"),
+    "other size": (lambda c: first(c)["segmentation"].update(size=[9, 9]), r"the mask is \[9, 9\]"),
+    "wrong runs": (
+        lambda c: first(c).update(segmentation={"size": [H, W], "counts": [1, 2]}),
+        "do not add up",
+    ),
+    "short polygon": (lambda c: first(c).update(segmentation=[[1, 2, 3, 4]]), "three points"),
+    "no annotations": (lambda c: c.update(annotations=[]), "no annotated object"),
+    "ids twice": (lambda c: c["images"].append(c["images"][0]), "1 image ids occur twice"),
+    "no categories": (lambda c: c.pop("categories"), "no list of categories"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_files(file, case):
+    change, words = BROKEN[case]
+    path, folder = file(change)
+    with pytest.raises(DataError, match=words) as error:
+        coco.load(path, folder)
+    assert "coco.json" in str(error.value)
+
+
+def test_unknown_category_name_and_unreadable_files(file, tmp_path):
+    path, folder = file()
+    with pytest.raises(DataError, match=r"no category tumour; it has lesion, cyst"):
+        coco.load(path, folder, ["tumour"])
+    with pytest.raises(DataError, match=r"no COCO file at .*x\.json"):
+        coco.load(tmp_path / "x.json", folder)
+    path.write_text("{")
+    with pytest.raises(DataError, match="not valid JSON"):
+        coco.load(path, folder)
+
+
+def test_malformed_code_is_found_when_decoding():
+    with pytest.raises(DataError, match="annotation 3"):
+        coco.decode({"size": [H, W], "counts": "oo"}, (H, W), "file: annotation 3")

@@ -1,0 +1,92 @@
+"""The demo from start to end at a size that says nothing about quality, and its parts."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ultrasam.data import coco
+from ultrasam.data.split import split_coco
+from ultrasam.errors import DataError, UltraSamError
+
+pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
+from tests.kit.miniature import make_data
+from ultrasam.data.phantoms import write_phantoms
+from ultrasam.demo.demo import Settings, run_demo
+from ultrasam.evaluate.score_baselines import score_baselines
+
+
+@pytest.mark.slow
+def test_from_start_to_end(tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings = Settings(num=40, iterations=10, batch_size=2)
+    page = run_demo(settings, tmp_path)
+    text = page.read_text()
+    for words in (
+        "ellipse drawn into the box",
+        "training loss by step",
+        "validation mAP",
+        "data:image/png;base64",
+    ):
+        assert words in text
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert 0.3 < scores["baseline"]["box"]["segm_mAP"] < 0.9
+    assert scores["model"]["box"]["num_objects"] == scores["baseline"]["point"]["num_objects"] > 0
+    assert len(list((tmp_path / "test_box" / "shown").glob("*.png"))) == 6
+    # A second call repeats nothing, and other settings do not take the old result for theirs.
+    capfd.readouterr()
+    before = page.stat().st_mtime_ns
+    run_demo(settings, tmp_path)
+    assert page.stat().st_mtime_ns == before and "training" not in capfd.readouterr().out
+
+
+def test_phantoms_are_a_valid_data_set(tmp_path):
+    report = write_phantoms(tmp_path, 20, size=64)
+    assert report.ok and report.images == 20
+    folder = tmp_path / "phantom"
+    sides = [coco.read_json(folder / f"annotations/{s}.agnostic.json") for s in ("train", "val", "test")]
+    assert [len(side["images"]) for side in sides] == [16, 1, 3]
+    assert all(len(side["categories"]) == 1 for side in sides)
+    again = write_phantoms(tmp_path / "again", 20, size=64)
+    assert again.images == 20
+    for name in ("train", "val", "test"):
+        first, second = (
+            p / f"annotations/{name}.agnostic.json" for p in (folder, tmp_path / "again" / "phantom")
+        )
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_perfect_ellipse_scores_as_an_ellipse(tmp_path):
+    folder = make_data(tmp_path)
+    scores = score_baselines(folder / "annotations/test.agnostic.json", folder / "images")
+    assert 0.5 < scores["box"]["mIoU"] < 1 and 0 < scores["point"]["mIoU"] < scores["box"]["mIoU"]
+
+
+def own(folder, subjects=10):
+    data = make_data(folder)
+    content = json.loads((data / "annotations/all.agnostic.json").read_text())
+    for i, image in enumerate(content["images"]):
+        image["subject"] = f"p{i % subjects}"
+        image.pop("split", None)
+    path = folder / "own.json"
+    path.write_text(json.dumps(content))
+    return path, data / "images"
+
+
+def test_own_data_is_split_by_subject(tmp_path):
+    path, images = own(tmp_path, subjects=20)
+    counts = split_coco(path, images, tmp_path / "out")
+    assert sum(counts.values()) == 40
+    seen = {}
+    for side in counts:
+        for image in json.loads((tmp_path / f"out/{side}.json").read_text())["images"]:
+            assert seen.setdefault(image["subject"], side) == side
+    assert len(seen) == 20 and np.isin(["train", "val", "test"], list(seen.values())).all()
+
+
+def test_too_little_data_is_said(tmp_path):
+    path, images = own(tmp_path, subjects=1)
+    with pytest.raises(DataError, match="too few to split"):
+        split_coco(path, images, tmp_path / "out")
+    with pytest.raises(UltraSamError, match="--coco needs --images"):
+        run_demo(Settings(coco=str(path)), tmp_path / "x")

@@ -1,0 +1,145 @@
+"""Whole runs through the tools: killed and resumed, four processes, a checkpoint of another model."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from tests.kit.miniature import CONFIG, ROOT, environment, make_data, options, run, train_command
+from ultrasam import checkpoints
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
+STEPS = 5
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """An uninterrupted run of one process with batches of eight."""
+    work_dir = tmp_path_factory.mktemp("one")
+    run(train_command(work_dir, *options(data, STEPS, 8, workers=1)))
+    return work_dir / f"iter_{STEPS}.pth"
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """A model that has learned enough to draw something."""
+    work_dir = tmp_path_factory.mktemp("trained")
+    run(train_command(work_dir, *options(data, 60, 8, workers=1)))
+    return work_dir / "iter_60.pth"
+
+
+def weights(path):
+    return torch.cat([value.flatten() for value in checkpoints.read(path).values()])
+
+
+def test_losses_are_logged_and_weights_load_everywhere(finished):
+    log = "\n".join(p.read_text() for p in finished.parent.glob("*/vis_data/scalars.json"))
+    losses = [json.loads(line)["loss"] for line in log.splitlines() if '"loss"' in line]
+    assert len(losses) == STEPS and all(0 < value < 100 for value in losses)
+    model, report = checkpoints.load_with_report(finished)
+    assert model.img_size == 64 and not report.missing and not report.unexpected
+
+
+def test_killed_and_resumed_ends_the_same(data, finished, tmp_path):
+    slow = options(data, STEPS, 8, workers=1) + ["default_hooks.checkpoint.interval=2"]
+    process = subprocess.Popen(
+        train_command(tmp_path, *slow),
+        env=environment(),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.time() + 240
+    while not (tmp_path / "last_checkpoint").is_file() and time.time() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (tmp_path / "last_checkpoint").is_file() and not (tmp_path / f"iter_{STEPS}.pth").is_file()
+    done = run(train_command(tmp_path, "--resume", *slow))
+    assert "resumed" in done.stdout.lower()
+    assert torch.equal(weights(tmp_path / f"iter_{STEPS}.pth"), weights(finished))
+
+
+def test_resume_with_nothing_to_resume_takes_the_start_weights(data, trained, tmp_path):
+    still = [
+        f"load_from={trained}",
+        "optim_wrapper.optimizer.lr=1e-12",
+        "optim_wrapper.optimizer.weight_decay=0",
+    ]
+    run(train_command(tmp_path, "--resume", *options(data, 1, 8, workers=1), *still))
+    assert torch.allclose(weights(tmp_path / "iter_1.pth"), weights(trained), atol=1e-6)
+
+
+def test_four_processes_take_the_path_of_one(data, finished, tmp_path):
+    arguments = ["--work-dir", str(tmp_path), *options(data, STEPS, 2, workers=0)]
+    run(["bash", "tools/dist_train.sh", str(CONFIG), "4", *arguments])
+    one, four = weights(finished), weights(tmp_path / f"iter_{STEPS}.pth")
+    assert (one - four).norm() <= 1e-5 * one.norm()
+
+
+def test_two_processes_score_as_one(data, trained, tmp_path):
+    def scores(name, command):
+        run([*command, "--work-dir", str(tmp_path / name), *options(data, STEPS, 2)])
+        content = json.loads(next((tmp_path / name).glob("*/*.json")).read_text())
+        return {key: value for key, value in content.items() if key.startswith("coco/")}
+
+    one = scores("one", [sys.executable, "tools/test.py", str(CONFIG), str(trained)])
+    two = scores("two", ["bash", "tools/dist_test.sh", str(CONFIG), str(trained), "2"])
+    assert one == two and one["coco/num_objects"] > 0 and 0 < one["coco/mIoU"] < 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["model.network.img_size=128"], "input size differs"),
+        (["test_dataloader.dataset.ann_file=nothing.json"], "no COCO file at"),
+        (["test_dataloader.dataset.data_prefix.img=elsewhere/"], "images are missing"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_line(data, finished, tmp_path, change, words):
+    command = [sys.executable, "tools/test.py", str(CONFIG), str(finished), "--work-dir", str(tmp_path)]
+    done = subprocess.run(
+        [*command, *options(data, STEPS, 2), *change],
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_checkpoint_of_another_model_is_refused(data, tmp_path):
+    from ultrasam.modeling.build import Variant, build_variant
+
+    other = build_variant(Variant(width=24, depth=2, heads=2, global_blocks=(1,), img_size=64))
+    torch.save(other.state_dict(), tmp_path / "other.pth")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "tools/test.py",
+            str(CONFIG),
+            str(tmp_path / "other.pth"),
+            "--work-dir",
+            str(tmp_path),
+        ]
+        + options(data, STEPS, 2),
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "configuration builds another model" in done.stderr and "Traceback" not in done.stderr

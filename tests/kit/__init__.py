@@ -1,0 +1,1 @@
+"""What tests share: peers, small models, made-up archives, a small training run."""

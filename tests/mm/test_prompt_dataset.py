@@ -1,0 +1,131 @@
+"""Samples are a function of seed, pass and image; nothing else."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from tests.kit.miniature import SIZE, make_data
+from ultrasam import preprocess
+from ultrasam.data import coco
+from ultrasam.errors import DataError
+from ultrasam.mm.datasets.prompt_dataset import PromptDataset
+from ultrasam.mm.datasets.tickets import PromptSampler
+from ultrasam.mm.models.preprocessor import PromptDataPreprocessor
+from ultrasam.preprocess import Geometry
+from ultrasam.prompts.sample import mask_target
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+def dataset(data, **kwargs):
+    settings = {"ann_file": "annotations/train.agnostic.json", "seed": 3, "flip": 0.5, **kwargs}
+    return PromptDataset(img_size=SIZE, data_root=f"{data}/", data_prefix={"img": "images/"}, **settings)
+
+
+def stream(data, workers, skip=0, rank=0, world=1):
+    used = dataset(data)
+    sampler = PromptSampler(used, seed=5)
+    sampler.rank, sampler.world_size = rank, world
+    sampler.indices = sampler._indices_of_rank()
+    if skip:
+        sampler.skip(skip)
+    loader = DataLoader(
+        used, batch_size=1, sampler=sampler, num_workers=workers, collate_fn=lambda batch: batch[0]
+    )
+    out = []
+    for _, sample in zip(range(70 // world - skip), loader, strict=False):
+        prompts, truth = sample["data_samples"].prompts, sample["data_samples"].gt_instances
+        values = [sample["inputs"].float(), prompts.points, prompts.labels, prompts.boxes, truth.targets]
+        out.append(torch.cat([v.float().nan_to_num(-5).flatten() for v in values]))
+    return out
+
+
+def same(a, b):
+    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_workers_restarts_and_ranks_change_nothing(data):
+    plain = stream(data, workers=0)
+    assert len(plain) == 70 > 2 * len(dataset(data))  # more than two passes
+    assert same(plain, stream(data, workers=2))
+    assert same(plain[37:], stream(data, workers=0, skip=37))
+    halves = [stream(data, workers=0, rank=rank, world=2) for rank in (0, 1)]
+    assert same(plain, [halves[i % 2][i // 2] for i in range(70)])
+
+
+def test_passes_differ(data):
+    used = dataset(data)
+    first, second = (used[len(used) * number]["data_samples"].prompts for number in (0, 1))
+    assert not torch.equal(first.points.nan_to_num(), second.points.nan_to_num()) or not torch.equal(
+        first.boxes.nan_to_num(), second.boxes.nan_to_num()
+    )
+
+
+def test_a_sample_holds_what_the_file_says(data):
+    used = dataset(data, flip=0.0)
+    content = coco.load(data / "annotations/train.agnostic.json", data / "images")
+    for index in (0, 5):
+        item, sample = content.images[index], used[index]
+        masks = [coco.decode(a["segmentation"], item.size, "") for a in item.annotations]
+        geometry = Geometry.of(*item.size, SIZE)
+        expected = np.stack([mask_target(m, geometry, SIZE // 4) for m in masks])
+        assert np.array_equal(sample["data_samples"].gt_instances.targets.numpy(), expected)
+        assert sample["inputs"].dtype == torch.uint8 and tuple(sample["inputs"].shape[1:]) == geometry.resized
+
+
+def test_a_flip_moves_image_masks_and_prompts_together(data):
+    straight, flipped = (
+        dataset(data, flip=p, prompts={"point_probability": 0.0, "box_noise": 0.0}) for p in (0, 1)
+    )
+    for index in range(4):
+        a, b = straight[index], flipped[index]
+        width = a["inputs"].shape[2]
+        assert (a["inputs"].flip(2).int() - b["inputs"].int()).abs().max() <= 1
+        x1, y1, x2, y2 = a["data_samples"].prompts.boxes.T
+        assert torch.allclose(
+            b["data_samples"].prompts.boxes, torch.stack([width - x2, y1, width - x1, y2], 1), atol=1e-3
+        )
+
+
+def test_wrong_image_size_names_file_and_id(data, tmp_path):
+    used = dataset(data)
+    info = used.get_data_info(2)
+    info["height"] += 1
+    with pytest.raises(DataError, match=r"\.png is .* image \d+ says"):
+        used.pipeline(info)
+
+
+def test_broken_mask_names_annotation(data):
+    used = dataset(data)
+    info = used.get_data_info(0)
+    info["annotations"][0]["segmentation"]["counts"] = "o"
+    with pytest.raises(DataError, match=r"image \d+, annotation \d+ has a malformed mask"):
+        used.pipeline(info)
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_grey_images_are_the_same_as_one_channel_and_as_three(data, flip):
+    light = dataset(data, flip=flip)
+    plain = dataset(data, flip=flip)
+    plain.pipeline.transforms[0].grey_views = False
+    for index in range(3):
+        one, three = light[index]["inputs"], plain[index]["inputs"]
+        assert one.stride(0) == 0 and three.stride(0) == 1  # so the short way was taken
+        assert torch.equal(one, three)
+
+
+def test_the_device_normalises_as_preprocess_does():
+    images = [torch.randint(0, 256, (3, h, w), dtype=torch.uint8) for h, w in ((64, 40), (30, 64))]
+    for black in (False, True):
+        batch = PromptDataPreprocessor(img_size=SIZE, black_padding=black)(
+            {"inputs": images, "data_samples": []}
+        )["inputs"]
+        for image, found in zip(images, batch, strict=True):
+            steps = (preprocess.normalize, lambda i: preprocess.pad(i, SIZE))
+            for step in steps[::-1] if black else steps:
+                image = step(image)
+            assert torch.equal(found, image)

@@ -1,0 +1,141 @@
+"""A second look: the same masks as on the cut-out image, back in their place."""
+
+import numpy as np
+import pytest
+import torch
+
+from ultrasam.errors import UltraSamError
+from ultrasam.modeling.build import Variant, build_variant
+from ultrasam.phantom import simulate
+from ultrasam.predict.closer import View, resample
+from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.predictor import Predictor
+from ultrasam.preprocess import Geometry, region
+from ultrasam.prompts.refine import Refinement
+
+TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=128, window=8)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(1)
+    network = build_variant(TINY).eval()
+    with torch.no_grad():
+        for mlp in network.mask_decoder.output_hypernetworks_mlps:
+            mlp.layers[-1].weight.mul_(20)
+    return network
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.repeat(simulate(2, 0, size=200).image[..., None], 3, axis=2)
+
+
+def test_a_region_is_a_square_with_the_box_in_its_middle():
+    assert region((80, 90, 120, 110), 300, 300, share=0.5) == (60, 60, 140, 140)
+    # At the border it is cut, and never smaller than a few pixels.
+    assert region((0, 0, 40, 20), 300, 300, share=0.5) == (0, 0, 60, 50)
+    assert region((100, 100, 101, 101), 300, 300) == (84, 84, 117, 117)
+    x1, y1, x2, y2 = region((-50, -50, -40, -40), 30, 30)
+    assert 0 <= x1 < x2 <= 30 and 0 <= y1 < y2 <= 30
+
+
+def test_same_masks_as_on_the_cut_out_image(model, image):
+    box = np.array([70.0, 60, 110, 100])
+    x1, y1, x2, y2 = region(box, *image.shape[:2])
+    assert (x1, y1, x2, y2) == (61, 51, 119, 109)
+    prompts = [ObjectPrompt(box=box), ObjectPrompt([[90, 80], [66, 56]], [1, 0], box=box)]
+    closer = Predictor(model, closer=True)
+    closer.set_image(image)
+    cut = Predictor(model)
+    cut.set_image(np.ascontiguousarray(image[y1:y2, x1:x2]))
+    corner = np.array([x1, y1])
+    moved = [
+        ObjectPrompt(box=box - np.tile(corner, 2)),
+        ObjectPrompt(np.array([[90, 80], [66, 56]]) - corner, [1, 0], box=box - np.tile(corner, 2)),
+    ]
+    found, expected = closer.segment(prompts, multimask=True), cut.segment(moved, multimask=True)
+    assert np.allclose(found.scores, expected.scores, atol=1e-6)
+    # A box holds its object; the positive point at (90, 80) lies inside anyway.
+    held = np.zeros((200, 200), dtype=bool)
+    held[60:100, 70:110] = True
+    assert np.array_equal(found.masks[:, y1:y2, x1:x2], expected.masks & held[y1:y2, x1:x2])
+    assert found.masks.any() and not found.masks[:, ~held].any() and expected.masks.sum() > found.masks.sum()
+    masks, iou, low = closer.predict(box=box, multimask_output=True)
+    assert masks.shape == (3, 200, 200) and np.array_equal(masks[iou.argmax()], found.masks[0])
+    assert low.shape == (3, 32, 32)
+
+
+def test_a_region_that_is_the_whole_image_changes_nothing(model, image):
+    entry = ObjectPrompt([[100, 100]], box=[10, 10, 190, 195])
+    near, far = Predictor(model, closer=True), Predictor(model)
+    near.set_image(image)
+    far.set_image(image)
+    expected = far.segment([entry]).masks
+    assert np.array_equal(near.segment([entry]).masks[:, 10:195, 10:190], expected[:, 10:195, 10:190])
+    assert torch.allclose(near.segment([entry]).logits, far.segment([entry]).logits, atol=1e-4)
+
+
+def test_a_positive_point_outside_widens_what_a_box_holds(model, image):
+    near = Predictor(model, closer=True)
+    near.set_image(image)
+    inside = near.segment([ObjectPrompt([[75, 65]], box=[70.4, 60, 110, 100])]).masks[0]
+    wider = near.segment([ObjectPrompt([[130, 65]], box=[70.4, 60, 110, 100])]).masks[0]
+    for mask, right in ((inside, 110), (wider, 131)):
+        rows, columns = np.nonzero(mask)
+        # Column 70 is touched by the box.
+        assert columns.min() >= 70 and columns.max() < right and rows.min() >= 60 and rows.max() < 100
+    assert wider[:, 110:].any()
+
+
+def test_a_point_alone_looks_round_the_first_mask(model, image):
+    far, near = Predictor(model), Predictor(model, closer=True)
+    far.set_image(image)
+    near.set_image(image)
+    entry = ObjectPrompt([[90, 80]])
+    first = far.segment([entry], multimask=True)
+    corners = np.array([first.boxes[0][:2], first.boxes[0][2:], [90, 80], [91, 81]])
+    x1, y1, x2, y2 = region(np.concatenate([corners.min(0), corners.max(0)]), 200, 200)
+    far.set_image(np.ascontiguousarray(image[y1:y2, x1:x2]))
+    expected = far.segment([ObjectPrompt([[90 - x1, 80 - y1]])])
+    assert np.array_equal(near.segment([entry]).masks[:, y1:y2, x1:x2], expected.masks)
+
+
+def test_objects_on_several_images(model, image):
+    near = Predictor(model, closer=True)
+    other = np.ascontiguousarray(image[:150, ::-1])
+    near.set_image_batch([image, other])
+    boxes = [[70, 60, 110, 100], [20, 30, 60, 90]]
+    both = near.segment_batch([ObjectPrompt(box=b, image=i) for i, b in enumerate(boxes)])
+    for picture, box, found in zip((image, other), boxes, both, strict=True):
+        near.set_image(picture)
+        assert np.array_equal(near.segment([ObjectPrompt(box=box)]).masks, found.masks)
+        assert found.masks.shape[1:] == picture.shape[:2]
+
+
+def test_logits_move_between_views():
+    whole = View((0, 0), Geometry.of(200, 100, 128))
+    part = View((30, 40), Geometry.of(60, 60, 128))
+    y, x = np.mgrid[:32, :32].astype(np.float32)
+
+    def plane(view):
+        """2 x - y of the image at the middle of each cell."""
+        sx, sy = view.geometry.scale
+        return 2 * ((x + 0.5) * 4 / sx + view.corner[0]) - ((y + 0.5) * 4 / sy + view.corner[1])
+
+    assert np.allclose(resample(plane(whole), whole, whole), plane(whole), atol=1e-3)
+    assert np.allclose(resample(plane(whole), whole, part), plane(part), atol=0.3)
+    back = resample(plane(part), part, whole)
+    inside = np.abs(back - plane(whole)) < 0.3
+    # The part is 60 of 200 pixels, 9.6 of 32 cells; outside it nothing is known.
+    assert inside.sum() >= 8 * 8 and back[0, 0] == -10
+
+
+def test_refinement_has_no_closer_views(model):
+    with pytest.raises(UltraSamError, match="exclude each other"):
+        Predictor(model, closer=True, refinement=Refinement())
+
+
+def test_an_input_tensor_shows_no_detail(model):
+    with pytest.raises(UltraSamError, match="closer views need the image"):
+        Predictor(model, closer=True).set_torch_image(torch.zeros(1, 3, 128, 128), (128, 128))

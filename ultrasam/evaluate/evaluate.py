@@ -1,0 +1,162 @@
+"""All images through one model: in several processes if wanted, and on from where an earlier run stopped."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import ultrasam
+from ultrasam.errors import ConfigError
+from ultrasam.evaluate.examine import Record, examine
+from ultrasam.evaluate.protocol import Protocol
+from ultrasam.evaluate.samples import Sample
+from ultrasam.predict.embeddings_cache import fingerprint
+from ultrasam.predict.predictor import Predictor
+
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated.
+
+    Attributes:
+        checkpoint: a weight file, or a name that `ultrasam.load` knows.
+        options: of `Predictor`.
+        published: repeat the published test's two passes and sizes.
+    """
+
+    checkpoint: str
+    options: dict[str, Any] = field(default_factory=dict)
+    published: bool = False
+
+    def predictor(self) -> Predictor:
+        """Load it.
+
+        Raises:
+            ConfigError: the predictor has no such option.
+        """
+        known = [name for name in inspect.signature(Predictor).parameters if name != "model"]
+        unknown = [name for name in self.options if name not in known]
+        if unknown:
+            raise ConfigError(f"the predictor has no option {unknown[0]!r}; it has {', '.join(known)}")
+        return (Predictor.as_published if self.published else Predictor)(self.checkpoint, **self.options)
+
+    def describe(self, predictor: Predictor) -> dict[str, Any]:
+        """For JSON; other weights under the same name are another subject."""
+        return {
+            "checkpoint": Path(self.checkpoint).name,
+            "weights": fingerprint(predictor.model),
+            "options": {name: str(value) for name, value in sorted(self.options.items())},
+            "closer": predictor.closer,
+            "published": self.published,
+            "version": ultrasam.__version__,
+        }
+
+
+def examine_all(
+    subject: Subject, samples: Sequence[Sample], protocol: Protocol, out: Path, workers: int = 1
+) -> tuple[list[Record], dict[str, Any]]:
+    """Examine every image; finished ones are read from ``out/records``, a file for each data set.
+
+    Args:
+        subject: the model.
+        samples: the images.
+        protocol: what is asked.
+        out: folder of the evaluation; another subject or protocol starts anew in it.
+        workers: processes.
+
+    Returns:
+        The records, in the order of the images, and the subject's description.
+    """
+    if workers < 1:
+        raise ConfigError(f"--workers takes a number from 1, got {workers}")
+    folder = out / "records"
+    folder.mkdir(parents=True, exist_ok=True)
+    predictor = subject.predictor()
+    description = subject.describe(predictor)
+    _forget_other(folder, {"subject": description, "protocol": protocol.as_dict()})
+    done = {}
+    for dataset in {sample.item.dataset for sample in samples}:
+        done.update(_read(_file_of(folder, dataset)))
+    # The organ takes no part in the work, so another name for it costs none.
+    known = {
+        s.name: {**done[s.name, s.stamp()], "organ": s.organ} for s in samples if (s.name, s.stamp()) in done
+    }
+    todo = [sample for sample in samples if sample.name not in known]
+    if known:
+        print(f"{len(known)} of {len(samples)} images were done before")
+    results = _records(subject, predictor, todo, protocol, workers)
+    for sample in tqdm(todo, desc="evaluating", unit="image", disable=not todo):
+        record = next(results)
+        with _file_of(folder, sample.item.dataset).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        known[sample.name] = record
+    return [known[sample.name] for sample in samples], description
+
+
+def _records(
+    subject: Subject, predictor: Predictor, todo: Sequence[Sample], protocol: Protocol, workers: int
+) -> Iterator[Record]:
+    if workers == 1 or len(todo) < 2:
+        yield from (examine(sample, predictor, protocol) for sample in todo)
+        return
+    # Forked processes of a program that has used torch's threads can hang.
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(subject,)
+    ) as pool:
+        yield from pool.map(partial(_examine_here, protocol=protocol), todo)
+
+
+_HERE: dict[str, Predictor] = {}
+
+
+def _start(subject: Subject) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    _HERE["predictor"] = subject.predictor()
+
+
+def _examine_here(sample: Sample, protocol: Protocol) -> Record:
+    return examine(sample, _HERE["predictor"], protocol)
+
+
+def _file_of(folder: Path, dataset: str) -> Path:
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in dataset)
+    return folder / f"{name}.jsonl"
+
+
+def _forget_other(folder: Path, settings: dict[str, Any]) -> None:
+    stamp = folder / SETTINGS
+    wanted = json.dumps(settings, indent=1)
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    for stale in folder.glob("*.jsonl"):
+        stale.unlink()
+    stamp.write_text(wanted)
+
+
+def _read(path: Path) -> dict[tuple[str, int], Record]:
+    """The records of a file; its last line may be cut off where a run was killed, and is mended."""
+    if not path.is_file():
+        return {}
+    found, good = {}, []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        found[record["name"], record["stamp"]] = record
+        good.append(line + "\n")
+    path.write_text("".join(good), encoding="utf-8")
+    return found

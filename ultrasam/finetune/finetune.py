@@ -1,0 +1,169 @@
+"""From a COCO file and weights to better weights, a table that says how much better, and pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import ultrasam
+from ultrasam import checkpoints
+from ultrasam.errors import UltraSamError
+from ultrasam.evaluate.coco_map import evaluate
+from ultrasam.evaluate.prompting import score_images
+from ultrasam.evaluate.score_baselines import score_baselines
+from ultrasam.finetune.batches import Split, split
+from ultrasam.finetune.finetune_page import Scores, draw_pairs, format_table, write_page
+from ultrasam.finetune.training import Recipe, prepare, train
+from ultrasam.modeling.adapt.lora import merge_lora
+from ultrasam.modeling.adapt.tuning import trained_parameters
+from ultrasam.modeling.sam import Sam
+from ultrasam.predict.embedder import available, best_device
+from ultrasam.predict.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a fine-tuned model depends on.
+
+    Attributes:
+        coco: the COCO file.
+        images: the folder that its file names start from.
+        weights: a weight file of any kind that `ultrasam.load` takes, or a name.
+        recipe: how to train.
+        categories: use only objects of these categories; None for all.
+        held_out: share of the subjects that are tested on and not trained on.
+        img_size: side of the network's input; the weights' own where None.
+    """
+
+    coco: str
+    images: str
+    weights: str
+    recipe: Recipe
+    categories: Sequence[str] | None = None
+    held_out: float = 0.2
+    img_size: int | None = None
+
+
+def finetune(settings: Settings, out: Path, device: str | None = None) -> Path:
+    """Split, test, train, test again, and write ``out/model.pth`` and ``out/index.html``.
+
+    A run with the same settings in the same folder goes on where it stopped.
+
+    Returns:
+        the fine-tuned weights.
+    """
+    recipe = settings.recipe
+    if recipe.steps < 1 or recipe.batch_size < 1 or not recipe.lr > 0 or not 0 < settings.held_out < 1:
+        raise UltraSamError("steps, batch size and rate must be positive, the held-out share in 0..1")
+    weights = checkpoints.resolve(settings.weights)
+    model, report = checkpoints.load_with_report(weights, img_size=settings.img_size)
+    print(f"{weights}: {report}")
+    sides = split(
+        Path(settings.coco),
+        Path(settings.images),
+        out,
+        categories=settings.categories,
+        share=settings.held_out,
+        seed=recipe.seed,
+    )
+    print(sides.summary)
+    _forget_other_settings(settings, weights, out)
+    chosen = available(device) if device else best_device()
+    with _memory_explained(recipe):
+        _run(model.to(chosen), settings, sides, out)
+    return out / "model.pth"
+
+
+def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
+    recipe = settings.recipe
+    frozen = recipe.mode == "decoder"
+    predictor = Predictor(model, cache=out / "embeddings" if frozen else None)
+    before = score_images(predictor, sides.held_out, describe="before, held-out images")
+    baseline = score_baselines(sides.held_out_file, Path(settings.images))
+    prepare(model, recipe)
+    print(f"mode {recipe.mode}: {trained_parameters(model)}")
+    start = time.monotonic()
+    losses = train(predictor, sides.train, recipe, out / "state.pth")
+    print(f"trained in {(time.monotonic() - start) / 60:.1f} minutes")
+    left_out = sum(loss != loss for loss in losses)
+    if left_out:
+        print(f"{left_out} of {len(losses)} steps were left out: their loss was not finite")
+    merged = merge_lora(model.image_encoder)
+    if merged:
+        print(f"the LoRA of {merged} layers is merged: {out / 'model.pth'} is an ordinary checkpoint")
+    _save(model, out / "model.pth")
+    after = score_images(predictor, sides.held_out, describe="after, held-out images")
+    scores: Scores = {
+        "before": {kind: evaluate(results) for kind, results in before.items()},
+        "after": {kind: evaluate(results) for kind, results in after.items()},
+        "baseline": baseline,
+    }
+    (out / "scores.json").write_text(json.dumps(scores, indent=1))
+    for kind in before:
+        draw_pairs(sides.held_out, before[kind], after[kind], kind, out / f"shown_{kind}")
+    write_page(out, scores, losses, _described(settings))
+    shutil.rmtree(out / "embeddings", ignore_errors=True)
+    print(format_table(scores))
+    if scores["after"]["box"]["Dice"] < scores["before"]["box"]["Dice"]:
+        print("box prompts lost by it: try fewer --steps, a lower --lr, or --mode decoder")
+    print(f"\nweights: {out / 'model.pth'}\npage:    {(out / 'index.html').resolve().as_uri()}")
+
+
+def _described(settings: Settings) -> dict[str, Any]:
+    return {**asdict(settings), "version": ultrasam.__version__}
+
+
+def _forget_other_settings(settings: Settings, weights: Path, out: Path) -> None:
+    """A run with other settings or files starts anew in the same folder."""
+    files = [Path(settings.coco), weights] if weights.is_file() else [Path(settings.coco)]
+    stamps = [[f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+    wanted = json.dumps({**_described(settings), "files": stamps}, indent=1)
+    stamp = out / "settings.json"
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        for stale in ("state.pth", "model.pth", "scores.json", "index.html"):
+            (out / stale).unlink(missing_ok=True)
+        for folder in out.glob("shown_*"):
+            shutil.rmtree(folder)
+        stamp.write_text(wanted)
+
+
+def _save(model: Sam, path: Path) -> None:
+    """The whole network under Meta's names; readers never see a half-written file."""
+    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    torch.save(state, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+@contextlib.contextmanager
+def _memory_explained(recipe: Recipe) -> Iterator[None]:
+    """Say what to do where the memory of a GPU or the machine does not suffice."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        text = str(error).lower()
+        if (
+            not isinstance(error, MemoryError)
+            and "out of memory" not in text
+            and "allocate memory" not in text
+        ):
+            raise
+        ways = [
+            f"a smaller --batch-size than {recipe.batch_size}" if recipe.batch_size > 1 else "",
+            "" if recipe.mode == "decoder" else "--mode decoder",
+            "" if recipe.mode == "decoder" or recipe.checkpointing else "--checkpointing",
+            "" if recipe.amp else "--amp",
+            "a smaller --img-size",
+        ]
+        raise UltraSamError(
+            f"the memory does not suffice ({str(error).splitlines()[0]}); "
+            f"try {', or '.join(filter(None, ways))}"
+        ) from error

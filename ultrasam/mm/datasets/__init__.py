@@ -1,0 +1,1 @@
+"""Data sets, samplers and transforms that configurations name."""

@@ -1,0 +1,205 @@
+"""From a COCO entry to network input, prompts and targets.
+
+Each transform draws from ``results["rng"]`` alone; in testing there is none and nothing is random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmdet.registry import TRANSFORMS
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+
+from ultrasam.data import coco
+from ultrasam.data.images import read_image
+from ultrasam.errors import DataError
+from ultrasam.preprocess import Geometry, SizeRule, resize_image
+from ultrasam.prompts.sample import BOX_NOISE, mask_target, simulate_prompts
+
+#: Mask logits have a quarter of the input's resolution.
+STRIDE = 4
+
+
+@TRANSFORMS.register_module()
+class LoadImage(BaseTransform):
+    """Read the image file: ``img`` becomes (H, W, 3) uint8 RGB.
+
+    Args:
+        grey_views: let the three channels of a grey image be views of one, which cannot be written to; the
+            transforms here resize and flip it once instead of three times.
+    """
+
+    def __init__(self, grey_views: bool = False) -> None:
+        self.grey_views = grey_views
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Read it and check its size against the COCO file."""
+        image = read_image(results["img_path"], grey_view=self.grey_views)
+        if image.shape[:2] != (results["height"], results["width"]):
+            raise DataError(
+                f"{results['img_path']} is {image.shape[1]} x {image.shape[0]} pixels, "
+                f"{results['where']} says {results['width']} x {results['height']}"
+            )
+        results["img"] = image
+        return results
+
+
+def _once_if_grey(work: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+    """Work on an image (H, W, 3), on one channel alone where all three are views of it."""
+    if image.strides[2]:
+        return work(image)
+    grey = work(image[..., 0])
+    return np.broadcast_to(grey[..., None], (*grey.shape, 3))
+
+
+@TRANSFORMS.register_module()
+class LoadObjects(BaseTransform):
+    """Decode masks and boxes: ``masks`` a list of (H, W) bool, ``boxes`` (n, 4) float64 xyxy."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Decode them; an undecodable mask is an error that names file, image and annotation."""
+        size = results["height"], results["width"]
+        masks, boxes = [], []
+        for annotation in results["annotations"]:
+            where = f"{results['where']}, annotation {annotation['id']}"
+            mask = coco.decode(annotation["segmentation"], size, where)
+            if not mask.any():
+                raise DataError(f"{where} has a malformed mask: it decodes to no pixel")
+            x, y, w, h = annotation["bbox"]
+            masks.append(mask)
+            boxes.append((x, y, x + w, y + h))
+        results["masks"] = masks
+        results["boxes"] = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+        return results
+
+
+@TRANSFORMS.register_module()
+class Flip(BaseTransform):
+    """Mirror image, masks and boxes left to right.
+
+    Args:
+        probability: of a flip.
+    """
+
+    def __init__(self, probability: float = 0.5) -> None:
+        self.probability = probability
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Flip, or not."""
+        if results["rng"].random() >= self.probability:
+            return results
+        width = results["img"].shape[1]
+        results["img"] = _once_if_grey(lambda image: cv2.flip(image, 1), results["img"])
+        results["masks"] = [cv2.flip(mask.view(np.uint8), 1).view(bool) for mask in results["masks"]]
+        boxes = results["boxes"].copy()
+        boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
+        results["boxes"] = boxes
+        return results
+
+
+@TRANSFORMS.register_module()
+class SimulatePrompts(BaseTransform):
+    """Resize the image and make prompts and low-resolution targets for its objects.
+
+    Args:
+        img_size: S, side of the network's input.
+        size_rule: how sides are made whole pixels.
+        point_probability: of a point instead of a box; 1 or 0 in testing.
+        box_noise: see `ultrasam.prompts.sample.noisy_box`.
+        released: the released code's variant of every rule.
+        per_object: prompts drawn for each object in training. More than one uses an image, whose encoding
+            costs most, better; the published recipe draws one.
+    """
+
+    def __init__(
+        self,
+        img_size: int,
+        size_rule: SizeRule = "round",
+        point_probability: float = 0.5,
+        box_noise: float = BOX_NOISE,
+        released: bool = False,
+        per_object: int = 1,
+    ) -> None:
+        self.per_object = per_object
+        self.img_size = img_size
+        self.size_rule = size_rule
+        self.point_probability = point_probability
+        self.box_noise = box_noise
+        self.released = released
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add ``geometry``, ``prompts`` and, in training, ``targets`` (n, S/4, S/4) uint8."""
+        height, width = results["img"].shape[:2]
+        geometry = Geometry.of(height, width, self.img_size, self.size_rule)
+        rng = results.get("rng")
+        repeats = 1 if rng is None else self.per_object
+        results["geometry"] = geometry
+        results["img"] = _once_if_grey(lambda image: resize_image(image, geometry), results["img"])
+        results["prompts"] = simulate_prompts(
+            results["masks"] * repeats,
+            np.tile(results["boxes"], (repeats, 1)),
+            geometry,
+            rng,
+            point_probability=self.point_probability,
+            box_noise=self.box_noise,
+            released=self.released,
+        )
+        if rng is not None:
+            side = self.img_size // STRIDE
+            targets = [mask_target(mask, geometry, side, released=self.released) for mask in results["masks"]]
+            results["targets"] = np.stack(targets * repeats)
+        return results
+
+
+@TRANSFORMS.register_module()
+class PackPrompts(BaseTransform):
+    """Pack for the model.
+
+    ``inputs`` is (3, h, w) uint8. The data sample's ``prompts`` hold points, labels and boxes; its
+    ``gt_instances`` the targets in training, and in testing ids, boxes and masks (RLE) to score against.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Pack one sample."""
+        sample = DetDataSample()
+        meta = {
+            "img_id": results["img_id"],
+            "img_path": results["img_path"],
+            "dataset": results["dataset"],
+            "ori_shape": (results["height"], results["width"]),
+            "img_shape": results["img"].shape[:2],
+            "geometry": results["geometry"],
+        }
+        for name, value in meta.items():
+            # Nothing in it can change, so it need not be copied deeply, as `set_metainfo` does.
+            sample.set_field(value, name, field_type="metainfo")
+        arrays = results["prompts"]
+        sample.prompts = InstanceData(
+            points=torch.from_numpy(arrays.points),
+            labels=torch.from_numpy(arrays.labels),
+            boxes=torch.from_numpy(arrays.boxes),
+        )
+        if "targets" in results:
+            sample.gt_instances = InstanceData(targets=torch.from_numpy(results["targets"]))
+        else:
+            sample.gt_instances = InstanceData(
+                bboxes=torch.from_numpy(results["boxes"]).float(),
+                labels=torch.zeros(len(results["boxes"]), dtype=torch.long),
+                masks=[coco.encode(mask) for mask in results["masks"]],
+            )
+        # Channels come first by name alone: putting them there in memory takes longer than the resize.
+        image = _tensor(results["img"]).permute(2, 0, 1)
+        return {"inputs": image, "data_samples": sample}
+
+
+def _tensor(image: np.ndarray) -> torch.Tensor:
+    """An image (H, W, 3) as a tensor of the same memory; a grey one stays a view of one channel."""
+    if image.strides[2]:
+        return torch.from_numpy(image)
+    return torch.from_numpy(image[..., :1].copy()).expand(-1, -1, 3)

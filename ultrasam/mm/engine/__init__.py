@@ -1,0 +1,1 @@
+"""Running a configuration: training, testing, hooks and optimisers."""

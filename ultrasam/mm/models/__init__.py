@@ -1,0 +1,1 @@
+"""Models, backbones and data preprocessors that configurations name."""

@@ -1,0 +1,1 @@
+"""What people look at: drawings on images, plots, and the one kind of page that all reports are."""
