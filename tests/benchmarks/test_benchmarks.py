@@ -78,6 +78,6 @@ def test_extra_memory_sees_a_peak_that_is_gone_again():
     assert 60 < machine.extra_memory(work) < 72
 
 
-def test_unknown_benchmark_names_those_there_are(capsys):
+def test_unknown_benchmark_names_those_there_are(capfd):
     assert main(["bench", "nonsense"]) == 2
-    assert "no benchmark nonsense; there are encoder, decoder, masks" in capsys.readouterr().err
+    assert "no benchmark nonsense; there are encoder, decoder, masks" in capfd.readouterr().err

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from mmengine.registry import init_default_scope
-from test_detector import batch, data, detector  # noqa: F401
 
+from tests.mm.test_detector import batch, data, detector  # noqa: F401
 from ultrasam import checkpoints
 from ultrasam.mm.engine.optim import DecayMatrices
 from ultrasam.mm.models.backbone import UltraSamBackbone
