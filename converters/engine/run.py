@@ -127,7 +127,7 @@ def convert(
     except OSError as error:
         raise ConverterError(f"cannot write to {folder}: {error.strerror or error}") from error
     keep = dataset.keep_empty if keep_empty is None else keep_empty
-    task = partial(_task, *_picklable(dataset), root=root, images=images, keep_empty=keep)
+    task = partial(convert_case, dataset, root=root, images=images, keep_empty=keep)
     with Journal(folder / ".journal", header(dataset, keep), resume=resume) as journal:
         records = {c.key: r for c in cases if (r := _earlier(journal, c, images)) is not None}
         report.resumed = len(records)
@@ -187,24 +187,6 @@ def _earlier(journal: Journal, case: Case, images: Path) -> Record | None:
         except OSError:
             return None
     return record
-
-
-def _picklable(dataset: Dataset) -> tuple[str, Dataset | None]:
-    """Registered data sets travel by name, so that theirs may hold closures."""
-    from .. import registry
-
-    known = dataset.name in registry.names() and registry.get(dataset.name) is dataset
-    return dataset.name, None if known else dataset
-
-
-def _task(
-    name: str, dataset: Dataset | None, case: Case, *, root: Path, images: Path, keep_empty: bool
-) -> Record:
-    if dataset is None:
-        from .. import registry
-
-        dataset = registry.get(name)
-    return convert_case(dataset, case, root, images, keep_empty)
 
 
 def _run(task: partial[Record], cases: Sequence[Case], workers: int) -> Iterator[Record]:

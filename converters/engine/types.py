@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,3 +166,15 @@ class Dataset:
     keep_empty: bool = False
     benchmark: bool = False
     version: str = "1"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """To worker processes the project's own data sets go by name: their functions may be closures."""
+        module = f"{__package__.rpartition('.')[0]}.datasets.{self.name}"
+        if getattr(sys.modules.get(module), "DATASET", None) is self:
+            return _from_module, (module,)
+        return super().__reduce_ex__(protocol)
+
+
+def _from_module(name: str) -> Dataset:
+    dataset: Dataset = importlib.import_module(name).DATASET
+    return dataset
