@@ -14,8 +14,11 @@ help:  ## list the targets
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "UltraSam needs Python 3.10 or newer; set PYTHON=python3.11 or the like")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt torch torchvision
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --constraint constraints.txt torch torchvision
+	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@# imaug, which OpenMMLab asks for, brings two packages of OpenCV that overwrite each other's files.
+	$(PIP) uninstall --yes opencv-python-headless opencv-python
+	$(PIP) install --constraint constraints.txt --no-deps opencv-python
 	touch $@
 
 install: $(STAMP)  ## make .venv and install everything (seconds when nothing changed)

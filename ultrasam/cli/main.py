@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import ultrasam
 from ultrasam.errors import UltraSamError
+from ultrasam.machine import extras
 
 #: Modules of this folder, in the order of the help; each has ``add_parser(subparsers)``.
 COMMANDS = (
@@ -73,6 +74,8 @@ def _mendable(error: BaseException | None) -> str | None:
             return (
                 str(error).split("Error: ")[-1].strip() if "Original Traceback" in str(error) else str(error)
             )
+        if isinstance(error, ImportError) and (message := extras.advice(error)):
+            return message
         error = error.__cause__ or error.__context__
     return None
 
