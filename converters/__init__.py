@@ -1,25 +1,35 @@
-"""US-43d: raw public ultrasound archives to COCO."""
+"""US-43d: raw public ultrasound archives to COCO.
 
-from .engine.errors import ConverterError
-from .engine.run import Report, convert
-from .engine.types import Card, Case, Category, Dataset, Frame, Instances, Object, Skip
-from .engine.validate import Problem, check
-from .registry import get, names
+Names are imported on first use: whoever needs a leaf of the engine alone (run lengths, the split by subject)
+does not import the readers of archives.
+"""
 
-__all__ = [
-    "Card",
-    "Case",
-    "Category",
-    "ConverterError",
-    "Dataset",
-    "Frame",
-    "Instances",
-    "Object",
-    "Problem",
-    "Report",
-    "Skip",
-    "check",
-    "convert",
-    "get",
-    "names",
-]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "Card": "engine.types",
+    "Case": "engine.types",
+    "Category": "engine.types",
+    "ConverterError": "engine.errors",
+    "Dataset": "engine.types",
+    "Frame": "engine.types",
+    "Instances": "engine.types",
+    "Object": "engine.types",
+    "Problem": "engine.validate",
+    "Report": "engine.run",
+    "Skip": "engine.types",
+    "check": "engine.validate",
+    "convert": "engine.run",
+    "get": "registry",
+    "names": "registry",
+}
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

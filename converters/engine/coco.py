@@ -10,7 +10,6 @@ what was converted and what was left out.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .atomic import replacing
 from .errors import ConverterError
 from .types import HELD_OUT, SPLITS, Category
 
@@ -144,16 +144,10 @@ def write_png(image: NDArray[np.uint8], path: Path) -> int:
 
 def write_bytes(data: bytes | Iterable[bytes], path: Path, *, sync: bool = False) -> None:
     """Write through a temporary file in the same folder and rename."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(part, "wb") as file:
+        with replacing(path, sync=sync) as part, open(part, "wb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ConverterError(f"cannot write {path}: {error.strerror or error}") from error
 
 

@@ -10,7 +10,6 @@ import os
 import numpy as np
 import pytest
 from ultrasam.converters import ConverterError, convert, get
-from ultrasam.converters.engine import coco as coco_module
 from ultrasam.converters.engine.coco import read_json
 
 from tests.kit.archives import bits, picture, rect, save, text
@@ -112,11 +111,11 @@ def test_a_full_disk_leaves_nothing_half_written(ccaui, monkeypatch):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(source, target)
 
-    monkeypatch.setattr(coco_module.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     report = run(ccaui)
     assert report.images == 1 and said(report).count("No space left on device") == 2
     assert len(list((ccaui.parent.parent / "out/ccaui/images").iterdir())) == 1
-    monkeypatch.setattr(coco_module.os, "replace", real)
+    monkeypatch.setattr(os, "replace", real)
     again = run(ccaui)
     assert (again.images, again.resumed, again.ok) == (3, 1, True)
 
