@@ -23,6 +23,8 @@ import pooch
 
 from ultrasam.data import coco
 from ultrasam.data.coco import CocoFile, CocoImage
+from ultrasam.data.files import open_atomic
+from ultrasam.errors import UltraSamError
 
 #: First line of a file; its number changes with what follows.
 MAGIC = b"ultrasam columns 1\n"
@@ -187,18 +189,14 @@ def _write(columns: Columns, files: Sequence[Path], key: Sequence[Any]) -> bool:
     ).encode()
     header += b" " * (-(len(MAGIC) + len(header) + 1) % ALIGNED) + b"\n"
     for file in files:
-        part = file.with_name(f"{file.name}.{os.getpid()}.part")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, "wb") as out:
+            with open_atomic(file) as out:
                 out.writelines([MAGIC, header])
                 for array in columns.arrays.values():
                     out.writelines([array.tobytes(), bytes(-array.nbytes % ALIGNED)])
-            os.replace(part, file)
             return True
-        except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        except UltraSamError:
+            continue
     logger.info("neither %s nor %s can be written, so annotations are read anew each time", *files)
     return False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from ultrasam.data.files import open_atomic
 from ultrasam.data.images import read_image
 from ultrasam.downstream.encoder import Encoder
 from ultrasam.downstream.model import as_input
@@ -60,11 +60,8 @@ def _compute(encoder: Encoder, paths: Sequence[Path], black_padding: bool, batch
 
 
 def _write(file: Path, known: dict[str, np.ndarray]) -> None:
-    """Write the whole file, or leave the old one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}.part.npz")
-    np.savez(part, keys=np.array(list(known)), features=np.stack(list(known.values())))
-    os.replace(part, file)
+    with open_atomic(file) as out:
+        np.savez(out, keys=np.array(list(known)), features=np.stack(list(known.values())))
 
 
 def _key(encoder: nn.Module, black_padding: bool) -> str:

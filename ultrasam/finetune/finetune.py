@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ import torch
 
 import ultrasam
 from ultrasam import checkpoints
+from ultrasam.data.files import open_atomic, write_json
 from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.prompting import score_images
@@ -107,7 +107,7 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
         "after": {kind: evaluate(results) for kind, results in after.items()},
         "baseline": baseline,
     }
-    (out / "scores.json").write_text(json.dumps(scores, indent=1))
+    write_json(out / "scores.json", scores, indent=1)
     for kind in before:
         draw_pairs(sides.held_out, before[kind], after[kind], kind, out / f"shown_{kind}")
     write_page(out, scores, losses, _described(settings))
@@ -137,10 +137,9 @@ def _forget_other_settings(settings: Settings, weights: Path, out: Path) -> None
 
 
 def _save(model: Sam, path: Path) -> None:
-    """The whole network under Meta's names; readers never see a half-written file."""
-    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    torch.save(state, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
+    """The whole network under Meta's names."""
+    with open_atomic(path) as file:
+        torch.save({name: value.detach().cpu() for name, value in model.state_dict().items()}, file)
 
 
 @contextlib.contextmanager

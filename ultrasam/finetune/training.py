@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from ultrasam import preprocess
 from ultrasam.data import coco
+from ultrasam.data.files import open_atomic
 from ultrasam.errors import UltraSamError
 from ultrasam.finetune.batches import Batch, draw_batch
 from ultrasam.losses import MaskLoss
@@ -157,8 +157,8 @@ def _save(path: Path, trained: dict[str, nn.Parameter], *parts: Any) -> None:
         "parts": [part.state_dict() for part in stateful],
         "losses": losses,
     }
-    torch.save(state, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
+    with open_atomic(path) as file:
+        torch.save(state, file)
 
 
 def _resume(path: Path, trained: dict[str, nn.Parameter], *stateful: Any) -> list[float]:

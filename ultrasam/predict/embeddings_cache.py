@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ultrasam.data import files
 from ultrasam.errors import UltraSamError
 
 
@@ -64,14 +64,10 @@ class EmbeddingsCache:
 
     def put(self, key: str, embedding: Tensor) -> None:
         """Keep an embedding (1, C, h, w); readers never see a half-written file."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         path = self._path(key)
-        path.parent.mkdir(exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        save_file({"embedding": embedding.detach().cpu().contiguous()}, temporary)
-        os.replace(temporary, path)
+        files.write_bytes(path, save({"embedding": embedding.detach().cpu().contiguous()}))
         self._bytes += path.stat().st_size
         if self._bytes > self.max_bytes:
             self._prune()
@@ -83,9 +79,9 @@ class EmbeddingsCache:
         return list(self.folder.glob("??/*.safetensors"))
 
     def _prune(self) -> None:
-        files = sorted(self._files(), key=lambda path: path.stat().st_mtime)
-        self._bytes = sum(path.stat().st_size for path in files)
-        while files and self._bytes > self.max_bytes:
-            oldest = files.pop(0)
+        kept = sorted(self._files(), key=lambda path: path.stat().st_mtime)
+        self._bytes = sum(path.stat().st_size for path in kept)
+        while kept and self._bytes > self.max_bytes:
+            oldest = kept.pop(0)
             self._bytes -= oldest.stat().st_size
             oldest.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ultrasam.data import images
-from ultrasam.errors import DataError, UltraSamError
+from ultrasam.data.files import write_json
+from ultrasam.errors import UltraSamError
 from ultrasam.predict.files import sources
 from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -155,7 +155,7 @@ class FileRun:
         if frame.number is not None:
             image["frame"] = frame.number
         record = {"settings": digest, "image": image, "annotations": annotations}
-        _write_json(self._record_path(frame), record)
+        write_json(self._record_path(frame), record)
         return record, found
 
     def _automatic(self, picture: np.ndarray) -> tuple[list[dict[str, Any]], list[np.ndarray], np.ndarray]:
@@ -209,7 +209,7 @@ class FileRun:
             "annotations": annotations,
             "categories": self.categories,
         }
-        _write_json(self.out / "predictions.json", content)
+        write_json(self.out / "predictions.json", content)
 
 
 def _follow(before: Segmentation) -> list[ObjectPrompt]:
@@ -218,14 +218,3 @@ def _follow(before: Segmentation) -> list[ObjectPrompt]:
         ObjectPrompt(box=box, mask=logits) if box[2] > box[0] else entry
         for box, logits, entry in zip(before.boxes, before.logits, before.objects, strict=True)
     ]
-
-
-def _write_json(path: Path, content: Any) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(json.dumps(content))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
