@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ultrasam.data import coco
+from ultrasam.data.masks import tight_boxes
 from ultrasam.evaluate.coco_map import ImageResult, accumulate, coco_map, to_coco
 
 from .harness import Bench, main
@@ -25,16 +26,11 @@ def results(count: int) -> list[ImageResult]:
         cv2.ellipse(mask, centre.tolist(), axes.tolist(), float(rng.integers(180)), 0, 360, 1, -1)
         moved = np.roll(mask, rng.integers(-10, 10, 2), (0, 1))
         truth, answer = ([coco.encode(m)] for m in (mask, moved))
-        boxes = [np.array([_box(m)]) for m in (mask, moved)]
+        boxes = [tight_boxes([m]) for m in (mask, moved)]
         found.append(
             ImageResult(image_id, "", SIZE, truth, boxes[0], answer, boxes[1], rng.random(1).round(3))
         )
     return found
-
-
-def _box(mask: np.ndarray) -> list[float]:
-    x, y, w, h = cv2.boundingRect(mask)
-    return [float(x), float(y), float(x + w), float(y + h)]
 
 
 def twelve(found: list[ImageResult], kind: str, backend: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch.nn import functional as F
 
 from ultrasam.errors import DataError
-from ultrasam.preprocess import PIXEL_MEAN, Geometry, boxes_of_masks, normalize, pad, to_input, to_masks
+from ultrasam.preprocess import PIXEL_MEAN, Geometry, normalize, pad, to_input, to_masks
 
 
 def test_rounded_sizes_are_segment_anythings():
@@ -51,14 +51,6 @@ def test_masks_upsample_before_the_threshold():
     assert torch.equal(to_masks(logits, geometry), expected)
     official = to_masks(logits, geometry, "official")
     assert (official.sum() > expected.sum()) and official.shape == expected.shape
-
-
-def test_boxes_of_masks():
-    masks = torch.zeros(4, 9, 12, dtype=torch.bool)
-    masks[0, 2:5, 3:7] = True
-    masks[1, 8, 11] = True
-    masks[3] = True
-    assert boxes_of_masks(masks).tolist() == [[3, 2, 7, 5], [11, 8, 12, 9], [0, 0, 0, 0], [0, 0, 12, 9]]
 
 
 def test_refusals():

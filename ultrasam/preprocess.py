@@ -131,20 +131,6 @@ def to_masks(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits"
     return upsample_logits(logits.float(), geometry) > 0
 
 
-def boxes_of_masks(masks: Tensor) -> Tensor:
-    """Tight boxes (N, 4) float xyxy of masks (N, H, W) bool; zeros for an empty mask."""
-    rows, columns = masks.any(dim=2), masks.any(dim=1)
-
-    def ends(line: Tensor) -> tuple[Tensor, Tensor]:
-        size = line.shape[1]
-        first = line.float().argmax(dim=1)
-        last = size - line.flip(1).float().argmax(dim=1)
-        return first, torch.where(line.any(dim=1), last, 0)
-
-    (x1, x2), (y1, y2) = ends(columns), ends(rows)
-    return torch.stack([x1, y1, x2, y2], dim=1).float()
-
-
 def region(box: ArrayLike, height: int, width: int, share: float = REGION_SHARE) -> tuple[int, int, int, int]:
     """The square round a box, cut at the image's border.
 

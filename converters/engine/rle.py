@@ -1,7 +1,11 @@
-"""Masks to compressed COCO run lengths, at the cost of the object's box and not of the image."""
+"""Masks to COCO run lengths, at the cost of the part of the image where a mask is.
+
+COCO's codes go down the columns: background and foreground by turns, beginning with background.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,39 +15,41 @@ from pycocotools import mask as coco_mask
 Rle = dict[str, Any]
 
 
-def encode(crop: NDArray[np.bool_], x: int, y: int, size: tuple[int, int]) -> Rle:
-    """Encode an object given by the crop of its box.
+def counts(part: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> NDArray[np.int64]:
+    """The lengths of the runs of a mask that is background but for a part.
 
     Args:
-        crop: (h, w) bool, the mask inside its box.
-        x: Left column of the crop in the image.
-        y: Top row of the crop in the image.
-        size: Image height and width.
+        part: (w, h) bool, the part with its columns as rows.
+        corner: (x, y) of its first pixel.
+        size: (H, W) of the image.
 
     Returns:
-        `{"size": [H, W], "counts": text}` as pycocotools gives for the full-size mask.
+        (R,) int64 lengths that add up to H * W.
     """
-    height, width = size
-    columns = np.zeros((crop.shape[1], crop.shape[0] + 2), np.int8)
-    columns[:, 1:-1] = crop.T
-    steps = np.diff(columns, axis=1)
-    column, row = np.nonzero(steps)
-    edges = (column + x) * height + row + y
-    if crop.shape[0] == height:  # runs may go on from the foot of one column to the head of the next
-        joined = np.flatnonzero(edges[1:-1:2] == edges[2::2])
-        edges = np.delete(edges, np.concatenate([2 * joined + 1, 2 * joined + 2]))
-    counts = np.diff(edges, prepend=0, append=height * width)
-    if counts[-1] == 0:
-        counts = counts[:-1]
-    packed = coco_mask.frPyObjects({"counts": counts.tolist(), "size": [height, width]}, height, width)
-    return {"size": [height, width], "counts": packed["counts"].decode("ascii")}
+    (width, length), height = part.shape, size[0]
+    # Each column between two background pixels: it then changes an even number of times.
+    change = np.empty((width, length + 1), dtype=bool)
+    change[:, 0], change[:, -1] = part[:, 0], part[:, -1]
+    np.not_equal(part[:, 1:], part[:, :-1], out=change[:, 1:-1])
+    changes = np.flatnonzero(change)
+    x, y = np.divmod(changes, length + 1)
+    ends = (corner[0] + x) * height + corner[1] + y
+    # A run that reaches the bottom goes on at the top of the next column.
+    meet = np.flatnonzero(ends[1:-1:2] == ends[2::2])
+    if len(meet):
+        ends = np.delete(ends, np.concatenate([2 * meet + 1, 2 * meet + 2]))
+    total = size[0] * size[1]
+    lengths = np.diff(ends, prepend=0, append=total)
+    return lengths[:-1] if len(ends) and ends[-1] == total else lengths
 
 
-def encode_full(mask: NDArray[np.bool_]) -> Rle:
-    """Encode a full-size (H, W) mask."""
-    return encode(mask, 0, 0, (mask.shape[0], mask.shape[1]))
+def compress(lengths: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> list[Rle]:
+    """Run lengths as COCO's compressed codes with text counts: `{"size": [H, W], "counts": text}` each."""
+    plain = [{"size": list(size), "counts": row.tolist()} for row in lengths]
+    codes = coco_mask.frPyObjects(plain, *size) if plain else []
+    return [{"size": [int(n) for n in size], "counts": code["counts"].decode("ascii")} for code in codes]
 
 
-def decode(rle: Rle) -> NDArray[np.bool_]:
-    """Decode compressed run lengths to a (H, W) bool mask."""
-    return np.asarray(coco_mask.decode(rle), bool)
+def encode(crop: NDArray[np.bool_], x: int, y: int, size: tuple[int, int]) -> Rle:
+    """The code of an object given by the crop (h, w) bool of its box, whose left and top are x and y."""
+    return compress([counts(np.ascontiguousarray(crop.T), (x, y), size)], size)[0]

@@ -24,13 +24,13 @@ def test_run_lengths_are_those_of_pycocotools(seed):
     mask = rng.random((h, w)) < rng.choice([0.0, 0.02, 0.5, 0.98, 1.0])
     mask[:, : w // 3] |= seed % 3 == 0
     truth = coco_mask.encode(np.asfortranarray(mask, np.uint8))
-    assert rle.encode_full(mask)["counts"] == truth["counts"].decode()
+    assert rle.encode(mask, 0, 0, mask.shape)["counts"] == truth["counts"].decode()
     if mask.any():
         ys, xs = np.nonzero(mask)
         crop = mask[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
         found = rle.encode(crop, int(xs.min()), int(ys.min()), (int(h), int(w)))
         assert found["counts"] == truth["counts"].decode()
-        np.testing.assert_array_equal(rle.decode(found), mask)
+        np.testing.assert_array_equal(coco_mask.decode(found), mask)
     runs = unpack(truth["counts"])
     assert sum(runs) == h * w and coco_mask.frPyObjects({"size": [h, w], "counts": runs}, h, w) == truth
 
@@ -125,7 +125,12 @@ def test_splits_are_by_subject_stable_and_about_the_share():
 def good():
     mask = np.zeros((10, 12), bool)
     mask[2:5, 3:9] = True
-    annotation = {"category": "a", "bbox": [3, 2, 6, 3], "area": 18, "segmentation": rle.encode_full(mask)}
+    annotation = {
+        "category": "a",
+        "bbox": [3, 2, 6, 3],
+        "area": 18,
+        "segmentation": rle.encode(mask, 0, 0, mask.shape),
+    }
     image = {"file_name": "x.png", "width": 12, "height": 10, "annotations": [annotation]}
     return to_coco([image], [Category("a")], {})
 
@@ -152,7 +157,9 @@ def test_check_finds_what_is_wrong():
         "bad id": lambda c: first(c).update(id=2**127),
         "duplicate file": lambda c: c["images"].append({**c["images"][0], "id": 9}),
         "incomplete image": lambda c: c["images"][0].pop("width"),
-        "empty mask": lambda c: first(c).update(segmentation=rle.encode_full(np.zeros((10, 12), bool))),
+        "empty mask": lambda c: first(c).update(
+            segmentation=rle.encode(np.zeros((10, 12), bool), 0, 0, (10, 12))
+        ),
     }
     for kind, change in changes.items():
         assert kind in broken(change), kind

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import ultrasam.mm  # noqa: F401
+from ultrasam.data.masks import tight_box
 from ultrasam.mm.datasets.augment import Degrade, RandomView, Redraw, Tone
 from ultrasam.phantom import simulate
-from ultrasam.prompts.sample import tight_box
 
 
 def sample(index=0, seed=0):

@@ -7,11 +7,12 @@ from pycocotools import mask as coco_mask
 
 from tests.kit import published
 from ultrasam import checkpoints
+from ultrasam.data.masks import tight_box, tight_boxes
 from ultrasam.losses import MaskLoss
 from ultrasam.modeling.build import build_variant
-from ultrasam.preprocess import Geometry, boxes_of_masks, to_input, to_masks
+from ultrasam.preprocess import Geometry, to_input, to_masks
 from ultrasam.prompts.refine import Refinement, interact
-from ultrasam.prompts.sample import central_point, exact_box, mask_target, tight_box
+from ultrasam.prompts.sample import central_point, exact_box, mask_target
 from ultrasam.types import Prompts
 
 pytestmark = pytest.mark.data
@@ -98,7 +99,8 @@ def check_official(network, embedding, prompts, geometry, passes, truth, name):
     scale = torch.tensor(geometry.scale * 2)
 
     def box_of(logits):
-        return boxes_of_masks(to_masks(logits, geometry, "official")[:, 0]) * scale
+        masks = to_masks(logits, geometry, "official")[:, 0]
+        return torch.from_numpy(tight_boxes(masks.numpy())).float() * scale
 
     refinement = Refinement(passes=passes, box_after_point=True)
     last = list(interact(network, embedding, prompts, refinement, box_of))[-1].best()
@@ -108,7 +110,7 @@ def check_official(network, embedding, prompts, geometry, passes, truth, name):
     masks = to_masks(last.logits, geometry, "official")[:, 0]
     area = masks.sum((1, 2)).numpy()
     assert np.abs(area - stored[f"{name}/area"]).max() <= 1e-3 * stored[f"{name}/area"].max()
-    assert np.abs(boxes_of_masks(masks).numpy() - stored[f"{name}/bboxes"]).max() <= 1
+    assert np.abs(tight_boxes(masks.numpy()) - stored[f"{name}/bboxes"]).max() <= 1
     smooth = to_masks(last.logits, geometry, "logits")[:, 0].sum((1, 2)).numpy()
     assert np.abs(smooth - stored[f"{name}/area_logit_upsample"]).max() <= 1e-3 * smooth.max()
     for mask, counts in zip(masks, facts.get(f"{name}/rle", []), strict=False):
@@ -131,7 +133,7 @@ def test_official_masks_of_known_logits(truth):
         geometry = Geometry.of(height, width, 1024, "round")
         mask = to_masks(logits, geometry, "official")[0]
         assert int(mask.sum()) == fact["official_area"]
-        assert boxes_of_masks(mask)[0].tolist() == fact["official_bbox"]
+        assert tight_boxes(mask.numpy())[0].tolist() == fact["official_bbox"]
         checked += 1
     assert checked >= 5
 

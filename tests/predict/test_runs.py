@@ -5,7 +5,7 @@ import pytest
 import torch
 from pycocotools import mask as coco_mask
 
-from ultrasam.predict import masks, runs
+from ultrasam.predict import masks
 from ultrasam.preprocess import Geometry, to_masks
 
 SIZES = [(90, 120), (300, 400), (37, 11), (1, 300), (600, 260)]
@@ -44,17 +44,3 @@ def test_no_masks():
     geometry = Geometry.of(20, 30, 256)
     assert masks.rles_of(torch.zeros(0, 64, 64), geometry) == []
     assert masks.masks_of(torch.zeros(0, 64, 64), geometry).shape == (0, 20, 30)
-
-
-def test_runs_of_any_part():
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        height, width = (int(n) for n in rng.integers(1, 12, 2))
-        whole = np.zeros((height, width), dtype=bool)
-        y1, x1 = int(rng.integers(0, height)), int(rng.integers(0, width))
-        y2, x2 = int(rng.integers(y1, height)) + 1, int(rng.integers(x1, width)) + 1
-        part = rng.random((x2 - x1, y2 - y1)) < rng.choice([0.1, 0.5, 0.9, 1.0])
-        whole[y1:y2, x1:x2] = part.T
-        lengths = runs.counts(part, (x1, y1), whole.shape)
-        assert lengths.sum() == whole.size
-        assert runs.compress([lengths], whole.shape) == [oracle(whole)]

@@ -14,12 +14,12 @@ from ultrasam import checkpoints
 from ultrasam.checkpoints.download import OWN_FILE
 from ultrasam.cli.main import main
 from ultrasam.data.images import read_image, write_image
+from ultrasam.data.masks import tight_box
 from ultrasam.evaluate.baselines import ellipse_in_box
 from ultrasam.evaluate.metrics import iou
 from ultrasam.phantom import simulate
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
-from ultrasam.prompts.sample import tight_box
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 

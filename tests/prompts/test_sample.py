@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ultrasam.data.masks import tight_box
 from ultrasam.errors import PromptError
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import (
@@ -12,7 +13,6 @@ from ultrasam.prompts.sample import (
     noisy_box,
     random_point,
     simulate_prompts,
-    tight_box,
 )
 
 SHAPE = (60, 90)

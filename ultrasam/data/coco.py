@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ultrasam.data.masks import to_xyxy
 from ultrasam.errors import DataError
 
 
@@ -42,8 +43,7 @@ class CocoImage:
 
     def boxes(self) -> np.ndarray:
         """The annotated boxes of its objects, (n, 4) float64 xyxy."""
-        xywh = np.array([a["bbox"] for a in self.annotations], dtype=np.float64).reshape(-1, 4)
-        return np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
+        return to_xyxy(np.reshape([a["bbox"] for a in self.annotations], (-1, 4)))
 
 
 @dataclass

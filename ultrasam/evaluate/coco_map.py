@@ -16,6 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ultrasam.data.masks import to_xywh
+
 Backend = Literal["faster-coco-eval", "pycocotools"]
 logger = logging.getLogger(__name__)
 
@@ -109,7 +111,7 @@ def to_coco(results: Sequence[ImageResult]) -> tuple[dict[str, Any], list[dict[s
                     "image_id": result.image_id,
                     "category_id": 1,
                     "segmentation": rle,
-                    "bbox": _xywh(box),
+                    "bbox": to_xywh(box).tolist(),
                     "area": float(coco_mask.area(rle)),
                     "iscrowd": 0,
                 }
@@ -119,7 +121,7 @@ def to_coco(results: Sequence[ImageResult]) -> tuple[dict[str, Any], list[dict[s
                     "image_id": result.image_id,
                     "category_id": 1,
                     "segmentation": result.masks[i],
-                    "bbox": _xywh(result.boxes[i]),
+                    "bbox": to_xywh(result.boxes[i]).tolist(),
                     "score": float(result.scores[i]),
                 }
             )
@@ -172,8 +174,3 @@ def _backend(name: Backend | None) -> tuple[Any, Any]:
     from pycocotools.cocoeval import COCOeval
 
     return PlainCOCO, COCOeval
-
-
-def _xywh(box: np.ndarray) -> list[float]:
-    x1, y1, x2, y2 = (float(v) for v in box)
-    return [x1, y1, x2 - x1, y2 - y1]

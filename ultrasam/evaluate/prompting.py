@@ -9,12 +9,13 @@ from tqdm import tqdm
 
 from ultrasam.data import coco
 from ultrasam.data.images import read_image
+from ultrasam.data.masks import tight_boxes
 from ultrasam.errors import DataError
 from ultrasam.evaluate.coco_map import ImageResult
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.preprocess import Geometry
-from ultrasam.prompts.sample import PromptKind, central_point, tight_box
+from ultrasam.prompts.sample import PromptKind, central_point
 
 
 def read_checked(item: coco.CocoImage) -> np.ndarray:
@@ -43,7 +44,7 @@ def image_result(
         truth=[coco.encode(mask) for mask in truth],
         truth_boxes=item.boxes(),
         masks=[coco.encode(mask) for mask in masks],
-        boxes=np.stack([tight_box(mask) if mask.any() else np.zeros(4) for mask in masks]),
+        boxes=tight_boxes(masks),
         scores=scores,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ultrasam.data.masks import to_xyxy
 from ultrasam.evaluate import metrics
 from ultrasam.evaluate.coco_map import ImageResult, coco_map
 from ultrasam.evaluate.examine import Record
@@ -107,7 +108,6 @@ def _result(record: Record, condition: str, number: int) -> ImageResult:
     truth, masks = (
         [{"size": size, "counts": c} for c in part] for part in (record["truth"], answer["masks"])
     )
-    found = coco_mask.toBbox(masks)
     return ImageResult(
         image_id=number,
         dataset="",
@@ -115,7 +115,7 @@ def _result(record: Record, condition: str, number: int) -> ImageResult:
         truth=truth,
         truth_boxes=np.array(record["boxes"]),
         masks=masks,
-        boxes=np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1),
+        boxes=to_xyxy(coco_mask.toBbox(masks)),
         scores=np.array(answer["scores"]),
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ultrasam.data.masks import tight_boxes
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict import masks
 from ultrasam.predict.embedder import Embedder
@@ -120,7 +121,7 @@ def _boxes(
         logits = first_look(torch.tensor(missing)).logits[:, 0]
         for row, one in zip(missing, logits, strict=True):
             geometry = wholes[objects[row].image].geometry
-            box = masks.boxes(masks.masks_of(one[None], geometry, mode))[0].astype(float)
+            box = tight_boxes(masks.masks_of(one[None], geometry, mode))[0]
             # Where a first look finds nothing, the second sees the whole image too.
             boxes[row] = box if box[2] > box[0] else np.array([0, 0, *geometry.original[::-1]], dtype=float)
     return [box for box in boxes if box is not None]

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ultrasam.data import coco
-from ultrasam.predict import runs
+from ultrasam.data.masks import compress, counts
 from ultrasam.preprocess import Geometry, Postprocessing
 
 # Cells around the positive ones whose interpolated values can still be positive.
@@ -71,10 +71,10 @@ def rles_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits")
     size = geometry.original
     nothing = np.array([size[0] * size[1]])
     lengths = [
-        nothing if part is None else runs.counts(part.mask, (part.x.start, part.y.start), size)
+        nothing if part is None else counts(part.mask, (part.x.start, part.y.start), size)
         for part in _parts(logits, geometry, mode)
     ]
-    return runs.compress(lengths, size)
+    return compress(lengths, size)
 
 
 def _parts(logits: Tensor, geometry: Geometry, mode: Postprocessing) -> Iterator[Part | None]:
@@ -157,16 +157,6 @@ def _bilinear(inputs: int, outputs: int) -> np.ndarray:
 def encode(masks: np.ndarray) -> list[dict[str, Any]]:
     """Masks (N, H, W) bool as COCO's compressed run-length codes."""
     return [coco.encode(mask) for mask in masks]
-
-
-def boxes(masks: np.ndarray) -> np.ndarray:
-    """Tight boxes (N, 4) float64 xyxy of masks (N, H, W); zeros for an empty mask."""
-    found = np.zeros((len(masks), 4))
-    for row, mask in zip(found, masks, strict=True):
-        ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if len(ys):
-            row[:] = xs[0], ys[0], xs[-1] + 1, ys[-1] + 1
-    return found
 
 
 def polygons(mask: np.ndarray, tolerance: float = 0.0) -> list[list[float]]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ultrasam import checkpoints, preprocess
+from ultrasam.data.masks import tight_boxes
 from ultrasam.errors import PromptError, UltraSamError
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict import closer as closer_views
@@ -338,7 +339,7 @@ def _boxes_of(image_index: Tensor, geometries: Sequence[Geometry], mode: Postpro
     def boxes(logits: Tensor) -> Tensor:
         rows = []
         for row, number in zip(logits, image_index.tolist(), strict=True):
-            box = masks.boxes(masks.masks_of(row, geometries[number], mode))
+            box = tight_boxes(masks.masks_of(row, geometries[number], mode))
             rows.append(geometries[number].to_input(box))
         return torch.from_numpy(np.concatenate(rows)).float().to(logits.device)
 

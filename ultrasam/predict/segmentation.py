@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ultrasam.data.masks import tight_boxes, to_xywh
 from ultrasam.predict import masks
 from ultrasam.predict.measure import Measurement, measure
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -53,7 +54,7 @@ class Segmentation:
     @cached_property
     def boxes(self) -> np.ndarray:
         """(N, 4) tight boxes x1, y1, x2, y2; zeros for an empty mask."""
-        return masks.boxes(self.masks)
+        return tight_boxes(self.masks)
 
     def rles(self) -> list[dict[str, Any]]:
         """COCO's compressed run-length codes; masks of the logits need not be made for them."""
@@ -85,14 +86,14 @@ class Segmentation:
         shapes = self.polygons() if polygons else self.rles()
         found = []
         for i, shape in enumerate(shapes):
-            x1, y1, x2, y2 = (float(v) for v in self.boxes[i])
-            size = measure(self.masks[i], spacing((x1, y1, x2, y2)) if callable(spacing) else spacing)
+            box = self.boxes[i]
+            size = measure(self.masks[i], spacing(box.tolist()) if callable(spacing) else spacing)
             entry = {
                 "id": first_id + i,
                 "image_id": image_id,
                 "category_id": category_id,
                 "segmentation": shape,
-                "bbox": [x1, y1, x2 - x1, y2 - y1],
+                "bbox": to_xywh(box).tolist(),
                 "area": size.area_px,
                 "iscrowd": 0,
                 "score": round(float(self.scores[i]), 6),

@@ -14,24 +14,13 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from ultrasam.data.masks import tight_box
 from ultrasam.errors import PromptError
 from ultrasam.preprocess import Geometry
 
 PromptKind = Literal["point", "box"]
 #: Largest move of a box side in training, as a share of the box's width or height.
 BOX_NOISE = 0.05
-
-
-def tight_box(mask: np.ndarray) -> np.ndarray:
-    """The box (4,) float64 xyxy that just holds a mask (H, W) bool.
-
-    Raises:
-        PromptError: the mask is empty.
-    """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        raise PromptError("an empty mask has no box")
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
 
 
 def random_point(

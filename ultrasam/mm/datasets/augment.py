@@ -15,8 +15,8 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
 from ultrasam.data.degrade import KINDS, degrade
+from ultrasam.data.masks import tight_boxes
 from ultrasam.preprocess import region
-from ultrasam.prompts.sample import tight_box
 
 
 @TRANSFORMS.register_module()
@@ -183,4 +183,4 @@ def _keep(results: dict[str, Any], image: np.ndarray, masks: list[np.ndarray], s
     kept = [new for new, old in pairs if new.any() and new.sum() >= share * old.sum()]
     if kept:
         results["img"], results["masks"] = image, kept
-        results["boxes"] = np.stack([tight_box(mask) for mask in kept])
+        results["boxes"] = tight_boxes(kept)

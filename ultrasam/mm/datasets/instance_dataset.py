@@ -18,6 +18,7 @@ from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 
 from ultrasam.data import coco
+from ultrasam.data.masks import tight_boxes
 from ultrasam.errors import DataError
 from ultrasam.mm.datasets.tickets import Tickets
 from ultrasam.preprocess import Geometry, resize_image
@@ -152,15 +153,8 @@ class ScaleJitter(BaseTransform):
         kept = [i for i, mask in enumerate(masks) if mask.any()]
         results["masks"] = [masks[i].astype(bool) for i in kept]
         results["annotations"] = [results["annotations"][i] for i in kept]
-        boxes = [_box(mask) for mask in results["masks"]]
-        results["boxes"] = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+        results["boxes"] = tight_boxes(results["masks"])
         return results
-
-
-def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """The tight box x1, y1, x2, y2 of a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
 
 
 @TRANSFORMS.register_module()

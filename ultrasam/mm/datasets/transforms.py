@@ -18,6 +18,7 @@ from mmengine.structures import InstanceData
 
 from ultrasam.data import coco
 from ultrasam.data.images import read_image
+from ultrasam.data.masks import to_xyxy
 from ultrasam.errors import DataError
 from ultrasam.preprocess import Geometry, SizeRule, resize_image
 from ultrasam.prompts.sample import BOX_NOISE, mask_target, simulate_prompts
@@ -65,17 +66,15 @@ class LoadObjects(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Decode them; an undecodable mask is an error that names file, image and annotation."""
         size = results["height"], results["width"]
-        masks, boxes = [], []
+        masks = []
         for annotation in results["annotations"]:
             where = f"{results['where']}, annotation {annotation['id']}"
             mask = coco.decode(annotation["segmentation"], size, where)
             if not mask.any():
                 raise DataError(f"{where} has a malformed mask: it decodes to no pixel")
-            x, y, w, h = annotation["bbox"]
             masks.append(mask)
-            boxes.append((x, y, x + w, y + h))
         results["masks"] = masks
-        results["boxes"] = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+        results["boxes"] = to_xyxy(np.reshape([a["bbox"] for a in results["annotations"]], (-1, 4)))
         return results
 
 

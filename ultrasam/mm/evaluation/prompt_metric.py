@@ -11,6 +11,7 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from ultrasam.data.masks import to_xywh
 from ultrasam.errors import DataError
 from ultrasam.evaluate.coco_map import ImageResult, evaluate
 
@@ -66,7 +67,7 @@ class PromptCocoMetric(BaseMetric):
                 "image_id": result.image_id,
                 "category_id": 1,
                 "segmentation": mask,
-                "bbox": [float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])],
+                "bbox": to_xywh(box).tolist(),
                 "score": float(score),
             }
             for result in results

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from mmdet.models import BaseDetector
@@ -16,11 +17,12 @@ from torch import Tensor
 
 from ultrasam import checkpoints
 from ultrasam.data import coco
+from ultrasam.data.masks import tight_boxes
 from ultrasam.losses import MaskLoss
 from ultrasam.modeling.adapt import tuning
 from ultrasam.modeling.adapt.lora import merge_lora
 from ultrasam.modeling.build import build_ultrasam
-from ultrasam.preprocess import Geometry, Postprocessing, boxes_of_masks, to_masks
+from ultrasam.preprocess import Geometry, Postprocessing, to_masks
 from ultrasam.prompts.refine import Correction, Refinement, correct, interact, several, single
 from ultrasam.types import Prediction, Prompts
 
@@ -139,12 +141,12 @@ class UltraSam(BaseDetector):
         masks, boxes = [], []
         for logits in prediction.logits:
             # One at a time: many masks of a large image at full resolution would fill the memory.
-            mask = to_masks(logits[None], sample.geometry, self.postprocess)[0]
-            masks.append(coco.encode(mask[0].cpu().numpy()))
-            boxes.append(boxes_of_masks(mask))
+            mask = to_masks(logits[None], sample.geometry, self.postprocess)[0, 0].cpu().numpy()
+            masks.append(coco.encode(mask))
+            boxes.append(tight_boxes([mask]))
         return InstanceData(
             masks=masks,
-            bboxes=torch.cat(boxes) if boxes else prediction.iou.new_zeros(0, 4),
+            bboxes=_on_device(boxes, prediction.iou),
             scores=prediction.iou[:, 0].float(),
             labels=torch.zeros(len(masks), dtype=torch.long, device=prediction.iou.device),
         )
@@ -153,9 +155,14 @@ class UltraSam(BaseDetector):
         boxes = []
         for row, index in zip(logits, image_index.tolist(), strict=True):
             mask = to_masks(row[None], geometries[index], self.postprocess)[0]
-            scale = torch.tensor(geometries[index].scale * 2, device=logits.device)
-            boxes.append(boxes_of_masks(mask) * scale)
-        return torch.cat(boxes) if boxes else logits.new_zeros(0, 4)
+            scale = np.array(geometries[index].scale * 2, dtype=np.float32)
+            boxes.append(tight_boxes(mask.cpu().numpy()).astype(np.float32) * scale)
+        return _on_device(boxes, logits)
+
+
+def _on_device(boxes: Sequence[np.ndarray], like: Tensor) -> Tensor:
+    """Boxes of some objects as one tensor (N, 4) float32 where another tensor is."""
+    return torch.from_numpy(np.concatenate([*boxes, np.zeros((0, 4), np.float32)])).float().to(like.device)
 
 
 def gather_prompts(samples: Sequence[DetDataSample]) -> Prompts:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ultrasam.data import coco
+from ultrasam.data.masks import to_xyxy
 from ultrasam.errors import DataError, PromptError
 from ultrasam.predict.files.file_run import Asked, PromptsOf
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -49,9 +50,8 @@ def from_coco(path: str | Path, min_score: float = 0.0) -> tuple[dict[str, Asked
         box = entry.get("bbox")
         if not (isinstance(box, list) and len(box) == 4 and np.isfinite(box).all()):
             raise DataError(f"{where} has no valid bbox (x, y, width, height): {box}")
-        x, y, w, h = (float(v) for v in box)
         row = asked[by_id[entry["image_id"]]]
-        row.objects.append(ObjectPrompt(box=[x, y, x + w, y + h]))
+        row.objects.append(ObjectPrompt(box=to_xyxy(box)))
         row.categories.append(int(entry.get("category_id", 1)))
     return asked, content["categories"]
 
