@@ -1,16 +1,13 @@
-"""Numbers of a COCO file: per data set, category, size; and splitting a file again by subject."""
+"""Numbers of a COCO file: per data set, category, size."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from . import split as splitting
-from .coco import Coco, subset
-from .types import Case
+from .coco import Coco
 
 
 def statistics(coco: Coco) -> dict[str, Any]:
@@ -37,20 +34,4 @@ def statistics(coco: Coco) -> dict[str, Any]:
         "area": {f"p{q}": float(np.percentile(areas, q)) for q in (0, 5, 50, 95, 100)},
         "width": [int(sizes[:, 0].min()), int(sizes[:, 0].max())],
         "height": [int(sizes[:, 1].min()), int(sizes[:, 1].max())],
-    }
-
-
-def resplit(
-    coco: Coco, *, seed: str = splitting.SEED, val: float = splitting.VAL_FRACTION
-) -> Mapping[str, Coco]:
-    """Split a file in train and val by (data set, subject); an image without subject stands for itself."""
-    cases = []
-    for image in coco["images"]:
-        subject = image.get("subject")
-        group = f"{image.get('dataset', '')}/{image['file_name'] if subject is None else subject}"
-        cases.append(Case(str(image["id"]), subject=group))
-    sides = splitting.assign(cases, seed=seed, val=val)
-    return {
-        side: subset(coco, (i["id"] for i in coco["images"] if sides[str(i["id"])] == side))
-        for side in ("train", "val")
     }

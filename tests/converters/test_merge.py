@@ -8,7 +8,9 @@ import pytest
 from ultrasam.converters import ConverterError, check, convert, get
 from ultrasam.converters.engine.coco import read_json, write_json
 from ultrasam.converters.engine.merge import Choice, merge
-from ultrasam.converters.engine.stats import resplit, statistics
+from ultrasam.converters.engine.stats import statistics
+
+from ultrasam.data.split import split_file
 
 NAMES = (
     "bus_bra",
@@ -123,8 +125,10 @@ def test_a_subject_on_two_sides_is_refused(tmp_path):
 def test_the_merged_set_splits_again_by_subject_and_counts(root, tmp_path):
     merge(root, tmp_path)
     coco = parts(tmp_path)["train"]
-    sides = resplit(coco, val=0.3)
-    assert len(sides["train"]["images"]) + len(sides["val"]["images"]) == len(coco["images"])
+    sides = split_file(tmp_path / "train.json", tmp_path / "split", {"val": 0.3})
+    assert set(sides) == {"train", "val"} and parts(tmp_path / "split") == sides
+    assert sum(len(side["images"]) for side in sides.values()) == len(coco["images"])
+    assert sum(len(side["annotations"]) for side in sides.values()) == len(coco["annotations"])
     groups = [{(i["dataset"], i["subject"] or i["file_name"]) for i in c["images"]} for c in sides.values()]
     assert groups[0] and groups[1] and not groups[0] & groups[1]
     counted = statistics(coco)

@@ -1,14 +1,17 @@
 """COCO files: masks against pycocotools, and every kind of broken file with a message that helps."""
 
 import json
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from ultrasam.data import coco
+from ultrasam.data import coco, columns
+from ultrasam.data.split import split_coco, split_file
 from ultrasam.errors import DataError
+from ultrasam.evaluate.samples import read_samples
 
 H, W = 40, 60
 
@@ -126,3 +129,64 @@ def test_unknown_category_name_and_unreadable_files(file, tmp_path):
 def test_malformed_code_is_found_when_decoding():
     with pytest.raises(DataError, match="annotation 3"):
         coco.decode({"size": [H, W], "counts": "oo"}, (H, W), "file: annotation 3")
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """How often a COCO file was parsed since the test began."""
+    calls = []
+
+    def count(read, *args, **kwargs):
+        content = read(*args, **kwargs)
+        calls.extend([1] * (isinstance(content, dict) and "annotations" in content))
+        return content
+
+    for name in ("load", "loads"):
+        monkeypatch.setattr(json, name, partial(count, getattr(json, name)))
+    return calls
+
+
+def _two_images(content):
+    content["images"].append({**content["images"][0], "id": 8, "split": "test", "subject": "b"})
+    content["images"][0].update(split="train", subject="a")
+    content["annotations"].append({**content["annotations"][0], "id": 4, "image_id": 8, "category_id": 2})
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path, folder: coco.load(path, folder, ["cyst"]),
+        lambda path, folder: columns.load(path, folder, least=0),
+        lambda path, folder: split_coco(path, folder, {"test": 0.2}),
+        lambda path, folder: split_file(path, folder / "out", {"test": 0.2}),
+        lambda path, folder: read_samples([path], folder, splits=["test"]),
+    ],
+    ids=["load", "columns", "split", "files of a split", "samples"],
+)
+def test_a_file_is_parsed_once(file, parsed, read):
+    path, folder = file(_two_images)
+    read(path, folder)
+    assert len(parsed) == 1
+
+
+def test_a_file_of_instances_is_parsed_once(file, parsed):
+    pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
+    from ultrasam.mm import InstanceDataset
+
+    path, folder = file(_two_images)
+    data = InstanceDataset(
+        img_size=32, classes=("lesion", "cyst"), ann_file=str(path), data_prefix={"img": f"{folder}/"}
+    )
+    assert len(data) == 2 and len(parsed) == 1
+
+
+def test_a_part_holds_what_is_used_and_the_rest_of_the_file(file):
+    def change(content):
+        _two_images(content)
+        content["info"] = {"year": 2025}
+        content["annotations"].append({**content["annotations"][0], "id": 5, "iscrowd": 1})
+
+    found = coco.load(*file(change))
+    part = found.part(found.images[:1])
+    assert [image["id"] for image in part["images"]] == [7] and [a["id"] for a in part["annotations"]] == [3]
+    assert part["info"] == {"year": 2025} and len(part["categories"]) == 2

@@ -2,12 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from ultrasam.data import coco
-from ultrasam.data.split import split_coco
-from ultrasam.errors import DataError, UltraSamError
+from ultrasam.errors import UltraSamError
 
 pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
 from tests.kit.miniature import make_data
@@ -62,31 +60,6 @@ def test_a_perfect_ellipse_scores_as_an_ellipse(tmp_path):
     assert 0.5 < scores["box"]["mIoU"] < 1 and 0 < scores["point"]["mIoU"] < scores["box"]["mIoU"]
 
 
-def own(folder, subjects=10):
-    data = make_data(folder)
-    content = json.loads((data / "annotations/all.agnostic.json").read_text())
-    for i, image in enumerate(content["images"]):
-        image["subject"] = f"p{i % subjects}"
-        image.pop("split", None)
-    path = folder / "own.json"
-    path.write_text(json.dumps(content))
-    return path, data / "images"
-
-
-def test_own_data_is_split_by_subject(tmp_path):
-    path, images = own(tmp_path, subjects=20)
-    counts = split_coco(path, images, tmp_path / "out")
-    assert sum(counts.values()) == 40
-    seen = {}
-    for side in counts:
-        for image in json.loads((tmp_path / f"out/{side}.json").read_text())["images"]:
-            assert seen.setdefault(image["subject"], side) == side
-    assert len(seen) == 20 and np.isin(["train", "val", "test"], list(seen.values())).all()
-
-
-def test_too_little_data_is_said(tmp_path):
-    path, images = own(tmp_path, subjects=1)
-    with pytest.raises(DataError, match="too few to split"):
-        split_coco(path, images, tmp_path / "out")
+def test_own_data_needs_its_images(tmp_path):
     with pytest.raises(UltraSamError, match="--coco needs --images"):
-        run_demo(Settings(coco=str(path)), tmp_path / "x")
+        run_demo(Settings(coco="own.json"), tmp_path / "x")

@@ -16,10 +16,11 @@ import ultrasam
 from ultrasam import checkpoints
 from ultrasam.cli.main import main
 from ultrasam.data import coco
-from ultrasam.errors import DataError, UltraSamError
+from ultrasam.data.split import split_coco
+from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.prompting import score_images
-from ultrasam.finetune.batches import draw_batch, split
+from ultrasam.finetune.batches import draw_batch
 from ultrasam.finetune.finetune import _memory_explained
 from ultrasam.finetune.training import Recipe
 from ultrasam.modeling.build import build_ultrasam
@@ -164,53 +165,6 @@ def test_a_batch_follows_from_seed_and_step(data):
                 assert near.any()
 
 
-def part(data, **kwargs):
-    options = {"categories": None, "share": 0.25, "seed": 0, **kwargs}
-    return split(
-        options.pop("source", data / "mine.json"), data / "phantom/images", options.pop("out"), **options
-    )
-
-
-def rewrite(data, path, change):
-    content = json.loads((data / "mine.json").read_text())
-    for number, image in enumerate(content["images"]):
-        change(number, image)
-    path.write_text(json.dumps(content))
-    return path
-
-
-def subjects(side):
-    return {json.loads(json.dumps(image.path.name)) for image in side}
-
-
-def test_split_by_subject(data, tmp_path, caplog):
-    sides = part(data, out=tmp_path)
-    assert (len(sides.train), len(sides.held_out)) == (18, 6) and not caplog.records
-    found = {}
-    for name in ("train", "held_out"):
-        for image in json.loads((tmp_path / f"{name}.json").read_text())["images"]:
-            assert found.setdefault(image["subject"], name) == name
-    assert list(found.values()).count("held_out") == 3
-    assert "18 images of 9 subjects; held out: 6 images of 3 subjects" in sides.summary
-    assert subjects(part(data, out=tmp_path, seed=0).held_out) == subjects(sides.held_out)
-    assert subjects(part(data, out=tmp_path, seed=1).held_out) != subjects(sides.held_out)
-
-
-def test_without_subjects_it_warns(data, tmp_path, caplog):
-    source = rewrite(data, tmp_path / "x.json", lambda n, image: image.pop("subject"))
-    sides = part(data, source=source, out=tmp_path)
-    assert len(sides.held_out) == 6
-    assert "24 of 24 images name no subject" in caplog.text
-
-
-def test_an_own_split_is_kept_unless_it_leaks(data, tmp_path):
-    source = rewrite(data, tmp_path / "x.json", lambda n, i: i.update(split="test" if n < 4 else "train"))
-    assert len(part(data, source=source, out=tmp_path).held_out) == 4
-    source = rewrite(data, tmp_path / "y.json", lambda n, i: i.update(split="test" if n < 3 else "train"))
-    with pytest.raises(DataError, match="1 subjects on both sides, p1"):
-        part(data, source=source, out=tmp_path)
-
-
 def _one_image(content):
     content["images"] = content["images"][:1]
     content["annotations"] = [
@@ -286,7 +240,7 @@ CORPUS = Path(__file__).parents[3] / "shared/corpus"
 def test_real_images_are_split_and_drawn(tmp_path):
     """The twin on phantoms is above: every part of a real file is read."""
     source = CORPUS / "annotations/breast_usg.json"
-    sides = split(source, CORPUS / "images", tmp_path, categories=["malignant"], share=0.2, seed=0)
-    batch = draw_batch(sides.train, 256, 0, 4, 2, seed=0)
+    found = split_coco(source, CORPUS / "images", {"test": 0.2}, categories=["malignant"])
+    batch = draw_batch(found.sides["train"], 256, 0, 4, 2, seed=0)
     assert batch.targets.shape[1:] == (64, 64) and batch.targets.float().mean(dim=(1, 2)).min() > 0
     assert np.isfinite(batch.prompts.boxes[batch.prompts.labels[:, 0] == -1]).all()

@@ -22,11 +22,12 @@ def add_parser(subparsers: Any) -> None:
     stats.add_argument("coco", type=Path)
     _merge_parser(commands)
     _join_parser(commands)
-    split = commands.add_parser("split", help="split a COCO file into train and val by subject")
+    split = commands.add_parser("split", help="split a COCO file into train, val and test by subject")
     split.add_argument("coco", type=Path)
     split.add_argument("--out", type=Path, required=True)
-    split.add_argument("--val", type=float, default=0.05)
-    split.add_argument("--seed", default="us-43d")
+    split.add_argument("--val", type=float, default=0.05, help="share of the subjects to validate on (0.05)")
+    split.add_argument("--test", type=float, default=0.0, help="share of the subjects to test on (0)")
+    split.add_argument("--seed", default="us-43d", help="another one draws other subjects (us-43d)")
     audit = commands.add_parser("audit", help="near-duplicates and subjects on two sides")
     audit.add_argument("--root", type=Path, required=True, help="folder of converted data sets")
     audit.add_argument("--out", type=Path, required=True, help="folder for audit.json and audit.html")
@@ -146,13 +147,11 @@ def _join(args: argparse.Namespace) -> int:
 
 
 def _split(args: argparse.Namespace) -> int:
-    from ultrasam.converters.engine.coco import read_json, write_json
-    from ultrasam.converters.engine.stats import resplit
+    from ultrasam.data.split import split_file
 
-    args.out.mkdir(parents=True, exist_ok=True)
-    for side, coco in resplit(read_json(args.coco), seed=args.seed, val=args.val).items():
-        write_json(coco, args.out / f"{side}.json")
-        print(f"{side}: {len(coco['images'])} images with {len(coco['annotations'])} objects")
+    shares = {side: share for side, share in (("test", args.test), ("val", args.val)) if share}
+    for side, part in split_file(args.coco, args.out, shares, args.seed).items():
+        print(f"{side}: {len(part['images'])} images with {len(part['annotations'])} objects")
     return 0
 
 

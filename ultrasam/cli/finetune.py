@@ -54,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
         "--lr", type=float, help="learning rate (by mode: 1e-4 full, 3e-4 decoder, 2e-4 others)"
     )
     parser.add_argument("--img-size", type=int, help="side of the input in pixels (the weights' own)")
-    parser.add_argument("--seed", type=int, default=0, help="of the split and everything random (0)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     parser.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
     parser.add_argument("--amp", action="store_true", help="mixed precision in bfloat16")
     parser.add_argument("--checkpointing", action="store_true", help="less memory, a third more time")

@@ -54,11 +54,13 @@ class CocoFile:
         path: the COCO file.
         images: images with at least one object, in the file's order.
         left_out: reason -> how many annotations or images.
+        content: all that the file holds, used or not.
     """
 
     path: Path
     images: list[CocoImage]
     left_out: Counter[str]
+    content: Mapping[str, Any]
 
     def summary(self) -> str:
         """One line: what is used and what is not."""
@@ -67,6 +69,15 @@ class CocoFile:
         if self.left_out:
             text += "; left out: " + ", ".join(f"{n} {reason}" for reason, n in sorted(self.left_out.items()))
         return text
+
+    def part(self, images: Sequence[CocoImage]) -> dict[str, Any]:
+        """The content of a COCO file of some of the images, with those of their objects that are used."""
+        wanted = {image.id for image in images}
+        return {
+            **self.content,
+            "images": [entry for entry in self.content["images"] if entry["id"] in wanted],
+            "annotations": [annotation for image in images for annotation in image.annotations],
+        }
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -95,6 +106,7 @@ def load(
     categories: Sequence[str] | None = None,
     *,
     wanted: Callable[[Mapping[str, Any]], bool] | None = None,
+    content: Mapping[str, Any] | None = None,
 ) -> CocoFile:
     """Read a COCO file and check what training and testing rely on.
 
@@ -105,12 +117,14 @@ def load(
         images_dir: the folder that its ``file_name`` entries start from.
         categories: use only objects of these categories; None for all.
         wanted: use only images whose entry in the file this accepts; None for all.
+        content: what `read_json` gave for the file, where it has been read before.
 
     Raises:
         DataError: missing images, unknown ids, malformed masks, boxes outside the image, or no object left.
     """
-    path, content = Path(path), read_json(path)
-    chosen = _category_ids(path, content, categories)
+    path = Path(path)
+    content = read_json(path) if content is None else content
+    chosen, known = _category_ids(path, content, categories), {c.get("id") for c in content["categories"]}
     images = {entry["id"]: _image(entry, path, Path(images_dir)) for entry in content["images"]}
     if len(images) != len(content["images"]):
         raise DataError(f"{path}: {len(content['images']) - len(images)} image ids occur twice")
@@ -123,7 +137,7 @@ def load(
                 f"{where} belongs to image {annotation.get('image_id')}, which the file does not list"
             )
         if annotation.get("category_id") not in chosen:
-            if annotation.get("category_id") in {c["id"] for c in content["categories"]}:
+            if annotation.get("category_id") in known:
                 left_out["annotations of other categories"] += 1
                 continue
             raise DataError(
@@ -141,10 +155,10 @@ def load(
     if not used:
         raise DataError(f"{path} has no annotated object to use ({len(content['annotations'])} annotations)")
     check_files(path, used)
-    return CocoFile(path, used, +left_out)
+    return CocoFile(path, used, +left_out, content)
 
 
-def _category_ids(path: Path, content: dict[str, Any], names: Sequence[str] | None) -> set[int]:
+def _category_ids(path: Path, content: Mapping[str, Any], names: Sequence[str] | None) -> set[int]:
     known = {c["name"]: c["id"] for c in content["categories"] if "name" in c and "id" in c}
     if names is None:
         return set(known.values())

@@ -66,7 +66,11 @@ def read_samples(
         )
     if limit is not None and limit < 1:
         raise DataError(f"--limit takes a number from 1, got {limit}")
-    counts = {path: _splits(path) for path in files}
+    contents = {path: coco.read_json(path) for path in files}
+    counts = {
+        path: Counter(str(entry.get("split")) for entry in content["images"])
+        for path, content in contents.items()
+    }
     _check_splits(counts, splits)
     samples: dict[str, Sample] = {}
     notes = []
@@ -74,19 +78,15 @@ def read_samples(
         if splits and not any(counts[path][name] for name in splits):
             notes.append(f"{path}: no image of the split {', '.join(splits)}")
             continue
-        content = coco.load(path, images, wanted=_chooser(splits))
-        chosen = _spread(content.images, limit)
-        notes.append(content.summary() + (f"; {len(chosen)} images of them taken" if limit else ""))
+        used = coco.load(path, images, wanted=_chooser(splits), content=contents[path])
+        chosen = _spread(used.images, limit)
+        notes.append(used.summary() + (f"; {len(chosen)} images of them taken" if limit else ""))
         for item in chosen:
             sample = _sample(item, path, len(samples) + 1, organ_of or {})
             if sample.name in samples:
                 raise DataError(f"{path} lists {sample.name}, which another of the files lists too")
             samples[sample.name] = sample
     return list(samples.values()), notes
-
-
-def _splits(path: Path) -> Counter[str]:
-    return Counter(str(entry.get("split")) for entry in coco.read_json(path)["images"])
 
 
 def _check_splits(counts: Mapping[Path, Counter[str]], splits: Sequence[str]) -> None:

@@ -15,12 +15,12 @@ import torch
 
 import ultrasam
 from ultrasam import checkpoints
-from ultrasam.data.files import open_atomic, write_json
+from ultrasam.data.files import open_atomic, write_json, write_text
+from ultrasam.data.split import TEST_SHARE, Split, split_coco
 from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.prompting import score_images
 from ultrasam.evaluate.score_baselines import score_baselines
-from ultrasam.finetune.batches import Split, split
 from ultrasam.finetune.finetune_page import Scores, draw_pairs, format_table, write_page
 from ultrasam.finetune.training import Recipe, prepare, train
 from ultrasam.modeling.adapt.lora import merge_lora
@@ -49,7 +49,7 @@ class Settings:
     weights: str
     recipe: Recipe
     categories: Sequence[str] | None = None
-    held_out: float = 0.2
+    held_out: float = TEST_SHARE
     img_size: int | None = None
 
 
@@ -67,15 +67,8 @@ def finetune(settings: Settings, out: Path, device: str | None = None) -> Path:
     weights = checkpoints.resolve(settings.weights)
     model, report = checkpoints.load_with_report(weights, img_size=settings.img_size)
     print(f"{weights}: {report}")
-    sides = split(
-        Path(settings.coco),
-        Path(settings.images),
-        out,
-        categories=settings.categories,
-        share=settings.held_out,
-        seed=recipe.seed,
-    )
-    print(sides.summary)
+    sides = split(settings)
+    print(sides.summary())
     _forget_other_settings(settings, weights, out)
     chosen = available(device) if device else best_device()
     with _memory_explained(recipe):
@@ -83,16 +76,24 @@ def finetune(settings: Settings, out: Path, device: str | None = None) -> Path:
     return out / "model.pth"
 
 
+def split(settings: Settings) -> Split:
+    """The sides of a user's file: what is on ``train`` is trained on, what is on ``test`` is tested on."""
+    source, images = Path(settings.coco), Path(settings.images)
+    return split_coco(source, images, {"test": settings.held_out}, categories=settings.categories)
+
+
 def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     recipe = settings.recipe
     frozen = recipe.mode == "decoder"
     predictor = Predictor(model, cache=out / "embeddings" if frozen else None)
-    before = score_images(predictor, sides.held_out, describe="before, held-out images")
-    baseline = score_baselines(sides.held_out_file, Path(settings.images))
+    train_on, held_out = sides.sides["train"], sides.sides["test"]
+    sides.write("train", out / "train.json")
+    before = score_images(predictor, held_out, describe="before, held-out images")
+    baseline = score_baselines(sides.write("test", out / "held_out.json"), Path(settings.images))
     prepare(model, recipe)
     print(f"mode {recipe.mode}: {trained_parameters(model)}")
     start = time.monotonic()
-    losses = train(predictor, sides.train, recipe, out / "state.pth")
+    losses = train(predictor, train_on, recipe, out / "state.pth")
     print(f"trained in {(time.monotonic() - start) / 60:.1f} minutes")
     left_out = sum(loss != loss for loss in losses)
     if left_out:
@@ -101,7 +102,7 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     if merged:
         print(f"the LoRA of {merged} layers is merged: {out / 'model.pth'} is an ordinary checkpoint")
     _save(model, out / "model.pth")
-    after = score_images(predictor, sides.held_out, describe="after, held-out images")
+    after = score_images(predictor, held_out, describe="after, held-out images")
     scores: Scores = {
         "before": {kind: evaluate(results) for kind, results in before.items()},
         "after": {kind: evaluate(results) for kind, results in after.items()},
@@ -109,7 +110,7 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     }
     write_json(out / "scores.json", scores, indent=1)
     for kind in before:
-        draw_pairs(sides.held_out, before[kind], after[kind], kind, out / f"shown_{kind}")
+        draw_pairs(held_out, before[kind], after[kind], kind, out / f"shown_{kind}")
     write_page(out, scores, losses, _described(settings))
     shutil.rmtree(out / "embeddings", ignore_errors=True)
     print(format_table(scores))
@@ -133,7 +134,7 @@ def _forget_other_settings(settings: Settings, weights: Path, out: Path) -> None
             (out / stale).unlink(missing_ok=True)
         for folder in out.glob("shown_*"):
             shutil.rmtree(folder)
-        stamp.write_text(wanted)
+        write_text(stamp, wanted)
 
 
 def _save(model: Sam, path: Path) -> None:

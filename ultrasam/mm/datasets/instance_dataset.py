@@ -63,12 +63,12 @@ class InstanceDataset(Tickets, BaseDetDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read and check the COCO file; say in the log what is used and what is left out."""
         classes = self.metainfo["classes"]
-        content = coco.load(self.ann_file, self.data_prefix.get("img") or ".", classes)
-        names = {c["id"]: c["name"] for c in coco.read_json(self.ann_file)["categories"]}
-        counts = Counter(names[a["category_id"]] for image in content.images for a in image.annotations)
+        used = coco.load(self.ann_file, self.data_prefix.get("img") or ".", classes)
+        names = {c["id"]: c["name"] for c in used.content["categories"]}
+        counts = Counter(names[a["category_id"]] for image in used.images for a in image.annotations)
         shown = ", ".join(f"{counts[name]} {name}" for name in classes)
-        print_log(f"{content.summary()}: {shown}", logger="current")
-        self._check(classes, counts, len(content.images))
+        print_log(f"{used.summary()}: {shown}", logger="current")
+        self._check(classes, counts, len(used.images))
         return [
             {
                 "img_id": image.id,
@@ -84,7 +84,7 @@ class InstanceDataset(Tickets, BaseDetDataset):
                     for a in image.annotations
                 ],
             }
-            for image in content.images
+            for image in used.images
         ]
 
     def _check(self, classes: Sequence[str], counts: Counter[str], images: int) -> None:
