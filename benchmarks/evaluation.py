@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ultrasam.data import coco
-from ultrasam.data.masks import tight_boxes
+from ultrasam.data.boxes import tight_boxes
 from ultrasam.evaluate.coco_map import ImageResult, accumulate, coco_map, to_coco
 
 from .harness import Bench, main

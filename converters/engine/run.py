@@ -139,7 +139,7 @@ def convert(
             records[record["key"]] = record
             if record["error"] is None:
                 journal.add(record)
-    sides = splitting.assign(cases, dataset.name, seed=seed, val=val)
+    sides = splitting.assign_cases(cases, dataset.name, seed=seed, val=val)
     _finish(dataset, folder, [records[c.key] for c in cases], sides, _count_files(source and root), report)
     if source is not None and not keep_raw:
         discard(work)

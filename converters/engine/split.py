@@ -6,7 +6,7 @@ One algorithm for the data sets of the converters and for the COCO files of user
 - A side that is given is kept; what is on no side trains, unless it is drawn for another.
 - A side that nothing is given for takes its share of the training subjects, those with the lowest hash, at
   least one. The test side is drawn first, so who tests does not depend on whether anything validates.
-- A subject on two sides that are given is an error. Official splits of archives are mended first (`assign`).
+- A subject on two sides that are given is an error; `assign_cases` mends the official splits of archives first.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _check(key: Any, split: str | None, known: Sequence[str]) -> None:
         raise ConverterError(f"image or case {key}: unknown split {split!r}; it may be {', '.join(known)}")
 
 
-def assign(
+def assign_cases(
     cases: Sequence[Case], dataset: str = "", *, seed: str = SEED, val: float = VAL_FRACTION
 ) -> dict[Any, str]:
     """Assign every case key to a split, and mend official splits that put a subject on two sides.

@@ -13,7 +13,7 @@ from skimage.draw import polygon as sk_polygon
 from ultrasam.converters import Case, Category, ConverterError, check
 from ultrasam.converters.engine import masks, rle
 from ultrasam.converters.engine.coco import to_coco
-from ultrasam.converters.engine.split import assign
+from ultrasam.converters.engine.split import assign_cases
 from ultrasam.converters.engine.validate import unpack
 
 
@@ -111,15 +111,15 @@ def test_fit_resizes_only_the_same_shape():
 
 def test_splits_are_by_subject_stable_and_about_the_share():
     cases = [Case(f"{i}", subject=f"s{i // 4}") for i in range(4000)]
-    sides = assign(cases, val=0.05)
+    sides = assign_cases(cases, val=0.05)
     share = sum(side == "val" for side in sides.values()) / 4000
     assert 0.03 < share < 0.07
-    more = assign([*cases, *(Case(f"n{i}", subject=f"n{i}") for i in range(50))], val=0.05)
+    more = assign_cases([*cases, *(Case(f"n{i}", subject=f"n{i}") for i in range(50))], val=0.05)
     assert all(more[key] == side for key, side in sides.items())
-    few = assign([Case(f"{i}", subject=f"s{i % 8}") for i in range(80)])
+    few = assign_cases([Case(f"{i}", subject=f"s{i % 8}") for i in range(80)])
     assert 0 < len({int(k) % 8 for k, side in few.items() if side == "val"}) < 8
     with pytest.raises(ConverterError, match="unknown split 'dev'"):
-        assign([Case("a", split="dev")])
+        assign_cases([Case("a", split="dev")])
 
 
 def good():

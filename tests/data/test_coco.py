@@ -9,7 +9,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from ultrasam.data import coco, columns
-from ultrasam.data.split import split_coco, split_file
+from ultrasam.data.split import load_split, split_file
 from ultrasam.errors import DataError
 from ultrasam.evaluate.samples import read_samples
 
@@ -131,6 +131,20 @@ def test_malformed_code_is_found_when_decoding():
         coco.decode({"size": [H, W], "counts": "oo"}, (H, W), "file: annotation 3")
 
 
+def test_runs_of_any_part():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        height, width = (int(n) for n in rng.integers(1, 12, 2))
+        whole = np.zeros((height, width), dtype=bool)
+        y1, x1 = int(rng.integers(0, height)), int(rng.integers(0, width))
+        y2, x2 = int(rng.integers(y1, height)) + 1, int(rng.integers(x1, width)) + 1
+        part = rng.random((x2 - x1, y2 - y1)) < rng.choice([0.1, 0.5, 0.9, 1.0])
+        whole[y1:y2, x1:x2] = part.T
+        lengths = coco.counts(part, (x1, y1), whole.shape)
+        assert lengths.sum() == whole.size
+        assert coco.compress([lengths], whole.shape) == [coco.encode(whole)]
+
+
 @pytest.fixture
 def parsed(monkeypatch):
     """How often a COCO file was parsed since the test began."""
@@ -157,7 +171,7 @@ def _two_images(content):
     [
         lambda path, folder: coco.load(path, folder, ["cyst"]),
         lambda path, folder: columns.load(path, folder, least=0),
-        lambda path, folder: split_coco(path, folder, {"test": 0.2}),
+        lambda path, folder: load_split(path, folder, {"test": 0.2}),
         lambda path, folder: split_file(path, folder / "out", {"test": 0.2}),
         lambda path, folder: read_samples([path], folder, splits=["test"]),
     ],
@@ -167,17 +181,6 @@ def test_a_file_is_parsed_once(file, parsed, read):
     path, folder = file(_two_images)
     read(path, folder)
     assert len(parsed) == 1
-
-
-def test_a_file_of_instances_is_parsed_once(file, parsed):
-    pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
-    from ultrasam.mm import InstanceDataset
-
-    path, folder = file(_two_images)
-    data = InstanceDataset(
-        img_size=32, classes=("lesion", "cyst"), ann_file=str(path), data_prefix={"img": f"{folder}/"}
-    )
-    assert len(data) == 2 and len(parsed) == 1
 
 
 def test_a_part_holds_what_is_used_and_the_rest_of_the_file(file):

@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from ultrasam.converters.engine.split import assign, fraction
+from ultrasam.converters.engine.split import assign_cases, fraction
 from ultrasam.converters.engine.types import Case
 
 from ultrasam.cli.main import main
 from ultrasam.data import coco
-from ultrasam.data.split import TEST_SHARE, VAL_SHARE, split_coco, split_file
+from ultrasam.data.split import TEST_SHARE, VAL_SHARE, load_split, split_file
 from ultrasam.demo import demo
 from ultrasam.errors import DataError
 from ultrasam.finetune import finetune
@@ -115,18 +115,18 @@ def test_a_split_of_its_own_is_kept_by_all(tmp_path, own, fields):
 
 def test_the_share_is_exact_and_of_those_with_the_lowest_hash(tmp_path):
     path = make(tmp_path, images=24)
-    found = split_coco(path, tmp_path / "images", {"test": 0.25})
+    found = load_split(path, tmp_path / "images", {"test": 0.25})
     assert "train: 18 images of 9 subjects; test: 6 images of 3 subjects" in found.summary()
     ranked = sorted({f"p{n}" for n in range(12)}, key=lambda name: fraction("us-43d/", name))
     assert {image.entry["subject"] for image in found.sides["test"]} == set(ranked[:3])
-    both = split_coco(path, tmp_path / "images", {"val": 0.25, "test": 0.25})
+    both = load_split(path, tmp_path / "images", {"val": 0.25, "test": 0.25})
     assert {image.entry["subject"] for image in both.sides["test"]} == set(ranked[:3])
     assert {image.entry["subject"] for image in both.sides["val"]} == set(ranked[3:6])
 
 
 def test_the_subjects_of_a_converted_data_set_are_drawn_as_it_draws_them():
     cases = [Case(f"{n}", subject=f"p{n // 2}") for n in range(400)]
-    val = {key for key, side in assign(cases, "busi", val=0.1).items() if side == "val"}
+    val = {key for key, side in assign_cases(cases, "busi", val=0.1).items() if side == "val"}
     assert val == {f"{n}" for n in range(400) if fraction("us-43d/busi", f"p{n // 2}") < 0.1}
 
 
@@ -161,7 +161,7 @@ def test_copies_of_an_image_stay_together(tmp_path):
 
 def test_what_is_written_holds_what_is_used_and_loads(tmp_path):
     path = make(tmp_path)
-    found = split_coco(path, tmp_path / "images", SHARES, categories=["cyst"])
+    found = load_split(path, tmp_path / "images", SHARES, categories=["cyst"])
     for side, images in found.sides.items():
         written = json.loads(found.write(side, tmp_path / f"out/{side}.json").read_text())
         assert written["info"] == {"by": "us"} and len(written["images"]) == len(images)
@@ -184,7 +184,7 @@ def test_what_is_written_holds_what_is_used_and_loads(tmp_path):
 def test_what_cannot_be_split_is_said_with_the_file(tmp_path, fields, images, words):
     path = make(tmp_path, images, **fields)
     with pytest.raises(DataError, match=rf"mine\.json: .*{words}"):
-        split_coco(path, tmp_path / "images", SHARES)
+        load_split(path, tmp_path / "images", SHARES)
     with pytest.raises(DataError, match=rf"mine\.json: .*{words}"):
         split_file(path, tmp_path / "out", SHARES)
 

@@ -16,7 +16,7 @@ import ultrasam
 from ultrasam import checkpoints
 from ultrasam.cli.main import main
 from ultrasam.data import coco
-from ultrasam.data.split import split_coco
+from ultrasam.data.split import load_split
 from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.prompting import score_images
@@ -240,7 +240,7 @@ CORPUS = Path(__file__).parents[3] / "shared/corpus"
 def test_real_images_are_split_and_drawn(tmp_path):
     """The twin on phantoms is above: every part of a real file is read."""
     source = CORPUS / "annotations/breast_usg.json"
-    found = split_coco(source, CORPUS / "images", {"test": 0.2}, categories=["malignant"])
+    found = load_split(source, CORPUS / "images", {"test": 0.2}, categories=["malignant"])
     batch = draw_batch(found.sides["train"], 256, 0, 4, 2, seed=0)
     assert batch.targets.shape[1:] == (64, 64) and batch.targets.float().mean(dim=(1, 2)).min() > 0
     assert np.isfinite(batch.prompts.boxes[batch.prompts.labels[:, 0] == -1]).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ultrasam.mm  # noqa: F401
-from ultrasam.data.masks import tight_box
+from ultrasam.data.boxes import tight_box
 from ultrasam.mm.datasets.augment import Degrade, RandomView, Redraw, Tone
 from ultrasam.phantom import simulate
 

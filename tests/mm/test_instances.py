@@ -36,6 +36,13 @@ def dataset(data, classes=("cyst", "nodule"), name="train", **kwargs):
     )
 
 
+def test_the_file_is_parsed_once(data, monkeypatch):
+    calls, read = [], json.loads
+    monkeypatch.setattr(json, "loads", lambda *a, **k: calls.append(1) or read(*a, **k))
+    monkeypatch.setattr(json, "load", lambda *a, **k: pytest.fail("another reader"))
+    assert len(dataset(data)) > 0 and len(calls) == 1
+
+
 def test_jitter_moves_image_and_mask_alike():
     rng = np.random.default_rng(0)
     jitter = ScaleJitter(64, (0.1, 2.0))

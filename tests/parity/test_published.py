@@ -7,7 +7,7 @@ from pycocotools import mask as coco_mask
 
 from tests.kit import published
 from ultrasam import checkpoints
-from ultrasam.data.masks import tight_box, tight_boxes
+from ultrasam.data.boxes import tight_box, tight_boxes
 from ultrasam.losses import MaskLoss
 from ultrasam.modeling.build import build_variant
 from ultrasam.preprocess import Geometry, to_input, to_masks

@@ -13,8 +13,8 @@ import ultrasam
 from ultrasam import checkpoints
 from ultrasam.checkpoints.download import OWN_FILE
 from ultrasam.cli.main import main
+from ultrasam.data.boxes import tight_box
 from ultrasam.data.images import read_image, write_image
-from ultrasam.data.masks import tight_box
 from ultrasam.evaluate.baselines import ellipse_in_box
 from ultrasam.evaluate.metrics import iou
 from ultrasam.phantom import simulate

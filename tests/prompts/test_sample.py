@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ultrasam.data.masks import tight_box
+from ultrasam.data.boxes import tight_box
 from ultrasam.errors import PromptError
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import (

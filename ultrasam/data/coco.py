@@ -12,8 +12,22 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ultrasam.data.masks import to_xyxy
+from ultrasam.converters.engine.rle import compress, counts
+from ultrasam.data.boxes import to_xyxy
 from ultrasam.errors import DataError
+
+__all__ = [
+    "CocoFile",
+    "CocoImage",
+    "as_rle",
+    "check_files",
+    "compress",
+    "counts",
+    "decode",
+    "encode",
+    "load",
+    "read_json",
+]
 
 
 @dataclass

@@ -57,7 +57,7 @@ class Split:
         return path
 
 
-def split_coco(
+def load_split(
     source: Path, images: Path, shares: Mapping[str, float], *, categories: Sequence[str] | None = None
 ) -> Split:
     """Read, check and split a COCO file.
@@ -87,13 +87,13 @@ def split_coco(
 def split_file(source: Path, out: Path, shares: Mapping[str, float], seed: str = SEED) -> dict[str, Coco]:
     """Write ``out/train.json``, ``val.json`` and ``test.json``, as far as they have images.
 
-    Unlike `split_coco` it looks at no image, and everything that the file holds is in one of the parts.
+    Unlike `load_split` it looks at no image, and everything that the file holds is in one of the parts.
 
     Returns:
         side -> its part of the file; what is ``held_out`` is not written.
 
     Raises:
-        DataError: as `split_coco`, but for images and masks.
+        DataError: as `load_split`, but for images and masks.
     """
     content = coco.read_json(source)
     side_of = sides_of(content["images"], shares, source, seed)
@@ -114,7 +114,7 @@ def sides_of(
 
     Args:
         entries: the images of a COCO file, as they are in it.
-        shares: see `split_coco`.
+        shares: see `load_split`.
         source: the file, for messages.
         seed: another one draws other subjects.
 

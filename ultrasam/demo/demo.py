@@ -111,12 +111,12 @@ def _phantoms(settings: Settings, out: Path) -> Data:
 
 
 def _own_data(source: str, settings: Settings, out: Path) -> Data:
-    from ultrasam.data.split import TEST_SHARE, VAL_SHARE, split_coco
+    from ultrasam.data.split import TEST_SHARE, VAL_SHARE, load_split
 
     if not settings.images:
         raise UltraSamError("--coco needs --images, the folder that its file names start from")
     _say(f"splitting {source} by subject")
-    split = split_coco(Path(source), Path(settings.images), {"test": TEST_SHARE, "val": VAL_SHARE})
+    split = load_split(Path(source), Path(settings.images), {"test": TEST_SHARE, "val": VAL_SHARE})
     print(split.summary())
     sides = (split.write(side, out / "data" / f"{side}.json") for side in ("train", "val", "test"))
     return Data(Path(settings.images), *sides)

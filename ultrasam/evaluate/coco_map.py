@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ultrasam.data.masks import to_xywh
+from ultrasam.data.boxes import to_xywh
 
 Backend = Literal["faster-coco-eval", "pycocotools"]
 logger = logging.getLogger(__name__)

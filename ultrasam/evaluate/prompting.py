@@ -8,8 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ultrasam.data import coco
+from ultrasam.data.boxes import tight_boxes
 from ultrasam.data.images import read_image
-from ultrasam.data.masks import tight_boxes
 from ultrasam.errors import DataError
 from ultrasam.evaluate.coco_map import ImageResult
 from ultrasam.predict.object_prompt import ObjectPrompt

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ultrasam.data.masks import to_xyxy
+from ultrasam.data.boxes import to_xyxy
 from ultrasam.evaluate import metrics
 from ultrasam.evaluate.coco_map import ImageResult, coco_map
 from ultrasam.evaluate.examine import Record

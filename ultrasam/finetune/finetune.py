@@ -16,7 +16,7 @@ import torch
 import ultrasam
 from ultrasam import checkpoints
 from ultrasam.data.files import open_atomic, write_json, write_text
-from ultrasam.data.split import TEST_SHARE, Split, split_coco
+from ultrasam.data.split import TEST_SHARE, Split, load_split
 from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.prompting import score_images
@@ -79,7 +79,7 @@ def finetune(settings: Settings, out: Path, device: str | None = None) -> Path:
 def split(settings: Settings) -> Split:
     """The sides of a user's file: what is on ``train`` is trained on, what is on ``test`` is tested on."""
     source, images = Path(settings.coco), Path(settings.images)
-    return split_coco(source, images, {"test": settings.held_out}, categories=settings.categories)
+    return load_split(source, images, {"test": settings.held_out}, categories=settings.categories)
 
 
 def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:

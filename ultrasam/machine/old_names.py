@@ -62,7 +62,7 @@ MOVED = {
     "modeling.products": "modeling.kernels.products",
     "modeling.tuning": "modeling.adapt.tuning",
     "predict.dicom": "predict.files.dicom",
-    "predict.runs": "data.masks",
+    "predict.runs": "data.coco",
     "predict.prompt_files": "predict.files.prompt_files",
     "predict.sources": "predict.files.sources",
     "predictor": "predict.predictor",

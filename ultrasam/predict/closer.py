@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ultrasam.data.masks import tight_boxes
+from ultrasam.data.boxes import tight_boxes
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict import masks
 from ultrasam.predict.embedder import Embedder

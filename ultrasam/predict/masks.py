@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ultrasam.data import coco
-from ultrasam.data.masks import compress, counts
 from ultrasam.preprocess import Geometry, Postprocessing
 
 # Cells around the positive ones whose interpolated values can still be positive.
@@ -71,10 +70,10 @@ def rles_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits")
     size = geometry.original
     nothing = np.array([size[0] * size[1]])
     lengths = [
-        nothing if part is None else counts(part.mask, (part.x.start, part.y.start), size)
+        nothing if part is None else coco.counts(part.mask, (part.x.start, part.y.start), size)
         for part in _parts(logits, geometry, mode)
     ]
-    return compress(lengths, size)
+    return coco.compress(lengths, size)
 
 
 def _parts(logits: Tensor, geometry: Geometry, mode: Postprocessing) -> Iterator[Part | None]:

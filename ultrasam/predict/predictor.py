@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ultrasam import checkpoints, preprocess
-from ultrasam.data.masks import tight_boxes
+from ultrasam.data.boxes import tight_boxes
 from ultrasam.errors import PromptError, UltraSamError
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict import closer as closer_views

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ultrasam.data.masks import tight_boxes, to_xywh
+from ultrasam.data.boxes import tight_boxes, to_xywh
 from ultrasam.predict import masks
 from ultrasam.predict.measure import Measurement, measure
 from ultrasam.predict.object_prompt import ObjectPrompt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ultrasam.data.masks import tight_box
+from ultrasam.data.boxes import tight_box
 
 
 def disturb_box(

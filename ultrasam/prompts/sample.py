@@ -14,7 +14,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from ultrasam.data.masks import tight_box
+from ultrasam.data.boxes import tight_box
 from ultrasam.errors import PromptError
 from ultrasam.preprocess import Geometry
 

@@ -14,8 +14,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
+from ultrasam.data.boxes import tight_boxes
 from ultrasam.data.degrade import KINDS, degrade
-from ultrasam.data.masks import tight_boxes
 from ultrasam.preprocess import region
 
 

@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 
 from ultrasam.data import coco
-from ultrasam.data.masks import tight_boxes
+from ultrasam.data.boxes import tight_boxes
 from ultrasam.errors import DataError
 from ultrasam.mm.datasets.tickets import Tickets
 from ultrasam.preprocess import Geometry, resize_image

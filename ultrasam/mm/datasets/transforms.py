@@ -17,8 +17,8 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
 from ultrasam.data import coco
+from ultrasam.data.boxes import to_xyxy
 from ultrasam.data.images import read_image
-from ultrasam.data.masks import to_xyxy
 from ultrasam.errors import DataError
 from ultrasam.preprocess import Geometry, SizeRule, resize_image
 from ultrasam.prompts.sample import BOX_NOISE, mask_target, simulate_prompts

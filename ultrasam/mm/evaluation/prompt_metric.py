@@ -11,7 +11,7 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from ultrasam.data.masks import to_xywh
+from ultrasam.data.boxes import to_xywh
 from ultrasam.errors import DataError
 from ultrasam.evaluate.coco_map import ImageResult, evaluate
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ultrasam import checkpoints
 from ultrasam.data import coco
-from ultrasam.data.masks import tight_boxes
+from ultrasam.data.boxes import tight_boxes
 from ultrasam.losses import MaskLoss
 from ultrasam.modeling.adapt import tuning
 from ultrasam.modeling.adapt.lora import merge_lora

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ultrasam.data import coco
-from ultrasam.data.masks import to_xyxy
+from ultrasam.data.boxes import to_xyxy
 from ultrasam.errors import DataError, PromptError
 from ultrasam.predict.files.file_run import Asked, PromptsOf
 from ultrasam.predict.object_prompt import ObjectPrompt

@@ -1,4 +1,4 @@
-"""Masks as boxes and as run-length codes, and the two ways to write a box."""
+"""Tight boxes of masks, and the two ways to write a box."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ultrasam.converters.engine.rle import compress, counts
 from ultrasam.errors import PromptError
-
-__all__ = ["compress", "counts", "tight_box", "tight_boxes", "to_xywh", "to_xyxy"]
 
 
 def tight_box(mask: np.ndarray) -> np.ndarray:
