@@ -6,7 +6,7 @@ One algorithm for the data sets of the converters and for the COCO files of user
 - A side that is given is kept; what is on no side trains, unless it is drawn for another.
 - A side that nothing is given for takes its share of the training subjects, those with the lowest hash, at
   least one. The test side is drawn first, so who tests does not depend on whether anything validates.
-- A subject on two sides that are given is an error; `assign_cases` mends the official splits of archives first.
+- A subject on two sides that are given is an error; `assign_cases` mends official splits of archives first.
 """
 
 from __future__ import annotations
