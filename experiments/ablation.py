@@ -72,7 +72,7 @@ def _scores(args: argparse.Namespace, arm: str, seed: int) -> dict[str, float]:
 def _options(args: argparse.Namespace, arm: str) -> list[str]:
     from mmengine.config import Config
 
-    from ultrasam.mm.engine.run import find_config
+    from ultrasam.mm.engine.configuration import find_config
 
     (file, images), left_out = ARMS[arm]
     augment = Config.fromfile(find_config(CONFIG)).train_dataloader.dataset.augment

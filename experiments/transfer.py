@@ -96,7 +96,8 @@ def _mask2former(
     from mmengine.runner import Runner
 
     from ultrasam.cli.main import build_parser
-    from ultrasam.mm.engine.run import load_config, memory_advice
+    from ultrasam.mm.engine.configuration import load_config
+    from ultrasam.mm.engine.run import memory_advice
 
     classes = [c["name"] for c in json.loads(splits["train"].read_text())["categories"]]
     options = [

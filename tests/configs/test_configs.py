@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 
 from ultrasam.cli.main import build_parser
 from ultrasam.errors import ConfigError
-from ultrasam.mm.engine.run import load_config
+from ultrasam.mm.engine.configuration import load_config
 
 ROOT = Path(__file__).parents[2] / "configs"
 LEAVES = sorted(

@@ -12,7 +12,8 @@ from mmengine.structures import InstanceData
 from ultrasam import checkpoints
 from ultrasam.cli.main import build_parser
 from ultrasam.errors import CheckpointError, ConfigError
-from ultrasam.mm.engine.run import load_config, memory_advice
+from ultrasam.mm.engine.configuration import load_config
+from ultrasam.mm.engine.run import memory_advice
 from ultrasam.mm.models.backbone import ResNetBackbone, UltraSamBackbone
 from ultrasam.mm.models.segmenter import load_decoder
 from ultrasam.modeling.build import build_ultrasam

@@ -8,7 +8,7 @@ from mmdet.registry import MODELS
 
 from ultrasam.cli.main import build_parser
 from ultrasam.errors import ConfigError
-from ultrasam.mm.engine.run import load_config
+from ultrasam.mm.engine.configuration import load_config
 
 ROOT = Path(__file__).parents[2] / "configs/downstream"
 NAMES = sorted(p.relative_to(ROOT).with_suffix("").as_posix() for p in ROOT.rglob("*.py"))

@@ -14,7 +14,7 @@ from ultrasam.downstream import load_image_model
 from ultrasam.downstream.label_metrics import by_clip, score
 from ultrasam.errors import CheckpointError, DataError
 from ultrasam.mm.datasets.label_dataset import LabelDataset
-from ultrasam.mm.engine.run import load_config
+from ultrasam.mm.engine.configuration import load_config
 from ultrasam.mm.evaluation.label_metric import LabelMetric
 from ultrasam.mm.models.preprocessor import PromptDataPreprocessor
 

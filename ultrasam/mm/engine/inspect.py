@@ -11,7 +11,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.registry import init_default_scope
 
-from ultrasam.mm.engine.run import load_config
+from ultrasam.mm.engine.configuration import load_config
 
 
 @dataclass(frozen=True)

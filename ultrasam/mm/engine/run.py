@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 import ultrasam.mm  # noqa: F401  registers everything, and bridges before OpenMMLab is imported
 from ultrasam.errors import ConfigError
 from ultrasam.mm.compat import init_process_group
+from ultrasam.mm.engine.configuration import load_config
 
 
 def train(args: argparse.Namespace) -> int:
@@ -97,94 +97,7 @@ def _started(config: Config) -> Any:
     return config.model.backbone if "backbone" in config.model else config.model
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """The configuration with the command line's changes in it.
-
-    Raises:
-        ConfigError: the file is missing or broken, or its parts do not fit together.
-    """
-    path = find_config(args.config)
-    try:
-        config = Config.fromfile(path)
-        if args.cfg_options:
-            config.merge_from_dict(args.cfg_options)
-    except Exception as error:
-        raise ConfigError(f"{path} is not a valid configuration: {error}") from error
-    config.launcher = args.launcher
-    os.environ.setdefault("LOCAL_RANK", str(getattr(args, "local_rank", 0)))
-    config.work_dir = args.work_dir or config.get("work_dir") or str(Path("work_dirs", path.stem))
-    seed = getattr(args, "seed", None)
-    if seed is not None:
-        config.randomness = {"seed": seed}
-    _spread_seed(config)
-    if "backbone" in config.model:
-        _spread_task(config)
-    else:
-        _check_sizes(config)
-    return config
-
-
-def find_config(name: str) -> Path:
-    """A configuration by path, or by its path within the configurations that come with the package."""
-    import ultrasam.configs
-
-    own = Path(ultrasam.configs.__path__[0])
-    for path in (Path(name), own / name, own / f"{name}.py"):
-        if path.is_file():
-            return path
-    raise ConfigError(f"no configuration at {name}; 'ultrasam configs' lists those of the package")
-
-
 def _require(path: str, what: str) -> Path:
     if not Path(path).is_file():
         raise ConfigError(f"no {what} at {path}")
     return Path(path)
-
-
-def _spread_seed(config: Config) -> None:
-    """Give the run's one seed to everything that draws at random."""
-    seed = config.randomness.get("seed", 0)
-    config.train_dataloader.dataset.setdefault("seed", seed)
-    config.train_dataloader.sampler.setdefault("seed", seed)
-    for hook in config.get("custom_hooks", []):
-        if hook["type"] == "StepSeedHook":
-            hook.setdefault("seed", seed)
-
-
-def _spread_task(config: Config) -> None:
-    """Give the one input size, data set and list of classes of a task to the model and to every loader."""
-    if not config.get("classes"):
-        raise ConfigError("the configuration names no 'classes' (for a regression, the numbers' columns)")
-    config.model.data_preprocessor.img_size = config.img_size
-    if config.model.backbone.type == "UltraSamBackbone":
-        config.model.backbone.img_size = config.img_size
-    keys = ["img_size", "data_root", "data_prefix", "classes"]
-    if config.model.type == "InstanceSegmenter":
-        config.model.num_classes = len(config.classes)
-    else:
-        config.model.classes, config.model.task = config.classes, config.task
-        for part in (config.default_hooks.visualization, config.val_evaluator, config.test_evaluator):
-            part.task = config.task
-        keys += ["task", *(key for key in ("column", "clip", "limits") if key in config)]
-    config.default_hooks.visualization.classes = config.classes
-    for side in ("train", "val", "test"):
-        dataset = config[f"{side}_dataloader"].dataset
-        for key, name in (("ann_file", f"{side}_ann"), *((key, key) for key in keys)):
-            if name not in config:
-                raise ConfigError(f"the configuration does not say '{name}'")
-            dataset.setdefault(key, config[name])
-
-
-def _check_sizes(config: Config) -> None:
-    """The input size stands at the model and at each loader; a difference would give wrong prompts."""
-    sizes: dict[str, Any] = {
-        "model.network": config.model.network.get("img_size"),
-        "model.data_preprocessor": config.model.data_preprocessor.get("img_size"),
-    }
-    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
-        if config.get(name):
-            sizes[f"{name}.dataset"] = config[name].dataset.get("img_size")
-    if len(set(sizes.values())) != 1:
-        raise ConfigError(
-            "the input size differs: " + ", ".join(f"{k}.img_size is {v}" for k, v in sizes.items())
-        )

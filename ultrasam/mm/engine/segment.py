@@ -19,7 +19,8 @@ from tqdm import tqdm
 from ultrasam.data import coco
 from ultrasam.data.images import read_image, write_image
 from ultrasam.errors import ConfigError
-from ultrasam.mm.engine.run import load_config, memory_advice
+from ultrasam.mm.engine.configuration import load_config
+from ultrasam.mm.engine.run import memory_advice
 from ultrasam.mm.models.segmenter import InstanceSegmenter
 from ultrasam.preprocess import Geometry, resize_image
 from ultrasam.report.draw import overlay
