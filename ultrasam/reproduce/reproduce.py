@@ -17,8 +17,9 @@ from ultrasam.checkpoints.download import cache_folder
 from ultrasam.data import coco
 from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
+from ultrasam.evaluate.published import METRICS
 from ultrasam.modeling.build import VARIANTS, Variant
-from ultrasam.reproduce.rows import DATASETS, METRICS, WEIGHTS, Column, Row, Run
+from ultrasam.reproduce.rows import WEIGHTS, Column, Row, Run
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _weights_hint(row: Row) -> str:
 
 
 def _data_hint(row: Row, settings: Settings) -> str:
-    return f"ultrasam convert {DATASETS[row.dataset].converter} --raw DOWNLOAD --out {settings.data_root}"
+    return f"ultrasam convert {row.dataset} --raw DOWNLOAD --out {settings.data_root}"
 
 
 def _config(row: Row, run: Run) -> str:
@@ -126,7 +127,7 @@ def _config(row: Row, run: Run) -> str:
 
 def _options(row: Row, run: Run, weights: Path, settings: Settings) -> dict[str, Any]:
     """Changes of the configuration: the data's place, and the network of the weights where it is another."""
-    folder = f"{settings.data_root / DATASETS[row.dataset].converter}/"
+    folder = f"{settings.data_root / row.dataset}/"
     options: dict[str, Any] = {}
     if row.table == 1:
         options["test_dataloader.dataset.data_root"] = folder
@@ -190,7 +191,7 @@ def _kept(row: Row, column: Column, run: Run, weights: Path, settings: Settings)
 def _native(row: Row, weights: Path, settings: Settings) -> dict[str, float]:
     from ultrasam.reproduce.native import NATIVE
 
-    folder = settings.data_root / DATASETS[row.dataset].converter
+    folder = settings.data_root / row.dataset
     items = coco.load(folder / "annotations/test.agnostic.json", folder / "images").images
     return evaluate(NATIVE[row.model](weights, items, "point" if row.task == "point" else "box"))
 

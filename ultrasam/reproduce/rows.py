@@ -1,60 +1,30 @@
-"""Tables 1 to 3 of Meyer et al. (IJCARS 2025, arXiv 2411.16222) as data, in percent, and how rows are run."""
+"""How each row of the paper's tables 1 to 3 is run; their numbers are in `ultrasam.evaluate.published`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-#: mAP and mAP50 of the masks. ``ultrasam*`` was trained without any data of the tested organ.
-TABLE_1 = """
-model      prompt  busbra        mmotu2d       gist514
-sam        point   14.2   27.2    2.1    4.7    6.2   12.2
-medsam     point    0.0    0.0    0.0    0.0    0.0    0.0
-ultrasam   point   67.5   95.7   57.5   85.7   55.5   90.8
-ultrasam*  point   58.3   92.7   44.4   70.6    9.3   17.4
-sam        box     68.1  100.0   34.5   58.8   57.2   92.2
-medsam     box     59.1   98.9   48.8   95.4   30.4   81.0
-ultrasam   box     79.1   99.0   79.5  100.0   73.0  100.0
-ultrasam*  box     76.5  100.0   79.6  100.0   69.4   98.9
-"""
-#: Macro precision, recall and F1 of the classification.
-TABLE_2 = """
-model      task    busbra              mmotu2d             gist514
-resnet50   class   72.1  70.2  70.9    40.6  40.5  38.4    83.4  82.3  81.9
-sam        class   80.1  78.3  79.1    52.3  51.6  51.2    86.7  85.1  84.8
-medsam     class   84.9  82.9  83.8    57.9  50.6  52.2    72.4  70.1  69.1
-ultrasam   class   87.6  87.5  87.5    62.6  62.4  62.0    78.2  74.2  73.5
-"""
-#: Mask2Former: mAP and mAP50 of the boxes, mAP and mAP50 of the masks.
-TABLE_3 = """
-model      task         busbra                  mmotu2d                 gist514
-resnet50   mask2former  60.1  84.3  59.0  83.5  19.1  27.4  18.9  27.4  36.2  56.8  37.3  60.5
-sam        mask2former  55.2  77.2  54.7  78.0  19.6  28.8  19.3  28.9  43.5  66.2  44.0  61.5
-medsam     mask2former  58.7  83.4  57.4  84.2  18.2  27.3  18.2  28.1  34.3  55.0  34.8  53.7
-ultrasam   mask2former  60.7  86.0  60.9  87.2  23.5  33.9  23.5  34.2  37.8  59.0  38.4  58.0
-"""
-METRICS = {
-    1: ("segm_mAP", "segm_mAP_50"),
-    2: ("precision", "recall", "f1"),
-    3: ("bbox_mAP", "bbox_mAP_50", "segm_mAP", "segm_mAP_50"),
-}
+from ultrasam.evaluate.published import Published, published
+
 #: Test alone is repeatable but for the split, which the paper does not state; training is one run of several.
 TOLERANCE = {"test": 1.0, "train": 3.0}
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A test set: its name in configurations, its converter, and the organ that ``ultrasam*`` never saw."""
+    """A test set: its name in rows, in configurations, and the organ that ``ultrasam*`` never saw."""
 
+    short: str
     config: str
-    converter: str
     organ: str
 
 
+#: By name among the converters.
 DATASETS = {
-    "busbra": DataSet("bus-bra", "bus_bra", "breast"),
-    "mmotu2d": DataSet("mmotu2d", "mmotu_2d", "ovary"),
-    "gist514": DataSet("gist514-db", "gist514_db", "gastrointestinal"),
+    "bus_bra": DataSet("busbra", "bus-bra", "breast"),
+    "mmotu_2d": DataSet("mmotu2d", "mmotu2d", "ovary"),
+    "gist514_db": DataSet("gist514", "gist514-db", "gastrointestinal"),
 }
 #: Names in `ultrasam.checkpoints.download.WEIGHTS`.
 WEIGHTS = {"sam": "sam_vit_b", "medsam": "medsam", "ultrasam": "ultrasam", "resnet50": "resnet50"}
@@ -118,29 +88,21 @@ class Row:
 
 def all_rows() -> list[Row]:
     """Every row of the three tables."""
-    rows = []
-    for table, text in ((1, TABLE_1), (2, TABLE_2), (3, TABLE_3)):
-        names = METRICS[table]
-        for line in text.strip().splitlines()[1:]:
-            model, task, *numbers = line.split()
-            for place, dataset in enumerate(DATASETS):
-                values = map(float, numbers[place * len(names) : (place + 1) * len(names)])
-                expected = dict(zip(names, values, strict=True))
-                rows.append(_row(table, model, task, dataset, expected))
-    return rows
+    return [_row(paper) for paper in published()]
 
 
-def _row(table: int, model: str, task: str, dataset: str, expected: dict[str, float]) -> Row:
-    runs = {1: _prompted, 2: _classified, 3: _segmented}[table](model, task, DATASETS[dataset].config)
-    name = model.replace("*", "-zero-shot")
+def _row(paper: Published) -> Row:
+    ways = {1: _prompted, 2: _classified, 3: _segmented}
+    runs = ways[paper.table](paper.model, paper.task, DATASETS[paper.dataset].config)
+    repeatable = paper.table == 1 and not paper.model.endswith("*")
     return Row(
-        id=f"{name}-{task}-{dataset}",
-        table=table,
-        model=model,
-        task=task,
-        dataset=dataset,
-        expected=expected,
-        tolerance=TOLERANCE["test" if table == 1 and not model.endswith("*") else "train"],
+        id=f"{paper.model.replace('*', '-zero-shot')}-{paper.task}-{DATASETS[paper.dataset].short}",
+        table=paper.table,
+        model=paper.model,
+        task=paper.task,
+        dataset=paper.dataset,
+        expected=paper.numbers,
+        tolerance=TOLERANCE["test" if repeatable else "train"],
         runs=runs,
         compared="official" if "official" in runs else "measured",
     )
