@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from ultrasam.machine.child import in_child
 
 from .transfer import spread
 
@@ -47,20 +48,29 @@ def main() -> int:
 
 
 def _scores(args: argparse.Namespace, arm: str, seed: int) -> dict[str, float]:
+    from ultrasam.cli.main import main as command
+    from ultrasam.mm.engine.train import train
+
     folder = args.out / f"{arm.replace(' ', '-')}_{seed}"
     checkpoint = folder / f"iter_{args.steps}.pth"
+    # In processes of their own: a training must not see another's state.
     if not checkpoint.is_file():
-        _run(
-            *("train", CONFIG, "--work-dir", folder, "--amp", "--seed", seed),
-            *("--cfg-options", *_options(args, arm)),
+        in_child(
+            train,
+            CONFIG,
+            work_dir=folder,
+            from_scratch=True,
+            amp=True,
+            seed=seed,
+            cfg_options=_options(args, arm),
         )
     found = {}
     for name, extra in (("test", ["--degrade", "portable"]), ("unseen", [])):
         out = folder / name
-        _run(
-            *("evaluate", checkpoint, args.data / f"small/{name}.json", "--images", args.data / "small"),
-            *("--limit", args.limit, "--prompts", "box,point", "--closer", "--out", out, *extra),
-        )
+        asked = [checkpoint, args.data / f"small/{name}.json", "--images", args.data / "small", "--out", out]
+        asked += ["--limit", args.limit, "--prompts", "box,point", "--closer", *extra]
+        if in_child(command, ["evaluate", *map(str, asked)]):
+            raise SystemExit("'ultrasam evaluate' failed; its messages are above")
         datasets = json.loads((out / "results.json").read_text())["datasets"]
         found.update({name: datasets[name]["scores"] for name in SETS if name in datasets})
     scores = {name: 100 * found[name]["box"]["mAP"] for name in SETS}
@@ -69,46 +79,33 @@ def _scores(args: argparse.Namespace, arm: str, seed: int) -> dict[str, float]:
     return scores
 
 
-def _options(args: argparse.Namespace, arm: str) -> list[str]:
-    from mmengine.config import Config
-
-    from ultrasam.mm.engine.configuration import find_config
+def _options(args: argparse.Namespace, arm: str) -> dict[str, Any]:
+    from ultrasam.mm.engine.configuration import load_config
 
     (file, images), left_out = ARMS[arm]
-    augment = Config.fromfile(find_config(CONFIG)).train_dataloader.dataset.augment
-    kept = [dict(step) for step in augment if step["type"] not in left_out]
-    return [
-        "load_from=None",
+    augment = load_config(CONFIG).train_dataloader.dataset.augment
+    return {
         # A user who corrects would double the cost of a step.
-        "model.train_correct=None",
-        f"model.network.img_size={args.img_size}",
-        f"model.data_preprocessor.img_size={args.img_size}",
-        *(f"{part}_dataloader.dataset.img_size={args.img_size}" for part in ("train", "val", "test")),
-        f"train_dataloader.dataset.augment={kept}",
-        f"train_dataloader.dataset.data_root={args.data}/",
-        f"train_dataloader.dataset.ann_file={file}",
-        f"train_dataloader.dataset.data_prefix.img={images}/",
-        f"val_dataloader.dataset.data_root={args.data}/small/",
-        f"test_dataloader.dataset.data_root={args.data}/small/",
-        f"train_dataloader.batch_size={args.batch}",
-        f"train_cfg.max_iters={args.steps}",
-        f"train_cfg.val_interval={args.steps + 1}",
-        f"param_scheduler.0.end={args.steps // 8}",
-        f"param_scheduler.1.begin={args.steps // 8}",
-        f"param_scheduler.1.end={args.steps}",
-        f"default_hooks.checkpoint.interval={args.steps}",
-        "optim_wrapper.optimizer.lr=1e-3",
-        "custom_hooks.3.momentum=0.02",
-    ]
-
-
-def _run(*command: object) -> None:
-    """One command of the package, in a process of its own: a training must not see another's state."""
-    text = [str(part) for part in command]
-    command_line = [sys.executable, "-m", "ultrasam", *text]
-    done = subprocess.run(command_line, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"ultrasam {' '.join(text)}\n{done.stderr[-2000:]}")
+        "model.train_correct": None,
+        "model.network.img_size": args.img_size,
+        "model.data_preprocessor.img_size": args.img_size,
+        **{f"{part}_dataloader.dataset.img_size": args.img_size for part in ("train", "val", "test")},
+        "train_dataloader.dataset.augment": [dict(step) for step in augment if step["type"] not in left_out],
+        "train_dataloader.dataset.data_root": f"{args.data}/",
+        "train_dataloader.dataset.ann_file": file,
+        "train_dataloader.dataset.data_prefix.img": f"{images}/",
+        "val_dataloader.dataset.data_root": f"{args.data}/small/",
+        "test_dataloader.dataset.data_root": f"{args.data}/small/",
+        "train_dataloader.batch_size": args.batch,
+        "train_cfg.max_iters": args.steps,
+        "train_cfg.val_interval": args.steps + 1,
+        "param_scheduler.0.end": args.steps // 8,
+        "param_scheduler.1.begin": args.steps // 8,
+        "param_scheduler.1.end": args.steps,
+        "default_hooks.checkpoint.interval": args.steps,
+        "optim_wrapper.optimizer.lr": 1e-3,
+        "custom_hooks.3.momentum": 0.02,
+    }
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -93,46 +93,42 @@ def _probe(
 def _mask2former(
     args: argparse.Namespace, splits: dict[str, Path], images: Path, start: str, seed: int
 ) -> dict[str, float]:
-    from mmengine.runner import Runner
-
-    from ultrasam.cli.main import build_parser
-    from ultrasam.mm.engine.configuration import load_config
-    from ultrasam.mm.engine.run import memory_advice
+    from ultrasam.mm.engine.history import read_history
+    from ultrasam.mm.engine.train import train
 
     classes = [c["name"] for c in json.loads(splits["train"].read_text())["categories"]]
-    options = [
-        f"img_size={args.img_size}",
-        "data_root=",
-        f"data_prefix.img={images}/",
-        f"train_ann={splits['train']}",
-        f"val_ann={splits['test']}",
-        f"test_ann={splits['test']}",
-        f"classes={classes!r}",
-        f"train_dataloader.batch_size={args.batch}",
-        f"train_cfg.max_iters={args.steps}",
-        f"train_cfg.val_interval={args.steps}",
-        f"param_scheduler.1.end={args.steps}",
-        f"default_hooks.checkpoint.interval={args.steps}",
-        "train_dataloader.num_workers=0",
-        "train_dataloader.persistent_workers=False",
-        "val_dataloader.num_workers=0",
-        "val_dataloader.persistent_workers=False",
-        "visualizer.vis_backends=[]",
-        "default_hooks.visualization.validation=False",
-    ]
-    if start == "trained":
-        options.append(f"model.backbone.weights.path={args.checkpoint}")
-    folder = args.out / "runs" / f"{splits['train'].parent.name}_{start}"
-    config = load_config(
-        build_parser().parse_args(
-            ["train", CONFIG, "--work-dir", str(folder), "--seed", str(seed), "--cfg-options", *options]
-        )
+    options = {
+        "img_size": args.img_size,
+        "data_root": "",
+        "data_prefix.img": f"{images}/",
+        "train_ann": str(splits["train"]),
+        "val_ann": str(splits["test"]),
+        "test_ann": str(splits["test"]),
+        "classes": classes,
+        "train_dataloader.batch_size": args.batch,
+        "train_cfg.max_iters": args.steps,
+        "train_cfg.val_interval": args.steps,
+        "param_scheduler.1.end": args.steps,
+        "default_hooks.checkpoint.interval": args.steps,
+        "train_dataloader.num_workers": 0,
+        "train_dataloader.persistent_workers": False,
+        "val_dataloader.num_workers": 0,
+        "val_dataloader.persistent_workers": False,
+        "visualizer.vis_backends": [{"type": "LocalVisBackend"}],
+        "default_hooks.visualization.validation": False,
+    }
+    # In this process: its seconds are counted.
+    checkpoint = train(
+        CONFIG,
+        work_dir=args.out / "runs" / f"{splits['train'].parent.name}_{start}",
+        start=args.checkpoint if start == "trained" else None,
+        seed=seed,
+        cfg_options=options,
     )
-    runner = Runner.from_cfg(config)
-    with memory_advice():
-        runner.train()
-    keys = ("coco/segm_mAP", "coco/segm_mAP_50", "coco/bbox_mAP", "coco/bbox_mAP_50")
-    return {key: float(runner.message_hub.get_scalar(f"val/{key}").current()) for key in keys}
+    scores = read_history(checkpoint.parent).val[-1]
+    return {
+        key: scores[key] for key in ("coco/segm_mAP", "coco/segm_mAP_50", "coco/bbox_mAP", "coco/bbox_mAP_50")
+    }
 
 
 def table(results: list[dict[str, Any]]) -> str:

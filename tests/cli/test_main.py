@@ -8,8 +8,9 @@ import pytest
 
 import ultrasam
 from ultrasam.cli import main as entry
-from ultrasam.cli.main import _mendable, build_parser
+from ultrasam.cli.main import build_parser
 from ultrasam.errors import DataError
+from ultrasam.machine.explain import explanation
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,16 +57,16 @@ def test_wrapped_errors_keep_their_message():
         except DataError as error:
             raise RuntimeError("in a library") from error
     except RuntimeError as error:
-        assert _mendable(error) == "a.png is broken"
+        assert explanation(error) == "a.png is broken"
     worker = DataError(
         "Caught DataError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
         "  File x\nultrasam.errors.DataError: a.png is broken"
     )
-    assert _mendable(worker) == "a.png is broken"
+    assert explanation(worker) == "a.png is broken"
     from ultrasam.converters.engine.errors import TreeError
 
-    assert _mendable(TreeError("no images folder")) == "no images folder"
-    assert _mendable(ValueError("a bug")) is None
+    assert explanation(TreeError("no images folder")) == "no images folder"
+    assert explanation(ValueError("a bug")) is None
 
 
 def test_bad_option_names_the_form(capsys):

@@ -9,7 +9,7 @@ pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed
 from mmdet.registry import MODELS
 from mmengine.registry import init_default_scope
 
-from ultrasam.cli.main import build_parser
+from tests.kit.miniature import changes
 from ultrasam.errors import ConfigError
 from ultrasam.mm.engine.configuration import load_config
 
@@ -21,8 +21,7 @@ PROMPTED = [name for name in LEAVES if name.startswith(("ultrasam/", "zero_shot/
 
 
 def read(name, *options):
-    parser = build_parser()
-    return load_config(parser.parse_args(["train", str(ROOT / name), *options]))
+    return load_config(ROOT / name, cfg_options=changes(*options) if options else None)
 
 
 def test_all_are_found():
@@ -91,12 +90,8 @@ def test_the_published_recipe():
 
 
 def test_a_name_of_the_package_and_changes():
-    config = load_config(
-        build_parser().parse_args(
-            ["train", "ultrasam/ultrasam_vit-t_phantom", "--seed", "7"]
-            + ["--cfg-options", "optim_wrapper.optimizer.lr=0.5", "train_dataloader.dataset.data_root=a b/"]
-        )
-    )
+    options = changes("optim_wrapper.optimizer.lr=0.5", "train_dataloader.dataset.data_root=a b/")
+    config = load_config("ultrasam/ultrasam_vit-t_phantom", seed=7, cfg_options=options)
     assert config.optim_wrapper.optimizer.lr == 0.5 and config.train_dataloader.dataset.data_root == "a b/"
     seeds = {
         config.randomness.seed,
@@ -115,7 +110,7 @@ def test_refusals(tmp_path):
         with pytest.raises(ConfigError, match=words):
             read(path)
     with pytest.raises(ConfigError, match="input size differs"):
-        read("ultrasam/ultrasam_vit-t_phantom.py", "--cfg-options", "model.network.img_size=128")
+        read("ultrasam/ultrasam_vit-t_phantom.py", "model.network.img_size=128")
 
 
 @pytest.mark.parametrize("card", ["24gib", "8gib"])

@@ -4,6 +4,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from ultrasam.cli.main import build_parser
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs/ultrasam/ultrasam_vit-t_phantom.py"
@@ -39,6 +42,11 @@ def options(data: Path, steps: int, batch: int, workers: int = 0) -> list[str]:
             f"{loader}.persistent_workers={workers > 0}",
         ]
     return ["--cfg-options", *values]
+
+
+def changes(*pairs: str) -> dict[str, Any]:
+    """What ``--cfg-options`` makes of KEY=VALUE pairs."""
+    return build_parser().parse_args(["train", "config", "--cfg-options", *pairs]).cfg_options
 
 
 def environment() -> dict[str, str]:

@@ -9,11 +9,10 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
+from tests.kit.miniature import changes
 from ultrasam import checkpoints
-from ultrasam.cli.main import build_parser
 from ultrasam.errors import CheckpointError, ConfigError
 from ultrasam.mm.engine.configuration import load_config
-from ultrasam.mm.engine.run import memory_advice
 from ultrasam.mm.models.backbone import ResNetBackbone, UltraSamBackbone
 from ultrasam.mm.models.segmenter import load_decoder
 from ultrasam.modeling.build import build_ultrasam
@@ -23,7 +22,7 @@ SMALL = "downstream/segmentation/mask2former_vit-t_phantom"
 
 def config(name=SMALL, *options):
     values = ["img_size=64", *options]
-    return load_config(build_parser().parse_args(["train", name, "--cfg-options", *values]))
+    return load_config(name, cfg_options=changes(*values))
 
 
 def test_maps_are_the_encoders(tmp_path):
@@ -109,15 +108,6 @@ def test_a_checkpoint_of_other_classes_is_refused(tmp_path):
     torch.save({"state_dict": built("classes=['a','b']").state_dict()}, tmp_path / "two.pth")
     with pytest.raises(CheckpointError, match=r"cls_embed.* is \(3, 64\), the model has \(4, 64\)"):
         built("classes=['a','b','c']").load_weights(str(tmp_path / "two.pth"))
-
-
-def test_out_of_memory_says_what_helps():
-    with pytest.raises(ConfigError, match="smaller batch"), memory_advice():
-        torch.empty(10**15)
-    with pytest.raises(ConfigError, match="--amp"), memory_advice():
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
-    with pytest.raises(RuntimeError, match="another"), memory_advice():
-        raise RuntimeError("another matter")
 
 
 def test_a_task_without_classes_is_refused():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 
-from ultrasam.cli.main import build_parser
+from tests.kit.miniature import changes
 from ultrasam.errors import ConfigError
 from ultrasam.mm.engine.configuration import load_config
 
@@ -15,8 +15,7 @@ NAMES = sorted(p.relative_to(ROOT).with_suffix("").as_posix() for p in ROOT.rglo
 
 
 def read(name, *options):
-    asked = ["train", f"downstream/{name}"]
-    return load_config(build_parser().parse_args([*asked, *(["--cfg-options", *options] if options else [])]))
+    return load_config(f"downstream/{name}", cfg_options=changes(*options) if options else None)
 
 
 def test_all_are_found():
@@ -87,4 +86,4 @@ def test_a_data_set_without_a_test_file(tmp_path):
         f"_base_ = [{str(base)!r}]\nclasses = ['a']\ndata_root = ''\ndata_prefix = dict(img='')\n"
     )
     with pytest.raises(ConfigError, match="does not say 'train_ann'"):
-        load_config(build_parser().parse_args(["train", str(path)]))
+        load_config(path)

@@ -8,7 +8,6 @@ import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import ConfigDict
 
-from ultrasam.cli.main import build_parser
 from ultrasam.data.images import read_image, write_image
 from ultrasam.downstream import load_image_model
 from ultrasam.downstream.label_metrics import by_clip, score
@@ -176,10 +175,7 @@ def test_the_ahu_configuration_reads_what_its_converter_writes(tmp_path):
             write_image(tmp_path / f"raw/{number}_{label}{second}/{frame}.jpg", image)
     convert_ahu(tmp_path / "raw", tmp_path / "out", val=0.2)
     config = load_config(
-        build_parser().parse_args(
-            ["train", "downstream/classification/classifier_vit-b_ahu"]
-            + ["--cfg-options", f"data_root={tmp_path}/out/ahu/"]
-        )
+        "downstream/classification/classifier_vit-b_ahu", cfg_options={"data_root": f"{tmp_path}/out/ahu/"}
     )
     train, val = (DATASETS.build(config[f"{side}_dataloader"].dataset) for side in ("train", "val"))
     assert train.metainfo["classes"] == LABELS and len(train) + len(val) == 4 * 13 * 2

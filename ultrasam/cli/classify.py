@@ -23,7 +23,9 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--checkpoint", required=True, help="of 'ultrasam probe' or of a training run")
+    parser.add_argument(
+        "--checkpoint", required=True, metavar="FILE", help="of 'ultrasam probe' or of a training run"
+    )
     parser.add_argument("--clip", action="store_true", help="the images are one clip: average over them")
     parser.add_argument("--top", type=int, default=3, help="classes to show (3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all scores to this file")

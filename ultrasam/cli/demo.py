@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ultrasam.cli.options import add_weights
+
 _EXAMPLES = """examples:
   ultrasam demo
   ultrasam demo --out demo_breast --coco data/bus_bra/annotations/all.json --images data/bus_bra/images
-  ultrasam demo --coco mine.json --images images --out demo_mine --weights demo/model.pth
+  ultrasam demo --coco mine.json --images images --out demo_mine --from demo/model.pth
   ultrasam demo --iterations 2000 --num 8000        a better model, if there is time
 """
 
@@ -26,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything (demo)")
     parser.add_argument("--coco", type=Path, help="your own COCO file instead of simulated images")
     parser.add_argument("--images", type=Path, help="the folder that its file names start from")
-    parser.add_argument("--weights", type=Path, help="a vit_t checkpoint to start from (none)")
+    add_weights(parser, "--from", "a vit_t to start from (none)", renamed="--weights", type=Path)
     parser.add_argument("--num", type=int, default=2400, help="simulated images (2400)")
     parser.add_argument("--iterations", type=int, default=550, help="training steps (550)")
     parser.add_argument("--batch-size", type=int, default=16, help="images a step (16)")
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         coco=str(args.coco) if args.coco else None,
         images=str(args.images) if args.images else None,
-        weights=str(args.weights) if args.weights else None,
+        weights=str(args.start) if args.start else None,
     )
     run_demo(settings, args.out)
     return 0

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import DictAction
+from ultrasam.cli.options import WEIGHTS, DictAction, make_folder
 
 if TYPE_CHECKING:
     from ultrasam.evaluate.evaluate import Subject
@@ -31,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", help="a weight file, or a name: ultrasam, sam_vit_b, ...")
+    parser.add_argument("checkpoint", help=WEIGHTS)
     parser.add_argument("coco", nargs="+", type=Path, metavar="COCO", help="COCO files with masks")
     parser.add_argument(
         "--images", required=True, type=Path, metavar="DIR", help="where file names start from"
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         organ_of={**_organs(), **args.organ},
     )
     print("\n".join(notes))
-    _make_folder(args.out)
+    make_folder(args.out)
     records, description = examine_all(subject, samples, protocol, args.out, args.workers)
     print("scoring")
     results = {
@@ -159,15 +159,6 @@ def _organs() -> dict[str, str]:
     from ultrasam.converters.registry import get, names
 
     return {name: get(name).card.organ for name in names()}
-
-
-def _make_folder(path: Path) -> None:
-    from ultrasam.errors import DataError
-
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from error
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ultrasam.cli.options import WEIGHTS
+
 _EXAMPLES = """examples:
   ultrasam export UltraSam.pth --out onnx
   ultrasam export UltraSam.pth --out onnx --precision fp16 int8 --pictures some/images
@@ -23,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", help="a weight file or name: ultrasam, sam_vit_b, ...")
+    parser.add_argument("checkpoint", help=WEIGHTS)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files")
     parser.add_argument("--format", choices=("onnx", "torch"), default="onnx", help="what to write")
     parser.add_argument(

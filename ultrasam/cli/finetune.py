@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ultrasam.cli.options import add_weights
+
 _EXAMPLES = """examples:
   ultrasam finetune mine.json --images images --from UltraSam.pth --mode decoder
   ultrasam finetune mine.json --images images --from ultrasam --mode lora --amp --batch-size 2
@@ -30,13 +32,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("coco", type=Path, metavar="COCO", help="a COCO file with masks")
     parser.add_argument("--images", type=Path, required=True, help="the folder its file names start from")
-    parser.add_argument(
-        "--from",
-        dest="weights",
-        default="small",
-        metavar="WEIGHTS",
-        help="a weight file of any kind, or a name (small, which comes with the package)",
-    )
+    add_weights(parser, "--from", "start weights (small, which comes with the package)", default="small")
     parser.add_argument(
         "--mode",
         choices=("full", "decoder", "lora", "adapter"),
@@ -78,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings(
         coco=str(args.coco),
         images=str(args.images),
-        weights=args.weights,
+        weights=args.start,
         recipe=recipe,
         categories=args.categories.split(",") if args.categories else None,
         held_out=args.held_out,

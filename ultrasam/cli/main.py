@@ -7,47 +7,64 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import ultrasam
-from ultrasam.errors import UltraSamError
-from ultrasam.machine import extras
+from ultrasam.machine.explain import explanation
 
-#: Modules of this folder, in the order of the help; each has ``add_parser(subparsers)``.
-COMMANDS = (
-    "demo",
-    "convert",
-    "data",
-    "train",
-    "test",
-    "evaluate",
-    "finetune",
-    "reproduce",
-    "predict",
-    "segment",
-    "probe",
-    "classify",
-    "weights",
-    "export",
-    "configs",
-    "bench",
-    "selftest",
-)
+#: What commands are for -> modules of this folder, in the help's order; each has ``add_parser(subparsers)``.
+COMMANDS = {
+    "data": ("convert", "data"),
+    "train": ("demo", "train", "finetune", "probe", "configs"),
+    "predict": ("predict", "segment", "classify", "weights", "export"),
+    "check": ("test", "evaluate", "reproduce", "bench", "selftest"),
+}
+
+
+class _Listed:
+    """Subparsers whose help is listed under headings, which argparse does not do for commands."""
+
+    def __init__(self, subparsers: Any) -> None:
+        self._subparsers = subparsers
+        self.help: dict[str, str] = {}
+
+    def add_parser(self, name: str, *, help: str, **options: Any) -> argparse.ArgumentParser:
+        """As argparse's, which lists only commands that are given a help."""
+        self.help[name] = help
+        options.setdefault("description", help[:1].upper() + help[1:] + ".")
+        return self._subparsers.add_parser(name, **options)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(prog="ultrasam", description="Promptable segmentation for ultrasound.")
+    parser = argparse.ArgumentParser(
+        prog="ultrasam",
+        usage="ultrasam [options] COMMAND ...",
+        description="Promptable segmentation for ultrasound. 'ultrasam COMMAND --help' says more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"ultrasam {ultrasam.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"ultrasam.cli.{name}").add_parser(subparsers)
+    commands = _Listed(
+        parser.add_subparsers(dest="command", metavar="COMMAND", prog="ultrasam", help=argparse.SUPPRESS)
+    )
+    lines = []
+    for group, names in COMMANDS.items():
+        lines.append(f"\n{group}:")
+        for name in names:
+            importlib.import_module(f"ultrasam.cli.{name}").add_parser(commands)
+            lines.append(f"  {name:<10}  {commands.help[name]}")
+    parser.epilog = "\n".join(lines).strip()
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; errors a user can mend are printed in a line or two, with exit code 2."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+        return 0
     try:
         return int(args.func(args) or 0)
     except KeyboardInterrupt:
@@ -58,26 +75,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
-        message = _mendable(error)
+        message = explanation(error)
         if args.debug or message is None:
             raise
         print(f"ultrasam: {message}", file=sys.stderr)
         return 2
-
-
-def _mendable(error: BaseException | None) -> str | None:
-    """The message of an error that a user can mend, also where a worker process or a library wrapped it."""
-    while error is not None:
-        # By name: the converters know nothing of this package, and need not be imported to find out.
-        if isinstance(error, UltraSamError) or "ConverterError" in {c.__name__ for c in type(error).__mro__}:
-            # A data loader's worker sends its whole traceback; its last line is the message.
-            return (
-                str(error).split("Error: ")[-1].strip() if "Original Traceback" in str(error) else str(error)
-            )
-        if isinstance(error, ImportError) and (message := extras.advice(error)):
-            return message
-        error = error.__cause__ or error.__context__
-    return None
 
 
 if __name__ == "__main__":

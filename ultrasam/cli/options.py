@@ -1,10 +1,15 @@
-"""Options that training and testing share, named as MMDetection names them."""
+"""Options that commands share: one name for one thing, MMDetection's where it has one."""
 
 from __future__ import annotations
 
 import argparse
 import ast
+import os
+import sys
+from pathlib import Path
 from typing import Any
+
+from ultrasam.errors import DataError
 
 
 class DictAction(argparse.Action):
@@ -28,10 +33,47 @@ def _literal(text: str) -> Any:
         return text
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add what both commands take."""
-    parser.add_argument("config", help="configuration: a path, or a name that 'ultrasam configs' lists")
-    parser.add_argument("--work-dir", help="folder for logs and checkpoints (work_dirs/<config>)")
+class Renamed(argparse.Action):
+    """An option under its name of an earlier version: it still works, and says what it is called now."""
+
+    def __init__(self, option_strings: Any, dest: str, new: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, help=argparse.SUPPRESS, **kwargs)
+        self.new = new
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Take the value and warn."""
+        print(f"ultrasam: {option_string} is called {self.new} now; it goes away in 0.3", file=sys.stderr)
+        setattr(namespace, self.dest, values)
+
+
+#: What is taken wherever weights are named.
+WEIGHTS = "a weight file of any kind, or a name: ultrasam, sam_vit_b, ..."
+
+
+def add_weights(
+    parser: argparse._ActionsContainer, option: str, note: str, *, renamed: str = "", **kwargs: Any
+) -> None:
+    """Add the option for a weight file: ``--checkpoint`` of the model used, ``--from`` of training's start.
+
+    Args:
+        parser: gets it as ``checkpoint`` or ``start``.
+        option: its name.
+        note: what is done with it, and its default.
+        renamed: its name in earlier versions, which still works.
+        kwargs: of ``add_argument``.
+    """
+    dest = {"--checkpoint": "checkpoint", "--from": "start"}[option]
+    default = kwargs.get("default")
+    parser.add_argument(option, dest=dest, metavar="FILE", help=f"{note}: {WEIGHTS}", **kwargs)
+    if renamed:
+        parser.add_argument(renamed, dest=dest, action=Renamed, new=option, default=default)
+
+
+def add_config(parser: argparse.ArgumentParser, help: str = "") -> None:
+    """Add the configuration and its changes."""
+    parser.add_argument(
+        "config", help=help or "configuration: a path, or a name that 'ultrasam configs' lists"
+    )
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -39,6 +81,12 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change the configuration, e.g. train_dataloader.batch_size=4",
     )
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add what training and testing take."""
+    add_config(parser)
+    parser.add_argument("--work-dir", help="folder for logs and checkpoints (work_dirs/<config>)")
     parser.add_argument(
         "--launcher",
         choices=("none", "pytorch", "slurm", "mpi"),
@@ -46,3 +94,20 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         help="how several processes were started; tools/dist_*.sh and slurm_*.sh set it",
     )
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+
+
+def set_local_rank(args: argparse.Namespace) -> None:
+    """Older launchers tell a process its place by an option, newer ones by the environment."""
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder that --out names, before the work whose results go there.
+
+    Raises:
+        DataError: it cannot be made, and why not.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from error

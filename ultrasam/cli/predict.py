@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ultrasam.cli.options import add_weights, make_folder
+
 if TYPE_CHECKING:
     from ultrasam.predict.files.file_run import FileRun, PromptsOf
     from ultrasam.predict.object_prompt import ObjectPrompt
@@ -31,11 +33,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
-    parser.add_argument(
-        "--checkpoint",
-        default="small",
-        help="a weight file, or a name: ultrasam, sam_vit_b, ... (small, which comes with the package)",
-    )
+    add_weights(parser, "--checkpoint", "the model (small, which comes with the package)", default="small")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     ask = parser.add_argument_group("what to segment (pixels of the image, x to the right, y down)")
     ask.add_argument("--box", action="append", default=[], metavar="X1,Y1,X2,Y2", help="one object each")
@@ -86,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     process.keep_memory()
     prompts_of, categories = _prompts(args)
     files = sources.find(args.inputs)
-    _make_folder(args.out)
+    make_folder(args.out)
     job = FileRun(
         _predictor(args),
         args.out,
@@ -184,15 +182,6 @@ def _check_names(job: FileRun, files: list[Any], args: argparse.Namespace) -> No
             f"no box in {args.prompts} belongs to one of the {len(files)} inputs; the inputs' names "
             f"(such as {files[0].file_name}) must match the file's file_name entries"
         )
-
-
-def _make_folder(path: Path) -> None:
-    from ultrasam.errors import DataError
-
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from error
 
 
 def _window(text: str | None) -> Any:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ultrasam.cli.options import add_weights
+
 _EXAMPLES = """examples:
   ultrasam probe train.json test.json --images data/bus_bra/images --checkpoint UltraSam.pth --out probe
   ultrasam probe train.csv test.csv --val val.csv --images frames --checkpoint sam_vit_b \\
@@ -31,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("test", type=Path, help="COCO file or table to score")
     parser.add_argument("--val", type=Path, help="COCO file or table that chooses the penalty")
     parser.add_argument("--images", type=Path, required=True, help="folder that file names start from")
-    parser.add_argument("--checkpoint", required=True, help="weights that hold the encoder, or a name")
+    add_weights(parser, "--checkpoint", "whose encoder is used", required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for model.pth and scores.json")
     parser.add_argument(
         "--task", choices=("single-label", "multi-label", "regression"), default="single-label"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import DictAction
+from ultrasam.cli.options import DictAction, add_weights
 
 if TYPE_CHECKING:
     from ultrasam.reproduce.rows import Row
@@ -38,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("reproduced"), help="folder for results (reproduced)"
     )
-    parser.add_argument("--weights", type=Path, help="use this file in place of each row's own")
+    add_weights(parser, "--checkpoint", "use it in place of each row's own", renamed="--weights", type=Path)
     parser.add_argument(
         "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="change the configurations"
     )
@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
             numbers = " ".join(f"{name} {value:.1f}" for name, value in row.expected.items())
             print(f"{row.table}  {row.id:<34} {numbers}   tolerance {row.tolerance:.1f}")
         return 0
-    if args.weights and not args.weights.is_file():
-        raise CheckpointError(f"no weight file at {args.weights}")
-    settings = Settings(args.data_root, args.out, args.weights, args.cfg_options or {})
+    if args.checkpoint and not args.checkpoint.is_file():
+        raise CheckpointError(f"no weight file at {args.checkpoint}")
+    settings = Settings(args.data_root, args.out, args.checkpoint, args.cfg_options or {})
     outcomes = [run_row(row, settings, check_only=args.check) for row in tqdm(rows, unit="row")]
     for outcome in outcomes:
         built = ", ".join(f"{name} {count:,} parameters" for name, count in outcome.parameters.items())

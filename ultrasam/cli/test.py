@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ultrasam.cli.options import add_common
+from ultrasam.cli.options import WEIGHTS, add_run, set_local_rank
 
 _EXAMPLES = """examples:
   ultrasam test ultrasam/ultrasam_vit-b_box-refine_bus-bra UltraSam.pth
@@ -22,10 +22,8 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_common(parser)
-    parser.add_argument(
-        "checkpoint", help="weights: ours, the published UltraSam's, Segment Anything's, MedSAM's"
-    )
+    add_run(parser)
+    parser.add_argument("checkpoint", help=WEIGHTS)
     parser.add_argument("--out", metavar="FILE", help="write the predictions as a COCO results file")
     parser.add_argument(
         "--show-dir", metavar="DIR", help="draw prompts and masks to this folder of the work directory"
@@ -41,6 +39,17 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.mm.engine.run import test
+    from ultrasam.mm.engine.test import test
 
-    return test(args)
+    set_local_rank(args)
+    test(
+        args.config,
+        args.checkpoint,
+        work_dir=args.work_dir,
+        out=args.out,
+        show_dir=args.show_dir,
+        fold_residual=args.fold_residual,
+        launcher=args.launcher,
+        cfg_options=args.cfg_options,
+    )
+    return 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ultrasam.cli.options import add_common
+from ultrasam.cli.options import add_run, add_weights, set_local_rank
 
 _EXAMPLES = """examples:
   ultrasam train ultrasam/ultrasam_vit-t_phantom
-  ultrasam train ultrasam/ultrasam_vit-b_us43d --amp --cfg-options model.weights.path=sam_vit_b_01ec64.pth
+  ultrasam train ultrasam/ultrasam_vit-b_us43d --from sam_vit_b_01ec64.pth --amp
   ultrasam train my_config.py --resume
   ultrasam train downstream/segmentation/mask2former_vit-b_bus-bra --from UltraSam.pth --amp
   ultrasam train downstream/classification/classifier_vit-t_phantom --from demo/model.pth
-  tools/dist_train.sh configs/ultrasam/ultrasam_vit-b_us43d.py 4 --amp
+  tools/dist_train.sh configs/ultrasam/ultrasam_vit-b_us43d.py 4 --from sam_vit_b_01ec64.pth --amp
 """
 
 
@@ -25,19 +25,19 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_common(parser)
+    add_run(parser)
     parser.add_argument(
         "--resume",
         nargs="?",
-        const="auto",
+        const=True,
+        default=False,
         metavar="CHECKPOINT",
         help="go on from a checkpoint, or from the last one in the work directory",
     )
-    parser.add_argument(
-        "--from",
-        dest="start",
-        metavar="WEIGHTS",
-        help="start weights of the model, or of a task's backbone: a file of any kind, or a name",
+    start = parser.add_mutually_exclusive_group()
+    add_weights(start, "--from", "start weights of the model, or of a task's backbone")
+    start.add_argument(
+        "--from-scratch", action="store_true", help="start from random weights where fine-tuning is usual"
     )
     parser.add_argument("--amp", action="store_true", help="mixed precision")
     parser.add_argument(
@@ -54,6 +54,22 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.mm.engine.run import train
+    from ultrasam.mm.engine.train import train
 
-    return train(args)
+    set_local_rank(args)
+    train(
+        args.config,
+        work_dir=args.work_dir,
+        resume=args.resume,
+        start=args.start,
+        from_scratch=args.from_scratch,
+        amp=args.amp,
+        amp_dtype=args.amp_dtype,
+        accumulate=args.accumulate,
+        ema=args.ema,
+        seed=args.seed,
+        auto_scale_lr=args.auto_scale_lr,
+        launcher=args.launcher,
+        cfg_options=args.cfg_options,
+    )
+    return 0

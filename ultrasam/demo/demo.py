@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ultrasam
+from ultrasam.data.settings import forget_other_settings
 from ultrasam.demo.demo_page import format_table, write_page
 from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.score_baselines import score_baselines
+from ultrasam.machine.child import in_child
+
+if TYPE_CHECKING:
+    from ultrasam.mm.engine.history import History
 
 _CONFIG = "ultrasam/ultrasam_vit-t_phantom"
 _PROMPTS = {"box": 0.0, "point": 1.0}
@@ -62,12 +64,12 @@ def run_demo(settings: Settings, out: Path) -> Path:
     Returns:
         The page that shows the result.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    _forget_other_settings(settings, out)
+    described = {**asdict(settings), "version": ultrasam.__version__}
+    forget_other_settings(out, described, ["index.html", "scores.json"])
     page = out / "index.html"
     if not page.is_file():
         data = _own_data(settings.coco, settings, out) if settings.coco else _phantoms(settings, out)
-        _train(settings, data, out)
+        history = _train(settings, data, out)
         scores: dict[str, dict[str, Any]] = {"model": {kind: _test(kind, data, out) for kind in _PROMPTS}}
         _say("the two baselines")
         scores["baseline"] = score_baselines(data.test, data.images)
@@ -75,7 +77,7 @@ def run_demo(settings: Settings, out: Path) -> Path:
         write_page(
             page,
             scores,
-            _curves(_work_dir(settings, out)),
+            history,
             [out / f"test_{kind}" / "shown" for kind in _PROMPTS],
             asdict(settings),
         )
@@ -86,17 +88,6 @@ def run_demo(settings: Settings, out: Path) -> Path:
 
 def _say(text: str) -> None:
     print(f"\n== {text}", flush=True)
-
-
-def _forget_other_settings(settings: Settings, out: Path) -> None:
-    """A run with other settings, or of another version, starts anew in the same folder."""
-    stamp = out / "settings.json"
-    wanted = json.dumps({**asdict(settings), "version": ultrasam.__version__}, indent=1)
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return
-    for stale in ("index.html", "scores.json"):
-        (out / stale).unlink(missing_ok=True)
-    stamp.write_text(wanted)
 
 
 def _phantoms(settings: Settings, out: Path) -> Data:
@@ -127,65 +118,67 @@ def _work_dir(settings: Settings, out: Path) -> Path:
     return out / f"train_{hashlib.sha256(json.dumps(asdict(settings)).encode()).hexdigest()[:8]}"
 
 
-def _train(settings: Settings, data: Data, out: Path) -> None:
+def _train(settings: Settings, data: Data, out: Path) -> History:
+    from ultrasam.mm.engine.history import read_history
+    from ultrasam.mm.engine.train import train
+
     start_from = settings.weights or "nothing"
     _say(f"training a vit_t from {start_from}, {settings.iterations} steps of {settings.batch_size} images")
-    steps, work_dir = settings.iterations, _work_dir(settings, out)
+    steps = settings.iterations
     warm_up = max(1, min(50, steps // 4))
-    start = time.time()
-    precision = ["--amp"] if _has_bfloat16() else []
-    _command(
-        "train",
-        [_CONFIG, "--work-dir", str(work_dir), "--resume", "--seed", str(settings.seed), *precision],
-        [
-            *_paths("train", data.train, data),
-            *_paths("val", data.val, data),
-            f"train_dataloader.batch_size={settings.batch_size}",
-            f"model.weights.path={settings.weights}",
-            f"optim_wrapper.optimizer.lr={_WARM_RATE if settings.weights else _COLD_RATE}",
-            f"train_cfg.max_iters={steps}",
-            f"train_cfg.val_interval={max(steps // 3, 1)}",
-            f"param_scheduler.0.end={warm_up}",
-            f"param_scheduler.1.begin={warm_up}",
-            f"param_scheduler.1.end={steps}",
-            "default_hooks.checkpoint.interval=100",
-            "default_hooks.logger.interval=10",
-        ],
+    begin = time.time()
+    checkpoint = in_child(
+        train,
+        _CONFIG,
+        work_dir=_work_dir(settings, out),
+        resume=True,
+        start=settings.weights,
+        seed=settings.seed,
+        amp=_has_bfloat16(),
+        cfg_options={
+            **_paths("train", data.train, data),
+            **_paths("val", data.val, data),
+            "train_dataloader.batch_size": settings.batch_size,
+            "optim_wrapper.optimizer.lr": _WARM_RATE if settings.weights else _COLD_RATE,
+            "train_cfg.max_iters": steps,
+            "train_cfg.val_interval": max(steps // 3, 1),
+            "param_scheduler.0.end": warm_up,
+            "param_scheduler.1.begin": warm_up,
+            "param_scheduler.1.end": steps,
+            "default_hooks.checkpoint.interval": 100,
+            "default_hooks.logger.interval": 10,
+        },
     )
-    print(f"trained in {(time.time() - start) / 60:.1f} minutes")
-    _keep_weights(work_dir / f"iter_{steps}.pth", out / "model.pth")
+    print(f"trained in {(time.time() - begin) / 60:.1f} minutes")
+    _keep_weights(checkpoint, out / "model.pth")
+    return read_history(checkpoint.parent)
 
 
 def _test(kind: str, data: Data, out: Path) -> dict[str, float]:
+    from ultrasam.mm.engine.test import test
+
     _say(f"testing with {kind} prompts")
-    work_dir = out / f"test_{kind}"
-    _command(
-        "test",
-        [_CONFIG, str(out / "model.pth"), "--work-dir", str(work_dir), "--show-dir", "shown"],
-        [
-            *_paths("test", data.test, data),
-            f"test_dataloader.dataset.prompts.point_probability={_PROMPTS[kind]}",
-        ],
+    scores = in_child(
+        test,
+        _CONFIG,
+        out / "model.pth",
+        work_dir=out / f"test_{kind}",
+        show_dir="shown",
+        cfg_options={
+            **_paths("test", data.test, data),
+            "test_dataloader.dataset.prompts.point_probability": _PROMPTS[kind],
+        },
     )
-    newest = max(work_dir.glob("*/*.json"), key=lambda path: path.stat().st_mtime)
-    scores = json.loads(newest.read_text())
     return {key.removeprefix("coco/"): value for key, value in scores.items()}
 
 
-def _paths(loader: str, annotations: Path, data: Data) -> list[str]:
+def _paths(loader: str, annotations: Path, data: Data) -> dict[str, str]:
     prefix = f"{loader}_dataloader.dataset"
-    return [
-        f"{prefix}.data_root=''",
-        f"{prefix}.ann_file={annotations.resolve()}",
-        f"{prefix}.data_prefix.img={data.images.resolve()}/",
-    ]
-
-
-def _command(name: str, arguments: Sequence[str], options: Sequence[str]) -> None:
-    """Run one of the tools as a user would, in a process of its own."""
-    command = [sys.executable, "-m", "ultrasam", name, *arguments, "--cfg-options", *options]
-    if subprocess.run(command, check=False).returncode:
-        raise UltraSamError(f"'ultrasam {name}' failed; its messages are above")
+    return {
+        f"{prefix}.data_root": "",
+        f"{prefix}.ann_file": str(annotations.resolve()),
+        f"{prefix}.data_prefix.img": f"{data.images.resolve()}/",
+    }
 
 
 def _has_bfloat16() -> bool:
@@ -201,13 +194,3 @@ def _keep_weights(checkpoint: Path, target: Path) -> None:
     from ultrasam import checkpoints
 
     torch.save(checkpoints.read(checkpoint), target)
-
-
-def _curves(folder: Path) -> list[dict[str, float]]:
-    """Every training and validation record of a work directory's logs, in order."""
-    rows: dict[tuple[str, int], dict[str, float]] = {}
-    for path in sorted(folder.glob("*/vis_data/scalars.json")):
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            rows["val" if "coco/segm_mAP" in row else "train", int(row.get("step", 0))] = row
-    return [rows[key] for key in sorted(rows)]

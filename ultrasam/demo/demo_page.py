@@ -6,10 +6,13 @@ import html
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ultrasam.report import page
 from ultrasam.report.plot import Line, plot
+
+if TYPE_CHECKING:
+    from ultrasam.mm.engine.history import History
 
 Scores = dict[str, dict[str, dict[str, float]]]
 
@@ -42,7 +45,7 @@ def format_table(scores: Scores) -> str:
 def write_page(
     path: Path,
     scores: Scores,
-    log: Sequence[dict[str, float]],
+    history: History,
     shown: Sequence[Path],
     settings: dict[str, Any],
 ) -> None:
@@ -51,12 +54,12 @@ def write_page(
     Args:
         path: where to.
         scores: of the model and the baselines, by kind of prompt.
-        log: the training log's records.
+        history: how training went.
         shown: folders of overlays, boxes first.
         settings: what the run was made with.
     """
-    losses = [(row["step"], row["loss"]) for row in log if "loss" in row]
-    maps = [(row["step"], 100 * row["coco/segm_mAP"]) for row in log if "coco/segm_mAP" in row]
+    losses = [(row["step"], row["loss"]) for row in history.train]
+    maps = [(row["step"], 100 * row["coco/segm_mAP"]) for row in history.val]
     parts = [
         "<h1>UltraSam, trained here</h1>",
         "<h2>Held-out images</h2>",

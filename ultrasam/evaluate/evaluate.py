@@ -15,14 +15,13 @@ from typing import Any
 from tqdm import tqdm
 
 import ultrasam
+from ultrasam.data.settings import forget_other_settings
 from ultrasam.errors import ConfigError
 from ultrasam.evaluate.examine import Record, examine
 from ultrasam.evaluate.protocol import Protocol
 from ultrasam.evaluate.samples import Sample
 from ultrasam.predict.embeddings_cache import fingerprint
 from ultrasam.predict.predictor import Predictor
-
-SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,9 @@ def examine_all(
     if workers < 1:
         raise ConfigError(f"--workers takes a number from 1, got {workers}")
     folder = out / "records"
-    folder.mkdir(parents=True, exist_ok=True)
     predictor = subject.predictor()
     description = subject.describe(predictor)
-    _forget_other(folder, {"subject": description, "protocol": protocol.as_dict()})
+    forget_other_settings(folder, {"subject": description, "protocol": protocol.as_dict()}, ["*.jsonl"])
     done = {}
     for dataset in {sample.item.dataset for sample in samples}:
         done.update(_read(_file_of(folder, dataset)))
@@ -134,16 +132,6 @@ def _examine_here(sample: Sample, protocol: Protocol) -> Record:
 def _file_of(folder: Path, dataset: str) -> Path:
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in dataset)
     return folder / f"{name}.jsonl"
-
-
-def _forget_other(folder: Path, settings: dict[str, Any]) -> None:
-    stamp = folder / SETTINGS
-    wanted = json.dumps(settings, indent=1)
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return
-    for stale in folder.glob("*.jsonl"):
-        stale.unlink()
-    stamp.write_text(wanted)
 
 
 def _read(path: Path) -> dict[tuple[str, int], Record]:

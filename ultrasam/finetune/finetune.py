@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ import torch
 
 import ultrasam
 from ultrasam import checkpoints
-from ultrasam.data.files import open_atomic, write_json, write_text
+from ultrasam.data.files import open_atomic, write_json
+from ultrasam.data.settings import forget_other_settings
 from ultrasam.data.split import TEST_SHARE, Split, load_split
 from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
@@ -23,11 +23,15 @@ from ultrasam.evaluate.prompting import score_images
 from ultrasam.evaluate.score_baselines import score_baselines
 from ultrasam.finetune.finetune_page import Scores, draw_pairs, format_table, write_page
 from ultrasam.finetune.training import Recipe, prepare, train
+from ultrasam.machine.memory import memory_advice
 from ultrasam.modeling.adapt.lora import merge_lora
 from ultrasam.modeling.adapt.tuning import trained_parameters
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict.embedder import available, best_device
 from ultrasam.predict.predictor import Predictor
+
+#: Of an output folder.
+_RESULTS = ("state.pth", "model.pth", "scores.json", "index.html", "shown_*")
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,9 @@ def finetune(settings: Settings, out: Path, device: str | None = None) -> Path:
     print(f"{weights}: {report}")
     sides = split(settings)
     print(sides.summary())
-    _forget_other_settings(settings, weights, out)
+    forget_other_settings(out, _with_files(settings, weights), _RESULTS)
     chosen = available(device) if device else best_device()
-    with _memory_explained(recipe):
+    with memory_advice(_remedies(recipe)):
         _run(model.to(chosen), settings, sides, out)
     return out / "model.pth"
 
@@ -123,18 +127,11 @@ def _described(settings: Settings) -> dict[str, Any]:
     return {**asdict(settings), "version": ultrasam.__version__}
 
 
-def _forget_other_settings(settings: Settings, weights: Path, out: Path) -> None:
-    """A run with other settings or files starts anew in the same folder."""
-    files = [Path(settings.coco), weights] if weights.is_file() else [Path(settings.coco)]
+def _with_files(settings: Settings, weights: Path) -> dict[str, Any]:
+    """The settings and which files they mean: others under the same names are other settings."""
+    files = [Path(settings.coco), *([weights] if weights.is_file() else [])]
     stamps = [[f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-    wanted = json.dumps({**_described(settings), "files": stamps}, indent=1)
-    stamp = out / "settings.json"
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        for stale in ("state.pth", "model.pth", "scores.json", "index.html"):
-            (out / stale).unlink(missing_ok=True)
-        for folder in out.glob("shown_*"):
-            shutil.rmtree(folder)
-        write_text(stamp, wanted)
+    return {**_described(settings), "files": stamps}
 
 
 def _save(model: Sam, path: Path) -> None:
@@ -143,27 +140,12 @@ def _save(model: Sam, path: Path) -> None:
         torch.save({name: value.detach().cpu() for name, value in model.state_dict().items()}, file)
 
 
-@contextlib.contextmanager
-def _memory_explained(recipe: Recipe) -> Iterator[None]:
-    """Say what to do where the memory of a GPU or the machine does not suffice."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        text = str(error).lower()
-        if (
-            not isinstance(error, MemoryError)
-            and "out of memory" not in text
-            and "allocate memory" not in text
-        ):
-            raise
-        ways = [
-            f"a smaller --batch-size than {recipe.batch_size}" if recipe.batch_size > 1 else "",
-            "" if recipe.mode == "decoder" else "--mode decoder",
-            "" if recipe.mode == "decoder" or recipe.checkpointing else "--checkpointing",
-            "" if recipe.amp else "--amp",
-            "a smaller --img-size",
-        ]
-        raise UltraSamError(
-            f"the memory does not suffice ({str(error).splitlines()[0]}); "
-            f"try {', or '.join(filter(None, ways))}"
-        ) from error
+def _remedies(recipe: Recipe) -> list[str]:
+    """What saves memory and is not done yet."""
+    return [
+        f"a smaller --batch-size than {recipe.batch_size}" if recipe.batch_size > 1 else "",
+        "" if recipe.mode == "decoder" else "--mode decoder",
+        "" if recipe.mode == "decoder" or recipe.checkpointing else "--checkpointing",
+        "" if recipe.amp else "--amp",
+        "a smaller --img-size",
+    ]

@@ -52,7 +52,7 @@ MOVED = {
     "mm.optim": "mm.engine.optim",
     "mm.pictures": "mm.engine.pictures",
     "mm.preprocessor": "mm.models.preprocessor",
-    "mm.run": "mm.engine.run",
+    "mm.run": "mm.engine.train",
     "mm.segment": "mm.engine.segment",
     "mm.segmenter": "mm.models.segmenter",
     "mm.transforms": "mm.datasets.transforms",

@@ -1,11 +1,8 @@
-"""Check what a row needs, run it with the project's own commands, keep its numbers."""
+"""Check what a row needs, run it as its commands do, keep its numbers."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,8 @@ from ultrasam.checkpoints.download import cache_folder
 from ultrasam.data import coco
 from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
-from ultrasam.evaluate.published import METRICS
+from ultrasam.evaluate.paper_tables import METRICS
+from ultrasam.machine.child import in_child
 from ultrasam.modeling.build import VARIANTS, Variant
 from ultrasam.reproduce.rows import WEIGHTS, Column, Row, Run
 
@@ -177,8 +175,11 @@ def _kept(row: Row, column: Column, run: Run, weights: Path, settings: Settings)
     if not run.config:
         scores = _native(row, weights, settings)
     elif row.trains:
-        _command(["train", run.config, "--from", str(weights), "--resume"], folder / "train", options)
-        trained = Path((folder / "train/last_checkpoint").read_text().strip())
+        from ultrasam.mm.engine.train import train
+
+        trained = in_child(
+            train, run.config, work_dir=folder / "train", start=weights, resume=True, cfg_options=options
+        )
         scores = _test(run, trained, folder / "test", options)
     else:
         scores = _test(run, weights, folder / "test", options)
@@ -197,15 +198,8 @@ def _native(row: Row, weights: Path, settings: Settings) -> dict[str, float]:
 
 
 def _test(run: Run, weights: Path, folder: Path, options: dict[str, Any]) -> dict[str, float]:
-    fold = ["--fold-residual"] if run.fold_residual else []
-    _command(["test", run.config, str(weights), *fold], folder, options)
-    newest = max(folder.glob("*/*.json"), key=lambda path: path.stat().st_mtime)
-    return {key.split("/", 1)[-1]: value for key, value in json.loads(newest.read_text()).items()}
+    from ultrasam.mm.engine.test import test
 
-
-def _command(arguments: Sequence[str], folder: Path, options: dict[str, Any]) -> None:
-    """Run one of the commands as a user would, in a process of its own."""
-    changes = [f"{key}={value}" for key, value in options.items()]
-    command = [sys.executable, "-m", "ultrasam", *arguments, "--work-dir", str(folder)]
-    if subprocess.run([*command, "--cfg-options", *changes], check=False).returncode:
-        raise UltraSamError(f"'ultrasam {' '.join(arguments)}' failed; its messages are above")
+    fold = True if run.fold_residual else None
+    scores = in_child(test, run.config, weights, work_dir=folder, fold_residual=fold, cfg_options=options)
+    return {key.split("/", 1)[-1]: value for key, value in scores.items()}

@@ -1,11 +1,11 @@
-"""How each row of the paper's tables 1 to 3 is run; their numbers are in `ultrasam.evaluate.published`."""
+"""How each row of the paper's tables 1 to 3 is run; their numbers are in `ultrasam.evaluate.paper_tables`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from ultrasam.evaluate.published import Published, published
+from ultrasam.evaluate.paper_tables import Published, published
 
 #: Test alone is repeatable but for the split, which the paper does not state; training is one run of several.
 TOLERANCE = {"test": 1.0, "train": 3.0}

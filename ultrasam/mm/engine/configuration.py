@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-import argparse
-import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmengine.config import Config
 
 from ultrasam.errors import ConfigError
 
+Launcher = Literal["none", "pytorch", "slurm", "mpi"]
 
-def load_config(args: argparse.Namespace) -> Config:
-    """The configuration with the command line's changes in it.
+
+def load_config(
+    name: str | Path,
+    *,
+    work_dir: str | Path | None = None,
+    seed: int | None = None,
+    launcher: Launcher = "none",
+    cfg_options: Mapping[str, Any] | None = None,
+) -> Config:
+    """A configuration with changes, as every run takes it.
+
+    Args:
+        name: a path, or a name that ``ultrasam configs`` lists.
+        work_dir: folder for logs and checkpoints; ``work_dirs/<name>`` where neither this nor the file says.
+        seed: of everything random; the file's where None.
+        launcher: how several processes were started, as in MMDetection.
+        cfg_options: changes, such as ``{"train_dataloader.batch_size": 4}``.
 
     Raises:
         ConfigError: the file is missing or broken, or its parts do not fit together.
     """
-    path = find_config(args.config)
+    path = find_config(str(name))
     try:
         config = Config.fromfile(path)
-        if args.cfg_options:
-            config.merge_from_dict(args.cfg_options)
+        config.merge_from_dict(dict(cfg_options or {}))
     except Exception as error:
         raise ConfigError(f"{path} is not a valid configuration: {error}") from error
-    config.launcher = args.launcher
-    os.environ.setdefault("LOCAL_RANK", str(getattr(args, "local_rank", 0)))
-    config.work_dir = args.work_dir or config.get("work_dir") or str(Path("work_dirs", path.stem))
-    seed = getattr(args, "seed", None)
+    config.launcher = launcher
+    config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs", path.stem))
     if seed is not None:
         config.randomness = {"seed": seed}
     _spread_seed(config)
@@ -48,6 +60,11 @@ def find_config(name: str) -> Path:
         if path.is_file():
             return path
     raise ConfigError(f"no configuration at {name}; 'ultrasam configs' lists those of the package")
+
+
+def started(config: Config) -> Any:
+    """The part of the configuration that takes start weights: the whole model, or a task's backbone."""
+    return config.model.backbone if "backbone" in config.model else config.model
 
 
 def _spread_seed(config: Config) -> None:

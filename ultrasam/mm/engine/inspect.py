@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmdet.registry import MODELS
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ultrasam.mm.engine.configuration import load_config
+from ultrasam.mm.engine.configuration import load_config, started
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Needs:
     parameters: int
 
 
-def inspect(config: str, options: dict[str, Any], *, trains: bool) -> Needs:
+def inspect(config: str, options: Mapping[str, Any], *, trains: bool) -> Needs:
     """Load a configuration, build its model on torch's ``meta`` device, and list the files it reads.
 
     Args:
@@ -38,18 +39,22 @@ def inspect(config: str, options: dict[str, Any], *, trains: bool) -> Needs:
     Raises:
         ConfigError: the configuration is missing or its parts do not fit together.
     """
-    loaded = load_config(
-        argparse.Namespace(config=config, cfg_options=options, launcher="none", work_dir=None)
-    )
-    part = loaded.model.backbone if "backbone" in loaded.model else loaded.model
-    part.weights = None
+    loaded = load_config(config, cfg_options=options)
+    started(loaded).weights = None
     init_default_scope("mmdet")
     with torch.device("meta"):
         model = MODELS.build(loaded.model)
+    files = files_of(loaded, ("train", "val", "test") if trains else ("test",))
+    return Needs(files, sum(p.numel() for p in model.parameters()))
+
+
+def files_of(config: Config, sides: Sequence[str]) -> list[Path]:
+    """Annotation files and image folders that the loaders of some sides read, each once."""
     files: dict[Path, None] = {}
-    for side in ("train", "val", "test") if trains else ("test",):
-        dataset = loaded[f"{side}_dataloader"].dataset
+    for side in sides:
+        dataset = (config.get(f"{side}_dataloader") or {}).get("dataset", {})
         root = Path(dataset.get("data_root") or "")
-        files[root / dataset.ann_file] = None
-        files[root / dataset.data_prefix.img] = None
-    return Needs(list(files), sum(p.numel() for p in model.parameters()))
+        if "ann_file" in dataset:
+            files[root / dataset["ann_file"]] = None
+            files[root / dataset.get("data_prefix", {}).get("img", "")] = None
+    return list(files)

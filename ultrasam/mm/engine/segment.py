@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,45 +19,70 @@ from tqdm import tqdm
 from ultrasam.data import coco
 from ultrasam.data.images import read_image, write_image
 from ultrasam.errors import ConfigError
+from ultrasam.machine.memory import memory_advice
 from ultrasam.mm.engine.configuration import load_config
-from ultrasam.mm.engine.run import memory_advice
 from ultrasam.mm.models.segmenter import InstanceSegmenter
 from ultrasam.preprocess import Geometry, resize_image
 from ultrasam.report.draw import overlay
 
 
-def segment(args: argparse.Namespace) -> int:
-    """Write pictures and a COCO file of what is found; see ``ultrasam segment --help``."""
-    config = load_config(args)
-    if config.model.type != "InstanceSegmenter":
-        raise ConfigError(f"{args.config} is no Mask2Former; choose one of downstream/segmentation")
-    config.model.backbone.weights, config.model.decoder = None, None
+def segment(
+    config: str | Path,
+    checkpoint: str | Path,
+    images: Sequence[Path],
+    *,
+    out: Path,
+    score: float = 0.3,
+    cfg_options: Mapping[str, Any] | None = None,
+) -> Path:
+    """Find objects without a prompt; write pictures and a COCO file of them.
+
+    Args:
+        config: the configuration the model was trained with.
+        checkpoint: of that training run.
+        images: image files.
+        out: folder for the pictures and ``instances.json``.
+        score: leave out objects below it.
+        cfg_options: changes of the configuration, as in training.
+
+    Returns:
+        the COCO file; each annotation has a ``score``.
+
+    Raises:
+        ConfigError: the configuration is of another kind of model.
+        CheckpointError: the file does not fit it.
+        DataError: an image is not readable.
+    """
+    cfg = load_config(config, cfg_options=cfg_options)
+    if cfg.model.type != "InstanceSegmenter":
+        raise ConfigError(f"{config} is no Mask2Former; choose one of downstream/segmentation")
+    cfg.model.backbone.weights, cfg.model.decoder = None, None
     init_default_scope("mmdet")
-    model = MODELS.build(config.model)
-    model.load_weights(args.checkpoint)
+    model = MODELS.build(cfg.model)
+    model.load_weights(str(checkpoint))
     model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-    names = list(config.classes)
+    names = list(cfg.classes)
     content: dict[str, Any] = {
         "images": [],
         "annotations": [],
         "categories": [{"id": i, "name": name} for i, name in enumerate(names, 1)],
     }
-    for number, path in enumerate(tqdm(args.images, disable=len(args.images) < 2), 1):
+    for number, path in enumerate(tqdm(images, disable=len(images) < 2), 1):
         image = read_image(path)
-        with memory_advice():
-            found = find(model, image, config.img_size)
-        found = found[found.scores >= args.score]
+        with memory_advice(["a smaller input (--cfg-options img_size=512)"]):
+            found = find(model, image, cfg.img_size)
+        found = found[found.scores >= score]
         _record(content, number, path, image, found)
         captions = [
-            f"{names[label]} {score:.2f}"
-            for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
+            f"{names[label]} {value:.2f}"
+            for label, value in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
         ]
-        print(f"{path}: {', '.join(captions) or 'nothing found'}")  # noqa: T201
         write_image(
-            args.out / f"{number:04d}_{path.stem}.png", overlay(image, list(found.masks), captions=captions)
+            out / f"{number:04d}_{path.stem}.png", overlay(image, list(found.masks), captions=captions)
         )
-    (args.out / "instances.json").write_text(json.dumps(content))
-    return 0
+    written = out / "instances.json"
+    written.write_text(json.dumps(content))
+    return written
 
 
 @torch.no_grad()

@@ -1,0 +1,148 @@
+"""Training from a configuration, with MMDetection's usual options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from ultrasam.checkpoints.download import WEIGHTS
+from ultrasam.errors import ConfigError, DataError
+from ultrasam.machine.memory import memory_advice
+from ultrasam.mm.compat import init_process_group
+from ultrasam.mm.engine.configuration import Launcher, load_config, started
+from ultrasam.mm.engine.inspect import files_of
+
+#: What saves memory, the cheapest first.
+REMEDIES = (
+    "--amp",
+    "a smaller batch with as many steps accumulated "
+    "(--cfg-options train_dataloader.batch_size=2 --accumulate 4)",
+    "recompute activations (model.network.checkpointing=True, for other tasks "
+    "model.backbone.checkpointing=True)",
+    "a smaller input",
+)
+_TRY = "ultrasam data phantom --out data, then ultrasam train ultrasam/ultrasam_vit-t_phantom"
+
+
+def train(
+    config: str | Path,
+    *,
+    work_dir: str | Path | None = None,
+    resume: bool | str | Path = False,
+    start: str | Path | None = None,
+    from_scratch: bool = False,
+    amp: bool = False,
+    amp_dtype: Literal["bfloat16", "float16"] = "bfloat16",
+    accumulate: int = 1,
+    ema: float = 0.0,
+    seed: int | None = None,
+    auto_scale_lr: bool = False,
+    launcher: Launcher = "none",
+    cfg_options: Mapping[str, Any] | None = None,
+) -> Path:
+    """Train to the configuration's last step.
+
+    Args:
+        config: a path, or a name that ``ultrasam configs`` lists.
+        work_dir: folder for logs and checkpoints (``work_dirs/<config>``).
+        resume: go on from this checkpoint; True for the last one in the work directory, if there is one.
+        start: start weights of the model, or of a task's backbone: a file of any kind, or a name.
+        from_scratch: start from random weights, whatever the configuration says.
+        amp: mixed precision.
+        amp_dtype: its type; float16 needs a GPU.
+        accumulate: sum gradients over so many steps.
+        ema: keep averaged weights, with this momentum, such as 0.0002; 0 for none.
+        seed: of data order, flips, prompts and dropout; the configuration's where None.
+        auto_scale_lr: scale the learning rate with the batch size of all processes.
+        launcher: how several processes were started, as in MMDetection.
+        cfg_options: changes of the configuration, such as ``{"train_dataloader.batch_size": 4}``.
+
+    Returns:
+        the last checkpoint, in the work directory. `ultrasam.mm.engine.history` reads how it went.
+
+    Raises:
+        ConfigError: options or parts of the configuration do not fit together, or it fine-tunes and has
+            no start weights.
+        DataError: the data are not there.
+        UltraSamError: the memory does not suffice; the message says what helps.
+    """
+    cfg = load_config(config, work_dir=work_dir, seed=seed, launcher=launcher, cfg_options=cfg_options)
+    _set_precision(cfg, amp, amp_dtype)
+    # Copies to a GPU then run beside its work; without one, pinning memory only warns.
+    cfg.train_dataloader.setdefault("pin_memory", torch.cuda.is_available())
+    if accumulate > 1:
+        cfg.optim_wrapper.accumulative_counts = accumulate
+    if ema:
+        cfg.custom_hooks.append({"type": "EMAHook", "momentum": ema, "priority": "NORMAL"})
+    if auto_scale_lr:
+        if "auto_scale_lr" not in cfg:
+            raise ConfigError(f"{config} says no auto_scale_lr.base_batch_size to scale the rate from")
+        cfg.auto_scale_lr.enable = True
+    # With nothing to resume yet, a run that is restarted by a queue simply starts.
+    resumed = find_latest_checkpoint(cfg.work_dir) if resume is True else resume
+    if resumed:
+        if not Path(resumed).is_file():
+            raise ConfigError(f"no checkpoint to resume from at {resumed}")
+        cfg.resume, cfg.load_from = True, str(resumed)
+    else:
+        _set_start(cfg, str(config), start, from_scratch)
+    _require_data(cfg)
+    init_process_group(launcher)
+    with memory_advice(REMEDIES):
+        runner = Runner.from_cfg(cfg)
+        if not resumed and not _start_of(cfg):
+            runner.logger.info("starts from random weights")
+        runner.train()
+    # Written by the first process; the others may run on machines that do not see its folder.
+    last = [find_latest_checkpoint(cfg.work_dir) if is_main_process() else None]
+    broadcast_object_list(last)
+    if last[0] is None:
+        raise ConfigError(f"{config} keeps no checkpoint: it has no CheckpointHook")
+    return Path(last[0])
+
+
+def _set_precision(config: Config, amp: bool, dtype: str) -> None:
+    if amp and dtype == "bfloat16":
+        config.optim_wrapper.type = "Bfloat16OptimWrapper"
+    elif amp:
+        if not torch.cuda.is_available():
+            raise ConfigError("float16 needs a GPU; use --amp-dtype bfloat16")
+        config.optim_wrapper.update(type="AmpOptimWrapper", dtype=dtype)
+
+
+def _set_start(config: Config, name: str, start: str | Path | None, from_scratch: bool) -> None:
+    """Start weights from the options or the configuration; none only where that is meant."""
+    if start and from_scratch:
+        raise ConfigError("start weights (--from) and --from-scratch exclude each other")
+    if start := start or config.get("load_from"):
+        started(config).weights = {"path": str(start)}
+    if from_scratch:
+        started(config).weights = None
+    config.load_from = None
+    usual = config.get("starts_from")
+    if usual and not _start_of(config) and not from_scratch:
+        raise ConfigError(
+            f"{name} fine-tunes trained weights and none are given. Start it with "
+            f"--from {WEIGHTS[usual].file_name} ('ultrasam weights fetch {usual}' downloads it), or with "
+            "--from-scratch if it has to learn everything from random weights (in Python: start=..., "
+            "from_scratch=True)"
+        )
+
+
+def _start_of(config: Config) -> str | None:
+    return (started(config).get("weights") or {}).get("path")
+
+
+def _require_data(config: Config) -> None:
+    missing = [str(path) for path in files_of(config, ("train", "val")) if not path.exists()]
+    if missing:
+        made = config.get("made_by")
+        hint = f"They are made by: {made}" if made else "Give their places with --cfg-options, or make them"
+        trial = "" if made and "data phantom" in made else f" To try without a download: {_TRY}"
+        raise DataError(f"data to train on are not there: {', '.join(missing)}. {hint}.{trial}")
