@@ -104,7 +104,7 @@ def test_a_row_of_each_table_from_start_to_end(row, options, root, weights, tmp_
     few = ["train_cfg.max_iters=1", "train_cfg.val_interval=9", "test_dataloader.num_workers=0"]
     few += ["train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False"]
     few += ["test_dataloader.persistent_workers=False", *options]
-    arguments = ["reproduce", "--row", row, "--data-root", str(root), "--weights", str(weights)]
+    arguments = ["reproduce", "--row", row, "--data-root", str(root), "--checkpoint", str(weights)]
     arguments += ["--out", str(tmp_path), "--cfg-options", *few]
     assert main(arguments) == 0
     printed = capfd.readouterr().out
@@ -186,10 +186,10 @@ def test_refusals(tmp_path, capsys):
     for arguments, words in (
         (["--row", "usfm-box-busbra"], "no row usfm-box-busbra"),
         (["--table", "2", "--row", "sam-box-busbra"], "no row sam-box-busbra"),
-        (["--row", "sam-box-busbra", "--weights", "nothing.pth"], "no weight file at nothing.pth"),
+        (["--row", "sam-box-busbra", "--checkpoint", "nothing.pth"], "no weight file at nothing.pth"),
     ):
         assert main(["reproduce", *arguments, "--out", str(tmp_path)]) == 2
         assert words in capsys.readouterr().err
     torch.save({"x": torch.zeros(1)}, tmp_path / "w.pth")
-    assert main(["reproduce", "--row", "sam-box-busbra", "--weights", str(tmp_path / "w.pth")]) == 2
+    assert main(["reproduce", "--row", "sam-box-busbra", "--checkpoint", str(tmp_path / "w.pth")]) == 2
     assert "no Segment Anything image encoder" in capsys.readouterr().err

@@ -63,10 +63,9 @@ def add_weights(
         kwargs: of ``add_argument``.
     """
     dest = {"--checkpoint": "checkpoint", "--from": "start"}[option]
-    default = kwargs.get("default")
     parser.add_argument(option, dest=dest, metavar="FILE", help=f"{note}: {WEIGHTS}", **kwargs)
     if renamed:
-        parser.add_argument(renamed, dest=dest, action=Renamed, new=option, default=default)
+        parser.add_argument(renamed, dest=dest, action=Renamed, new=option, **kwargs)
 
 
 def add_config(parser: argparse.ArgumentParser, help: str = "") -> None:
