@@ -3,12 +3,13 @@
 _base_ = ["runtime.py"]
 
 img_size = 1024
+# Training asks for these weights, or for --from-scratch; None starts from random weights without asking.
+starts_from = "sam_vit_b"
 
 model = dict(
     type="UltraSam",
     data_preprocessor=dict(type="PromptDataPreprocessor", img_size=img_size),
     network=dict(variant="vit_b", img_size=img_size),
-    # Start from Meta's file: --cfg-options model.weights.path=sam_vit_b_01ec64.pth
     weights=dict(path=None),
 )
 

@@ -7,7 +7,7 @@ train_ann = "annotations/train.json"
 val_ann = "annotations/val.json"
 images = dict(img="images/")
 
-# An UltraSam or Segment Anything file to start from; None starts from nothing.
+# An UltraSam or Segment Anything file to start from; the same as --from.
 model = dict(weights=dict(path=None))
 
 train_dataloader = dict(

@@ -2,6 +2,7 @@
 
 _base_ = ["../_base_/recipes/corrected.py", "../_base_/datasets/phantom.py"]
 
+starts_from = None
 # Of the 256 pixels that phantoms have: a step costs half, and there is time for twice as many.
 img_size = 192
 model = dict(data_preprocessor=dict(img_size=img_size), network=dict(variant="vit_t", img_size=img_size))

@@ -7,6 +7,7 @@ scanner degradations; two points and two boxes an object; a simulated user who c
 
 _base_ = ["../_base_/recipes/corrected.py"]
 
+starts_from = None
 img_size = 256
 data_root = "data/small/"
 steps = 1800

@@ -6,6 +6,9 @@ over 500, flips, black padding. The last checkpoint counts.
 
 _base_ = ["task.py"]
 
+# Training asks for these weights, or others by --from; None starts from random weights without asking.
+starts_from = "ultrasam"
+
 task = "single-label"
 column = None
 

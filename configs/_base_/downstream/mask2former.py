@@ -7,6 +7,9 @@ file says 30,000 with a rate that ends at 8,000).
 
 _base_ = ["task.py"]
 
+# Training asks for these weights, or others by --from; None starts from random weights without asking.
+starts_from = "ultrasam"
+
 model = dict(
     type="InstanceSegmenter",
     data_preprocessor=dict(type="InstanceDataPreprocessor"),

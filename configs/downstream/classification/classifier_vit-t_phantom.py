@@ -2,6 +2,7 @@
 
 _base_ = ["../../_base_/downstream/image_task.py", "../../_base_/downstream/datasets/phantom.py"]
 
+starts_from = None
 img_size = 128
 model = dict(backbone=dict(variant="vit_t"))
 train_dataloader = dict(batch_size=16, num_workers=1)
