@@ -33,7 +33,7 @@ def test_a_configuration_says_where_it_starts(name):
 
 def test_fine_tuning_needs_something_to_start_from(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = r"us43d fine-tunes .* --from sam_vit_b_01ec64\.pth .*'ultrasam weights fetch sam_vit_b'.*--from-scratch"
+    words = r"us43d fine-tunes .* --from sam_vit_b_01ec64\.pth .*weights fetch sam_vit_b'.*--from-scratch"
     with pytest.raises(ConfigError, match=words):
         train(LARGE)
     with pytest.raises(ConfigError, match=r"--from UltraSam\.pth .*'ultrasam weights fetch ultrasam'"):
@@ -41,9 +41,7 @@ def test_fine_tuning_needs_something_to_start_from(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="exclude each other"):
         train(LARGE, start="sam.pth", from_scratch=True)
     # With weights, or none on purpose, the next thing is missing.
-    words = (
-        r"data/us43d/train\.json, data/us43d/val\.json.*ultrasam convert.*data merge.*data phantom --out data"
-    )
+    words = r"data/us43d/train\.json, data/us43d/val\.json.*ultrasam convert.*data merge.*data phantom"
     for given in (
         {"start": "sam.pth"},
         {"from_scratch": True},
@@ -80,17 +78,16 @@ def test_train_and_test_return_their_results(tmp_path, capfd):
     given["test_dataloader.dataset.prompts.point_probability"] = 0.0
     scores = run_test(SMALL, last, work_dir=tmp_path / "test", show_dir="shown", cfg_options=given)
     (written,) = (tmp_path / "test").glob("*/*.json")
-    assert scores == pytest.approx(json.loads(written.read_text())) and scores["coco/num_objects"] > 0
+    logged = json.loads(written.read_text())
+    assert scores == {name: logged[name] for name in scores} and scores["coco/num_objects"] == 6
     assert len(list((tmp_path / "test/shown").glob("*.png"))) == 6
 
 
 def test_a_resumed_run_has_one_history(tmp_path):
     """A step that was done again counts as it was done last; steps are in order of their number."""
+    score = {"coco/segm_mAP": 0.5, "step": 10}
     for name, rows in (
-        (
-            "20250102_1",
-            [{"loss": 1.0, "step": 9}, {"coco/segm_mAP": 0.5, "step": 10}, {"loss": 2.0, "step": 10}],
-        ),
+        ("20250102_1", [{"loss": 1.0, "step": 9}, score, {"loss": 2.0, "step": 10}]),
         ("20250102_2", [{"loss": 3.0, "step": 10}, {"loss": 4.0, "step": 11}]),
     ):
         folder = tmp_path / name / "vis_data"
@@ -98,5 +95,5 @@ def test_a_resumed_run_has_one_history(tmp_path):
         (folder / "scalars.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
     history = read_history(tmp_path)
     assert [(row["step"], row["loss"]) for row in history.train] == [(9, 1.0), (10, 3.0), (11, 4.0)]
-    assert history.val == [{"coco/segm_mAP": 0.5, "step": 10}]
+    assert history.val == [score]
     assert read_history(tmp_path / "nothing") == ([], [])
