@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ultrasam.data.files import write_json
 from ultrasam.machine.child import in_child
 
 from .transfer import spread
@@ -33,7 +34,6 @@ SETS = ("bus_bra", "busi", "mmotu_2d", "ddti")
 
 def main() -> int:
     args = _parser().parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "ablation.json"
     rows: list[dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else []
     done = {(row["arm"], row["seed"]) for row in rows}
@@ -41,7 +41,7 @@ def main() -> int:
         for arm in ARMS:
             if (arm, seed) not in done:
                 rows.append({"arm": arm, "seed": seed, "scores": _scores(args, arm, seed)})
-                file.write_text(json.dumps(rows, indent=1))
+                write_json(file, rows, indent=1)
                 print(rows[-1], flush=True)
     print(table(rows))
     return 0

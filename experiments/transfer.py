@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
+from ultrasam.data.files import write_json
+
 CONFIG = "downstream/segmentation/mask2former_vit-t_phantom"
 STARTS = ("trained", "random")
 
 
 def main() -> int:
     args = _parser().parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "transfer.json"
     results: list[dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else []
     done = {(r["task"], r["data"], r["start"], r["seed"]) for r in results}
@@ -46,7 +47,7 @@ def main() -> int:
                     row = {"task": task, "data": name, "start": start, "seed": seed, "scores": scores}
                     results.append({**row, "cpu_seconds": time.process_time() - begin})
                     print(results[-1], flush=True)
-                    file.write_text(json.dumps(results, indent=1))
+                    write_json(file, results, indent=1)
     print(table(results))
     return 0
 
@@ -55,7 +56,6 @@ def _write_splits(coco: Path, folder: Path, seed: int, args: argparse.Namespace)
     """Training images (a seeded 80 %, by group), all validation and all test images, as COCO files."""
     content = json.loads(coco.read_text())
     rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for split in ("train", "val", "test"):
         images = [i for i in content["images"] if i["split"] == split]
@@ -66,7 +66,7 @@ def _write_splits(coco: Path, folder: Path, seed: int, args: argparse.Namespace)
         ids = {i["id"] for i in images}
         part = [a for a in content["annotations"] if a["image_id"] in ids]
         paths[split] = folder / f"{split}.json"
-        paths[split].write_text(json.dumps({**content, "images": images, "annotations": part}))
+        write_json(paths[split], {**content, "images": images, "annotations": part})
     return paths
 
 

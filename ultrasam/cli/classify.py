@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from tqdm import tqdm
 
+    from ultrasam.data.files import write_json
     from ultrasam.downstream.model import load_image_model, predict_files
 
     model = load_image_model(args.checkpoint)
@@ -55,6 +55,5 @@ def run(args: argparse.Namespace) -> int:
             {"image": title, **dict(zip(model.head.names, row, strict=True))}
             for title, row in zip(titles, scores.tolist(), strict=True)
         ]
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({"task": model.head.task, "predictions": rows}, indent=1))
+        write_json(args.json, {"task": model.head.task, "predictions": rows}, indent=1)
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from ultrasam.data.files import write_json
     from ultrasam.downstream import label_metrics as metrics
     from ultrasam.downstream import read_labels
     from ultrasam.downstream.encoder import load_encoder
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         matrix = metrics.confusion(result.truth, result.predicted)
         content["confusion"] = matrix.tolist()
         print(metrics.table(matrix, train.names))
-    (args.out / "scores.json").write_text(json.dumps(content, indent=1))
+    write_json(args.out / "scores.json", content, indent=1)
     print("  ".join(f"{name} {value:.3f}" for name, value in result.scores.items()))
     print(f"fitted in {result.seconds:.1f} s with penalty {result.penalty:g}: {args.out / 'model.pth'}")
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ultrasam
+from ultrasam.data.files import write_json
 from ultrasam.data.settings import forget_other_settings
 from ultrasam.demo.demo_page import format_table, write_page
 from ultrasam.errors import UltraSamError
@@ -73,7 +74,7 @@ def run_demo(settings: Settings, out: Path) -> Path:
         scores: dict[str, dict[str, Any]] = {"model": {kind: _test(kind, data, out) for kind in _PROMPTS}}
         _say("the two baselines")
         scores["baseline"] = score_baselines(data.test, data.images)
-        (out / "scores.json").write_text(json.dumps(scores, indent=1))
+        write_json(out / "scores.json", scores, indent=1)
         write_page(
             page,
             scores,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
 from ultrasam.data import coco
+from ultrasam.data.files import write_json
 from ultrasam.data.images import read_image, write_image
 from ultrasam.errors import ConfigError
 from ultrasam.machine.memory import memory_advice
@@ -81,7 +81,7 @@ def segment(
             out / f"{number:04d}_{path.stem}.png", overlay(image, list(found.masks), captions=captions)
         )
     written = out / "instances.json"
-    written.write_text(json.dumps(content))
+    write_json(written, content)
     return written
 
 
