@@ -1,5 +1,6 @@
 """The command line's frame: help, errors in a line, names."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +14,50 @@ from ultrasam.errors import DataError
 from ultrasam.machine.explain import explanation
 
 ROOT = Path(__file__).parents[2]
+COMMAND_FILES = [
+    path
+    for path in (ROOT / "ultrasam/cli").glob("[!_]*.py")
+    if path.stem not in ("main", "options", "phantom")
+]
 
 
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom ultrasam.cli.main import build_parser\n"
-        "build_parser().format_help()\nprint('torch' in sys.modules)"
+        "build_parser().format_help()\nprint(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    heavy = {"torch", "numpy", "cv2", "pycocotools", "tqdm", "mmengine", "mmdet", "benchmarks"}
+    assert "ultrasam.cli.main" in done.stdout and not heavy & set(done.stdout.split())
+
+
+def test_without_a_command_it_prints_the_help(capsys):
+    assert entry([]) == 0
+    out = capsys.readouterr().out
+    assert out == build_parser().format_help()
+    # Every command once, with what it does, under what it is for.
+    groups = ("data", "train", "predict", "check")
+    places = [out.index(f"\n{group}:\n") for group in groups]
+    assert places == sorted(places)
+    commands = [line.split()[0] for line in out[places[0] :].splitlines() if line.startswith("  ")]
+    assert sorted(commands) == sorted(p.stem for p in COMMAND_FILES)
+    for command in commands:
+        assert re.search(rf"^  {command} +\w.{{12,}}$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("words", "dest", "new"),
+    [(["demo", "--weights", "w.pth"], "start", "--from"),
+     (["reproduce", "--weights", "w.pth"], "checkpoint", "--checkpoint")],
+)  # fmt: skip
+def test_an_option_of_an_earlier_version_works_and_says_its_new_name(words, dest, new, capsys):
+    args = build_parser().parse_args(words)
+    assert getattr(args, dest) == Path("w.pth")
+    assert f"--weights is called {new} now" in capsys.readouterr().err
+    assert args == build_parser().parse_args([words[0], new, "w.pth"]) and not capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([words[0], "--help"])
+    assert "--weights" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["train", "test", "demo"])

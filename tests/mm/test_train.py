@@ -33,10 +33,10 @@ def test_a_configuration_says_where_it_starts(name):
 
 def test_fine_tuning_needs_something_to_start_from(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = r"us43d fine-tunes .* --from sam_vit_b_01ec64\.pth .*weights fetch sam_vit_b'.*--from-scratch"
+    words = r"us43d fine-tunes .* --from sam_vit_b_01ec64\.pth, .*weights fetch sam_vit_b'.*--from-scratch"
     with pytest.raises(ConfigError, match=words):
         train(LARGE)
-    with pytest.raises(ConfigError, match=r"--from UltraSam\.pth .*'ultrasam weights fetch ultrasam'"):
+    with pytest.raises(ConfigError, match=r"--from UltraSam\.pth, .*'ultrasam weights fetch ultrasam'"):
         train("downstream/classification/classifier_vit-b_ahu")
     with pytest.raises(ConfigError, match="exclude each other"):
         train(LARGE, start="sam.pth", from_scratch=True)

@@ -12,6 +12,7 @@ from ultrasam.checkpoints.detection import detect_encoder
 from ultrasam.checkpoints.download import WEIGHTS as FILES
 from ultrasam.checkpoints.download import cache_folder
 from ultrasam.data import coco
+from ultrasam.data.files import write_json
 from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.paper_tables import METRICS
@@ -110,7 +111,7 @@ def run_row(row: Row, settings: Settings, *, check_only: bool = False) -> Outcom
 
 def _weights_hint(row: Row) -> str:
     if row.zero_shot_config:
-        return f"not published; train it: ultrasam train {row.zero_shot_config}"
+        return f"not published; train it: ultrasam train {row.zero_shot_config} --from sam_vit_b"
     return f"ultrasam weights fetch {WEIGHTS[row.model]}"
 
 
@@ -184,8 +185,7 @@ def _kept(row: Row, column: Column, run: Run, weights: Path, settings: Settings)
     else:
         scores = _test(run, weights, folder / "test", options)
     numbers = {name: 100 * scores[name] for name in METRICS[row.table]}
-    folder.mkdir(parents=True, exist_ok=True)
-    result.write_text(json.dumps({"stamp": stamp, "numbers": numbers, "scores": scores}, indent=1))
+    write_json(result, {"stamp": stamp, "numbers": numbers, "scores": scores}, indent=1)
     return numbers
 
 

@@ -129,9 +129,9 @@ def _set_start(config: Config, name: str, start: str | Path | None, from_scratch
     if usual and not _start_of(config) and not from_scratch:
         raise ConfigError(
             f"{name} fine-tunes trained weights and none are given. Start it with "
-            f"--from {WEIGHTS[usual].file_name} ('ultrasam weights fetch {usual}' downloads it), or with "
-            "--from-scratch if it has to learn everything from random weights (in Python: start=..., "
-            "from_scratch=True)"
+            f"--from {WEIGHTS[usual].file_name}, or by name with --from {usual} ('ultrasam weights fetch "
+            f"{usual}' downloads it), or with --from-scratch if it has to learn everything from random weights "
+            "(in Python: start=..., from_scratch=True)"
         )
 
 
