@@ -130,8 +130,8 @@ def _set_start(config: Config, name: str, start: str | Path | None, from_scratch
         raise ConfigError(
             f"{name} fine-tunes trained weights and none are given. Start it with "
             f"--from {WEIGHTS[usual].file_name}, or by name with --from {usual} ('ultrasam weights fetch "
-            f"{usual}' downloads it), or with --from-scratch if it has to learn everything from random weights "
-            "(in Python: start=..., from_scratch=True)"
+            f"{usual}' downloads it), or with --from-scratch if it has to learn everything from random "
+            "weights (in Python: start=..., from_scratch=True)"
         )
 
 
