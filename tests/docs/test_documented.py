@@ -1,0 +1,141 @@
+"""Every command and every Python block of the documents, on small stand-ins for what they name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from tests.kit import documented
+from tests.kit.documented import ROOT, Line, blocks, commands
+from ultrasam.cli.main import build_parser
+
+LINES = commands("ultrasam ")
+SCRIPTS = commands("tools/", "make ", "python -m ")
+#: What makes a run short: one step of a network on 64 pixels.
+TINY = (
+    "img_size=64 train_cfg.max_iters=1 train_cfg.val_interval=9 default_hooks.checkpoint.save_last=False "
+    + " ".join(f"{side}_dataloader.num_workers=0" for side in ("train", "val", "test"))
+).split()
+#: Command -> what is added to its line so that it ends soon.
+SHORT = {
+    "train": ["--cfg-options", *TINY, "train_dataloader.batch_size=2"],
+    "test": ["--cfg-options", *TINY],
+    "segment": ["--cfg-options", "img_size=64"],
+    "finetune": ["--steps", "1", "--batch-size", "1", "--img-size", "64"],
+    "demo": ["--iterations", "2", "--batch-size", "2"],
+    "evaluate": ["--limit", "1"],
+    "export": ["--precision", "fp32"],
+}
+#: Lines that go on from what others made in hours, or take it from the network: parsed alone.
+ONLY_PARSED = (
+    "ultrasam reproduce --row",
+    "ultrasam reproduce --table 3",
+    "ultrasam weights fetch",
+    "--resume",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    pytest.importorskip("pydicom", reason="pydicom (extra 'dicom') is not installed")
+    folder = tmp_path_factory.mktemp("documented")
+    documented.fill(folder)
+    return folder
+
+
+def test_the_documents_were_read():
+    assert len(LINES) > 35
+    assert len(SCRIPTS) > 6
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_commands_parse(line):
+    """Options exist, and values are of the right kind."""
+    words = documented.words(line.text, ROOT)
+    build_parser().parse_args(words[1:])
+
+
+def _run(line: Line, folder) -> None:
+    words = documented.words(line.text, folder)
+    extra = SHORT.get(words[1], [])
+    if extra[:1] == ["--cfg-options"] and "--cfg-options" in words:
+        extra = extra[1:]
+        place = words.index("--cfg-options") + 1
+        words[place:place] = extra
+    else:
+        words += extra
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ULTRASAM_WEIGHTS": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{words}\n{done.stdout[-1500:]}\n{done.stderr[-3000:]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted({line.page for line in LINES}))
+def test_commands_run(page, folder):
+    """In the order of the page: a line may take what an earlier one made."""
+    for line in LINES:
+        if line.page == page and not any(text in line.text for text in ONLY_PARSED):
+            _run(line, folder)
+
+
+@pytest.mark.parametrize("line", SCRIPTS, ids=str)
+def test_scripts_and_targets_are_there(line):
+    words = [w for w in line.text.split() if not re.fullmatch(r"[A-Z_]+=\S+", w)]
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif words[0] == "python":
+        done = subprocess.run(
+            [sys.executable, "-m", words[2], "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert all(word in done.stdout for word in words if word.startswith("--"))
+    else:
+        assert (ROOT / words[0]).is_file()
+        place = next(i for i, word in enumerate(words) if word.startswith("configs/"))
+        assert (ROOT / words[place]).is_file()
+        positional = 1 if "train" in words[0] else 2
+        options = [w for w in words[place + positional :] if not w.isdigit()]
+        build_parser().parse_args(["train", words[place], *options])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page",
+    [p for p in documented.PAGES if blocks(p, "python") and p.name != "extending.md"],
+    ids=lambda p: p.name,
+)
+def test_python_runs_after_a_plain_import(page, folder, monkeypatch):
+    """One after the other, with no more than ``import ultrasam``, the peers and an image before them."""
+    import ultrasam
+
+    peers = {name: pytest.importorskip(name) for name in ("segment_anything", "timm", "transformers")}
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("ULTRASAM_WEIGHTS", str(folder))
+    rng = np.random.default_rng(0)
+    names = {
+        **peers,
+        "ultrasam": ultrasam,
+        "torch": torch,
+        # All that is used of Lightning: its module is PyTorch's.
+        "lightning": types.SimpleNamespace(LightningModule=torch.nn.Module),
+        "image": rng.integers(0, 256, (300, 400, 3), dtype=np.uint8),
+        "num_classes": 3,
+        **dict(zip(("x1", "y1", "x2", "y2"), (120, 80, 340, 260), strict=True)),
+    }
+    for block in blocks(page, "python"):
+        with contextlib.redirect_stdout(None):
+            exec(compile(block, page.name, "exec"), names)
