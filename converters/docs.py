@@ -14,10 +14,10 @@ INTRO = """# Data sets
 {count} public ultrasound data sets, one command each:
 
 ```
-ultrasam convert list                       what there is
-ultrasam convert info busi                  how to get it, the tree that is expected, traps
-ultrasam convert busi --raw RAW --out DATA  a folder or the archive as downloaded
-ultrasam convert all --raw-root RAW --out DATA   RAW/<id> for each
+ultrasam convert list                            # what there is
+ultrasam convert info busi                       # how to get it, the tree that is expected, traps
+ultrasam convert busi --raw RAW/busi --out DATA  # a folder or the archive as downloaded
+ultrasam convert all --raw-root RAW --out DATA   # RAW/<id> for each
 ultrasam data merge --root DATA --out DATA/us43d --min-area 10
 ultrasam data audit --root DATA --out DATA/audit
 ```
@@ -36,7 +36,7 @@ ADD = """
 
 One file in `converters/datasets/`: a card, the categories, `cases(root)` that lists cheaply what there is,
 and `read(case)` that gives its frames. The engine does the rest: workers, resuming, components, PNG, COCO,
-report. The contract test then wants `tests/converters/raw/<id>.py`, which fabricates a miniature raw archive
+report; [adding to it](extending.md) has a worked example. The contract test then wants `tests/converters/raw/<id>.py`, which fabricates a miniature raw archive
 with every trap of the original and says what has to come out.
 """
 
