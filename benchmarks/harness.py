@@ -131,7 +131,7 @@ class Bench:
         }
         (out / f"{self.name}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         if self.comparisons:
-            (out / f"{self.name}.svg").write_text(plot.svg(self.title, self.comparisons), encoding="utf-8")
+            (out / f"{self.name}.svg").write_text(plot.bars(self.title, self.comparisons), encoding="utf-8")
 
 
 def interleave(

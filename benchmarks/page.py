@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ultrasam.report.table import Table
+
 from .plot import number
 
 HEAD = """# Benchmarks
@@ -32,37 +34,29 @@ def write_page(results: Path, page: Path, names: Sequence[str]) -> None:
 
 
 def _section(report: Mapping[str, Any], folder: str, results: Path) -> str:
-    lines = [f"## {report['name']}: {report['title']}", ""]
-    for comparison in report["comparisons"]:
-        lines += _table(comparison)
+    parts = [f"## {report['name']}: {report['title']}"]
+    parts += [_table(comparison).markdown() for comparison in report["comparisons"]]
+    facts = []
     for fact in report["facts"]:
         goal = f" (goal: {fact['wanted']})" if fact["wanted"] else ""
-        lines.append(f"- {fact['title']}: **{fact['value']}**{goal}{_mark(fact['met'])}")
-    if report["facts"]:
-        lines.append("")
+        facts.append(f"- {fact['title']}: **{fact['value']}**{goal}{_mark(fact['met'])}")
+    parts += ["\n".join(facts)] if facts else []
     if (results / f"{report['name']}.svg").is_file():
-        lines += [f"![{report['title']}]({folder}/{report['name']}.svg)", ""]
+        parts.append(f"![{report['title']}]({folder}/{report['name']}.svg)")
     about = [f"{key} {value}" for source in ("machine", "versions") for key, value in report[source].items()]
-    lines += [f"<sub>{report['date']}: {'; '.join(about)}</sub>", ""]
-    return "\n".join(lines)
+    return "\n\n".join([*parts, f"<sub>{report['date']}: {'; '.join(about)}</sub>\n"])
 
 
-def _table(comparison: Mapping[str, Any]) -> list[str]:
-    unit = comparison["unit"]
-    lines = [
-        f"**{comparison['title']}**",
-        "",
-        f"| | median, {unit} | spread | ours is better by | goal |",
-        "|---|---|---|---|---|",
-    ]
+def _table(comparison: Mapping[str, Any]) -> Table:
+    rows = []
     for name, values in comparison["samples"].items():
         ratio, goal = comparison["ratios"].get(name), comparison["goals"].get(name)
-        shown = f"**{name}**" if name == comparison["ours"] else name
-        cells = [shown, number(median(values)), f"{number(min(values))} to {number(max(values))}"]
+        cells = [f"**{name}**" if name == comparison["ours"] else name, number(median(values))]
+        cells.append(f"{number(min(values))} to {number(max(values))}")
         cells.append("" if ratio is None else f"{ratio:.2f}x{_mark(ratio >= goal if goal else None)}")
-        cells.append(f"{goal:g}x" if goal else "")
-        lines.append(f"| {' | '.join(cells)} |")
-    return [*lines, ""]
+        rows.append([*cells, f"{goal:g}x" if goal else ""])
+    head = ["", f"median, {comparison['unit']}", "spread", "ours is better by", "goal"]
+    return Table(comparison["title"], head, rows)
 
 
 def _mark(met: bool | None) -> str:

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from statistics import median
 from typing import Any
+
+from ultrasam.report.plot import svg, svg_text
 
 WIDTH, LABEL, BAR, LINE = 760, 250, 360, 24
 OURS, PEER = "#1f77b4", "#b8bec6"
 
 
-def svg(title: str, comparisons: Sequence[Mapping[str, Any]]) -> str:
+def bars(title: str, comparisons: Sequence[Mapping[str, Any]]) -> str:
     """One group of bars for each comparison, each on a scale of its own."""
-    parts, y = [_text(12, 26, title, weight="bold", size=16)], 56
+    parts, y = [svg_text(12, 26, title, bold=True, size=16)], 56
     for comparison in comparisons:
-        parts.append(_text(12, y, f"{comparison['title']} ({comparison['unit']})", weight="bold"))
+        parts.append(svg_text(12, y, f"{comparison['title']} ({comparison['unit']})", bold=True, size=13))
         most = max(max(values) for values in comparison["samples"].values())
         for name, values in comparison["samples"].items():
             y += LINE
             parts += _bar(y, name, values, BAR / most, OURS if name == comparison["ours"] else PEER)
         y += LINE + 20
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" font-family="sans-serif">'
-    return "\n".join([head, f'<rect width="{WIDTH}" height="{y}" fill="white"/>', *parts, "</svg>\n"])
+    return svg(title, WIDTH, y, parts) + "\n"
 
 
-def _bar(y: int, name: str, values: Sequence[float], scale: float, colour: str) -> list[str]:
+def _bar(y: int, name: str, values: Sequence[float], scale: float, color: str) -> list[str]:
     middle, low, high = (LABEL + scale * v for v in (median(values), min(values), max(values)))
     return [
-        _text(LABEL - 8, y, name, anchor="end"),
-        f'<rect x="{LABEL}" y="{y - 13}" width="{middle - LABEL:.1f}" height="17" fill="{colour}"/>',
-        f'<path d="M{low:.1f} {y - 4.5}H{high:.1f}" stroke="#222" stroke-width="1.5"/>',
-        _text(LABEL + BAR + 12, y, number(median(values))),
+        svg_text(LABEL - 8, y, name, "end", size=13),
+        f"<rect x='{LABEL}' y='{y - 13}' width='{middle - LABEL:.1f}' height='17' fill='{color}'/>",
+        f"<path d='M{low:.1f} {y - 4.5}H{high:.1f}' stroke='#222' stroke-width='1.5'/>",
+        svg_text(LABEL + BAR + 12, y, number(median(values)), size=13),
     ]
-
-
-def _text(x: int, y: int, text: str, *, anchor: str = "start", weight: str = "normal", size: int = 13) -> str:
-    return (
-        f'<text x="{x}" y="{y}" font-size="{size}" font-weight="{weight}" '
-        f'text-anchor="{anchor}">{escape(text)}</text>'
-    )
 
 
 def number(value: float) -> str:

@@ -7,7 +7,7 @@ high-pass thumbnail is found in the other, at scales that a crop of up to a tent
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -170,13 +170,19 @@ def to_drop(pairs: Sequence[Pair]) -> list[dict[str, str]]:
     return [{"dataset": dataset, "file_name": name} for dataset, name in sorted(gone)]
 
 
-def report(pairs: Sequence[Pair], unread: Sequence[str], subjects: Sequence[str]) -> dict[str, Any]:
-    """Everything found, as JSON values; `drop` is what `merge` understands."""
+def report(
+    found: Sequence[Entry], pairs: Sequence[Pair], unread: Sequence[str], subjects: Sequence[str]
+) -> dict[str, Any]:
+    """Everything checked and found, as JSON values; `drop` is what `merge` understands."""
 
     def end(entry: Entry) -> Mapping[str, Any]:
         return {"dataset": entry.dataset, "file_name": entry.file_name, "split": entry.split}
 
+    checked: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in found:
+        checked[entry.dataset][entry.split] += 1
     return {
+        "checked": checked,
         "pairs": [
             {
                 "first": end(p.first),
@@ -190,22 +196,3 @@ def report(pairs: Sequence[Pair], unread: Sequence[str], subjects: Sequence[str]
         "subjects_on_two_sides": list(subjects),
         "drop": to_drop(pairs),
     }
-
-
-def page(pairs: Sequence[Pair], path: Path, limit: int = 100) -> None:
-    """An HTML page with the pictures of every pair side by side, all in the one file."""
-    import base64
-    import html
-
-    rows = []
-    for pair in pairs[:limit]:
-        cells = [f"<td>{pair.score:.3f}<br>{html.escape(pair.mirrored)}</td>"]
-        for entry in (pair.first, pair.second):
-            small = cv2.resize(grey(entry.path), (256, 192), interpolation=cv2.INTER_AREA)
-            data = base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
-            name = html.escape(f"{entry.dataset} {entry.split} {entry.file_name}")
-            cells.append(f'<td><img src="data:image/jpeg;base64,{data}"><br>{name}</td>')
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    head = f"<h1>{len(pairs)} near-duplicate pairs</h1><p>The first {len(rows)}, best first.</p>"
-    body = f"<!doctype html><meta charset=utf-8><title>audit</title>{head}<table>{''.join(rows)}</table>"
-    path.write_text(body, encoding="utf-8")

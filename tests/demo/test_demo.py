@@ -11,7 +11,7 @@ pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed
 from tests.kit.miniature import make_data
 from ultrasam.data.phantoms import write_phantoms
 from ultrasam.demo.demo import Settings, run_demo
-from ultrasam.evaluate.score_baselines import score_baselines
+from ultrasam.evaluate.prompting import score_baselines
 
 
 @pytest.mark.slow
@@ -21,10 +21,10 @@ def test_from_start_to_end(tmp_path, capfd, monkeypatch):
     page = run_demo(settings, tmp_path)
     text = page.read_text()
     for words in (
-        "ellipse drawn into the box",
-        "training loss by step",
+        "ellipse in the box",
+        "training loss, last",
         "validation mAP",
-        "data:image/png;base64",
+        "data:image/jpeg;base64",
     ):
         assert words in text
     scores = json.loads((tmp_path / "scores.json").read_text())

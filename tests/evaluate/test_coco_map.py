@@ -79,12 +79,12 @@ def test_equals_pycocotools_from_files(tmp_path):
     truth, found = {"info": {}, "images": [], "annotations": [], "categories": [{"id": 1, "name": "o"}]}, []
     for r in results:
         truth["images"].append({"id": r.image_id, "height": H, "width": W})
-        for rle, (x1, y1, x2, y2) in zip(r.truth, r.truth_boxes.tolist(), strict=True):
+        for rle, (x1, y1, x2, y2) in zip(r.targets, r.target_boxes.tolist(), strict=True):
             truth["annotations"].append(
                 {"id": len(truth["annotations"]) + 1, "image_id": r.image_id, "category_id": 1, "iscrowd": 0}
                 | {"segmentation": rle, "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1)}
             )
-        for rle, score in zip(r.masks, r.scores, strict=True):
+        for rle, score in zip(r.predictions, r.scores, strict=True):
             found.append(
                 {"image_id": r.image_id, "category_id": 1, "segmentation": rle, "score": float(score)}
             )

@@ -1,6 +1,7 @@
 """The whole command on phantoms with a tiny model, and its numbers against other ways to the same ones."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from ultrasam.data import coco
 from ultrasam.data.images import write_image
 from ultrasam.evaluate.baselines import ellipse_in_box
 from ultrasam.evaluate.examine import examine
-from ultrasam.evaluate.metrics import border_distances
+from ultrasam.evaluate.metrics import ClicksTo, border_distances, iou
 from ultrasam.evaluate.protocol import Condition, Protocol
+from ultrasam.evaluate.records import Record
+from ultrasam.evaluate.results import Results
 from ultrasam.evaluate.samples import read_samples
-from ultrasam.evaluate.scores import summarize
+from ultrasam.evaluate.scores import score_group
 from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.phantom import simulate
 from ultrasam.predict.predictor import Predictor
@@ -108,6 +111,7 @@ def test_everything_is_asked_and_shown(report):
     for words in ("Box prompts", "ellipse in the box", "Clicks", "Predicted IoU", "Inexact prompts", "<svg"):
         assert words in html
     assert html.count("data:image/jpeg;base64") >= results["all"]["images"] and "src='http" not in html
+    assert "Not a medical device." in html
     page = report.parent / "docs" / "results.md"
     for link in [line for line in page.read_text().splitlines() if line.startswith("![")]:
         assert (page.parent / link.split("(")[1].rstrip(")")).read_text().startswith("<svg")
@@ -216,21 +220,57 @@ def test_perfect_and_empty_answers(data, weights):
     predictor.answers = truth
     record = examine(samples[0], predictor, protocol)
     # Nothing is left to correct after the first click.
-    assert [len(clicks) for clicks in record["clicks"]] == [1] * len(truth)
-    scores = summarize([record], protocol)["all"]
+    assert [len(clicks) for clicks in record.clicks] == [1] * len(truth)
+    group = score_group([record], protocol)
     for name in ("box", "point", "click1", "click4"):
-        found = scores["scores"][name]
-        assert found["mAP"] == found["Dice"] == found["boundary_F"] == pytest.approx(1) and found["HD95"] == 0
-    assert scores["clicks"] == {"NoC85": 1, "never85": 0, "NoC90": 1, "never90": 0}
-    assert scores["calibration"]["box"]["error"] == pytest.approx(0.1)
+        scores = group.scores[Condition(name)]
+        assert scores.map == scores.dice == scores.boundary_f == pytest.approx(1) and scores.hd95 == 0
+    assert group.clicks == {85: ClicksTo(1, 0), 90: ClicksTo(1, 0)}
+    assert group.calibration["box"].error == pytest.approx(0.1)
     predictor.answers = [np.zeros_like(mask) for mask in truth]
     record = examine(samples[0], predictor, protocol)
-    assert [len(clicks) for clicks in record["clicks"]] == [4] * len(truth)
-    scores = summarize([record], protocol)["all"]
-    found = scores["scores"]["box"]
-    assert found["mAP"] == found["Dice"] == 0 and found["empty"] == len(truth)
-    assert found["HD95"] == pytest.approx(np.hypot(*samples[0].item.size))
-    assert scores["clicks"]["NoC85"] == 4 and scores["clicks"]["never90"] == 1
+    assert [len(clicks) for clicks in record.clicks] == [4] * len(truth)
+    group = score_group([record], protocol)
+    scores = group.scores[Condition("box")]
+    assert scores.map == scores.dice == 0 and scores.empty == len(truth)
+    assert scores.hd95 == pytest.approx(np.hypot(*samples[0].item.size))
+    assert group.clicks[85].mean == 4 and group.clicks[90].never == 1
+
+
+EARLIER = Path(__file__).parent / "earlier"
+
+
+def test_evaluations_of_version_0_1_still_load(weights, data, tmp_path):
+    text = (EARLIER / "results.json").read_text()
+    results, content = Results.read(EARLIER), json.loads(text)
+    results.write(tmp_path)
+    assert (tmp_path / "results.json").read_text() == text
+    assert (
+        results.overall.scores[Condition("ellipse", "loose", 0.05)].mean_iou
+        == (content["all"]["scores"]["ellipse@loose=0.05"]["mIoU"])
+    )
+    assert results.datasets["phantom"].clicks[85].mean == content["all"]["clicks"]["NoC85"]
+    # An answer's numbers again from the masks that were recorded.
+    line = json.loads((EARLIER / "phantom.jsonl").read_text())
+    record = Record.from_json(line)
+    assert record.to_json() == line
+    answer = record.answers[Condition("box", "shift", 0.1)]
+    pair = [coco.decode(masks[0], record.size, "") for masks in (answer.masks, record.targets)]
+    assert answer.iou[0] == iou(*pair) == line["answers"]["box@shift=0.1"]["iou"][0]
+    assert answer.hd95_mm[0] == border_distances(*pair, record.spacing).hausdorff()
+    again, kept = score_group([record], results.protocol, "neck"), results.datasets["phantom"]
+    assert (again.scores, again.clicks, again.organ) == (kept.scores, kept.clicks, kept.organ)
+    assert again.calibration["box"].bins == kept.calibration["box"].bins
+    # Beside a new one.
+    asked = ["--prompts", "box", "--limit", "1", "--compare", EARLIER]
+    assert evaluate(weights, data, tmp_path / "out", *asked) == 0
+    assert "| data set | an earlier one | tiny.pth |" in (tmp_path / "out/results.md").read_text()
+
+
+def test_results_of_something_else_are_named(weights, data, tmp_path, capsys):
+    (tmp_path / "results.json").write_text('{"datasets": {}}')
+    assert evaluate(weights, data, tmp_path / "out", "--compare", tmp_path) == 2
+    assert "holds no results of 'ultrasam evaluate'" in capsys.readouterr().err
 
 
 def test_side_by_side(weights, data, report, tmp_path):

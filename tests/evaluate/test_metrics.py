@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from ultrasam.data import coco
 from ultrasam.errors import DataError
 from ultrasam.evaluate.metrics import (
+    ClicksTo,
     border,
     border_distances,
     boundary_tolerance,
@@ -14,6 +16,8 @@ from ultrasam.evaluate.metrics import (
     clicks_to,
     dice,
     iou,
+    iou_to_dice,
+    rle_iou,
 )
 
 
@@ -35,6 +39,9 @@ def test_overlap_by_hand():
     assert iou(a, b) == pytest.approx(200 / 600) and dice(a, b) == pytest.approx(400 / 800)
     empty = np.zeros_like(a)
     assert iou(a, empty) == dice(a, empty) == 0 and iou(empty, empty) == dice(empty, empty) == 1
+    codes = rle_iou([coco.encode(a), coco.encode(empty)], [coco.encode(b), coco.encode(b)])
+    assert codes.tolist() == pytest.approx([200 / 600, 0])
+    assert iou_to_dice(codes).tolist() == pytest.approx([400 / 800, 0])
 
 
 def test_border_is_one_pixel_wide_and_counts_the_edge_of_the_image():
@@ -51,7 +58,7 @@ def test_shifted_squares_by_hand():
     a, b = square(10, 10, 20), square(13, 10, 20)
     distances = border_distances(a, b)
     # Of a's 76 border pixels, the left column is 3 away, and so is most of the right one, which lies inside.
-    for both in (distances.found, distances.truth):
+    for both in (distances.prediction, distances.target):
         values, counts = np.unique(both, return_counts=True)
         assert values.tolist() == [0, 1, 2, 3] and counts.tolist() == [34, 4, 4, 34]
     assert distances.hausdorff(100) == distances.hausdorff() == 3
@@ -79,8 +86,8 @@ def test_equals_distances_by_scipy(seed, spacing):
     sampling = (spacing or (1.0, 1.0))[::-1]
     maps = [ndimage.distance_transform_edt(~edge, sampling=sampling) for edge in edges]
     distances = border_distances(a, b, spacing)
-    assert np.sort(distances.found) == pytest.approx(np.sort(maps[1][edges[0]]), abs=1e-9)
-    assert np.sort(distances.truth) == pytest.approx(np.sort(maps[0][edges[1]]), abs=1e-9)
+    assert np.sort(distances.prediction) == pytest.approx(np.sort(maps[1][edges[0]]), abs=1e-9)
+    assert np.sort(distances.target) == pytest.approx(np.sort(maps[0][edges[1]]), abs=1e-9)
     expected = max(np.percentile(maps[1][edges[0]], 95), np.percentile(maps[0][edges[1]], 95))
     assert distances.hausdorff() == pytest.approx(expected)
 
@@ -99,8 +106,8 @@ def test_long_borders_take_the_same_way_in_parts():
     rows, columns = np.mgrid[:200, :200]
     chess = (rows + columns) % 2 == 0
     distances = border_distances(chess, ~chess)
-    assert len(distances.found) == 20000
-    assert (distances.found == 1).all() and (distances.truth == 1).all()
+    assert len(distances.prediction) == 20000
+    assert (distances.prediction == 1).all() and (distances.target == 1).all()
 
 
 def test_empty_masks():
@@ -118,8 +125,8 @@ def test_tolerance_follows_the_diagonal():
 
 def test_clicks_by_hand():
     ious = [[0.5, 0.9, 0.95], [0.86, 0.2, 0.2], [0.1, 0.2, 0.3], [0.1, 0.2, 0.85]]
-    assert clicks_to(ious, 0.85) == ((2 + 1 + 3 + 3) / 4, 0.25)
-    assert clicks_to(ious, 0.9) == ((2 + 3 + 3 + 3) / 4, 0.75)
+    assert clicks_to(ious, 0.85) == ClicksTo((2 + 1 + 3 + 3) / 4, 0.25)
+    assert clicks_to(ious, 0.9) == ClicksTo((2 + 3 + 3 + 3) / 4, 0.75)
 
 
 def test_calibration_by_hand():

@@ -69,7 +69,7 @@ def test_it_learns_and_all_of_it_is_shown(finished, data):
     scores = json.loads((finished / "scores.json").read_text())
     assert scores["after"]["box"] != scores["before"]["box"] and scores["baseline"]["box"]["Dice"] > 0.5
     page = (finished / "index.html").read_text()
-    for word in ("box prompt, before", "point prompt, after", "ellipse drawn into the box", "<svg"):
+    for word in ("box prompt, before", "point prompt, after", "ellipse in the box", "<svg"):
         assert word in page
     held_out = json.loads((finished / "held_out.json").read_text())
     assert len(list((finished / "shown_box").glob("*.png"))) == min(len(held_out["images"]), 12)

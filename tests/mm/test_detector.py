@@ -8,7 +8,7 @@ import torch
 import ultrasam.mm  # noqa: F401
 from tests.kit.miniature import SIZE, make_data
 from ultrasam.data import coco
-from ultrasam.evaluate.coco_map import pair_iou
+from ultrasam.evaluate.metrics import rle_iou
 from ultrasam.losses import MaskLoss
 from ultrasam.mm.datasets.prompt_dataset import PromptDataset
 from ultrasam.mm.engine.optim import DecayMatrices, decays
@@ -66,7 +66,7 @@ def test_predicting_leaves_the_ground_truth_alone_and_equals_one_by_one(data):
         single = batch(data, test_mode=True)
         one = model.test_step({key: value[index : index + 1] for key, value in single.items()})[0]
         assert torch.allclose(one.pred_instances.scores, sample.pred_instances.scores, atol=1e-5)
-        assert (pair_iou(one.pred_instances.masks, sample.pred_instances.masks) > 0.99).all()
+        assert (rle_iou(one.pred_instances.masks, sample.pred_instances.masks) > 0.99).all()
         for rle, box in zip(sample.pred_instances.masks, sample.pred_instances.bboxes.tolist(), strict=True):
             mask = coco.decode(rle, sample.ori_shape, "")
             assert (

@@ -140,12 +140,12 @@ def test_native_modes_are_their_authors(root, tmp_path):
         predictor.set_image(image)
         for i, (box, mask) in enumerate(zip(item.boxes(), item.masks(), strict=True)):
             expected = predictor.predict(box=box, multimask_output=False)[0][0]
-            found = coco.decode(boxed[number].masks[i], item.size, "")
+            found = coco.decode(boxed[number].predictions[i], item.size, "")
             assert (found != expected).mean() < 1e-3
             middle = np.argwhere(mask)[:, ::-1].mean(axis=0)
             masks, scores, _ = predictor.predict(middle[None], np.ones(1), multimask_output=True)
             if mask[tuple(np.round(middle[::-1]).astype(int))]:
-                found = coco.decode(pointed[number].masks[i], item.size, "")
+                found = coco.decode(pointed[number].predictions[i], item.size, "")
                 assert (found != masks[scores.argmax()]).mean() < 1e-3
 
             pixels = F.interpolate(
@@ -163,7 +163,7 @@ def test_native_modes_are_their_authors(root, tmp_path):
                 multimask_output=False,
             )
             expected = F.interpolate(low.sigmoid(), item.size, mode="bilinear")[0, 0].numpy() > 0.5
-            found = coco.decode(squared[number].masks[i], item.size, "")
+            found = coco.decode(squared[number].predictions[i], item.size, "")
             assert (found != expected).mean() < 0.02
     assert 0 <= evaluate(squared)["Dice"] <= 1
 

@@ -159,6 +159,7 @@ def _audit(args: argparse.Namespace) -> int:
     from ultrasam.converters.engine import audit
     from ultrasam.converters.engine.coco import read_json, write_json
     from ultrasam.converters.engine.errors import ConverterError
+    from ultrasam.report.audit_page import write_audit_page
 
     found = []
     for path in sorted(args.root.glob("*/annotations/all.json")):
@@ -168,8 +169,10 @@ def _audit(args: argparse.Namespace) -> int:
     pairs, unread = audit.near_duplicates(found)
     subjects = audit.split_subjects(found)
     args.out.mkdir(parents=True, exist_ok=True)
-    write_json(audit.report(pairs, unread, subjects), args.out / "audit.json", indent=1)
-    audit.page(pairs, args.out / "audit.html")
+    findings = audit.report(found, pairs, unread, subjects)
+    write_json(findings, args.out / "audit.json", indent=1)
+    files = {(entry.dataset, entry.file_name): entry.path for entry in found}
+    write_audit_page(args.out / "audit.html", findings, files)
     print(f"{len(found)} images: {len(pairs)} near-duplicate pairs across splits or data sets,")
     print(f"{len(subjects)} subjects on two sides, {len(unread)} unreadable; see {args.out}/audit.html")
     return 1 if pairs or subjects or unread else 0

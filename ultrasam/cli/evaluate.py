@@ -12,6 +12,7 @@ from ultrasam.cli.options import WEIGHTS, DictAction, make_folder
 if TYPE_CHECKING:
     from ultrasam.evaluate.evaluate import Subject
     from ultrasam.evaluate.protocol import Protocol
+    from ultrasam.evaluate.results import Results
 
 _EXAMPLES = """examples:
   ultrasam evaluate UltraSam.pth data/bus_bra.json --images data/images --out report
@@ -90,8 +91,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ultrasam.evaluate import evaluate_page as report
     from ultrasam.evaluate.evaluate import examine_all
+    from ultrasam.evaluate.evaluate_page import write_markdown, write_report
+    from ultrasam.evaluate.results import Results
     from ultrasam.evaluate.samples import read_samples
     from ultrasam.evaluate.scores import summarize
     from ultrasam.machine import process
@@ -99,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     process.keep_memory()
     # All that can be wrong with the arguments, before the work.
     protocol, subject = _protocol(args), _subject(args)
-    others = {(found := report.read_results(folder))["title"]: found for folder in args.compare}
+    others = {results.title: results for results in map(Results.read, args.compare)}
     samples, notes = read_samples(
         args.coco,
         args.images,
@@ -109,19 +111,19 @@ def run(args: argparse.Namespace) -> int:
     )
     print("\n".join(notes))
     make_folder(args.out)
-    records, description = examine_all(subject, samples, protocol, args.out, args.workers)
+    records, card = examine_all(subject, samples, protocol, args.out, args.workers)
     print("scoring")
-    results = {
-        "title": args.title or Path(args.checkpoint).name,
-        "command": _command(args),
-        "subject": description,
-        "protocol": protocol.as_dict(),
-        "data": notes,
-        **summarize(records, protocol),
-    }
-    page = report.write_report(args.out, results, records, samples, others)
+    results = summarize(
+        records,
+        protocol,
+        subject=card,
+        title=args.title or Path(args.checkpoint).name,
+        command=_command(args),
+        data=notes,
+    )
+    page = write_report(args.out, results, records, samples, others)
     if args.page:
-        report.write_page(args.page, results, records)
+        write_markdown(args.page, results, records)
     print(_short(results))
     print(f"report: {page.resolve().as_uri()}")
     return 0
@@ -183,20 +185,19 @@ def _command(args: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _short(results: dict[str, Any]) -> str:
+def _short(results: Results) -> str:
     """A line for each data set."""
-    from ultrasam.evaluate.tables import groups, number
+    from ultrasam.evaluate.protocol import Condition
+    from ultrasam.evaluate.tables import percent, share
 
     lines = []
-    for name, part in groups(results):
+    for name, part in results.groups():
         cells = []
-        for prompt, baseline in (("box", "ellipse"), ("point", "region")):
-            for who in (prompt, baseline):
-                if who in part["scores"]:
-                    scores = part["scores"][who]
-                    shown = f"{number('mAP', scores['mAP'])} mAP, Dice {number('Dice', scores['Dice'])}"
-                    cells.append(f"{who} {shown}")
-        if part["clicks"]:
-            cells.append(f"clicks to 0.85: {part['clicks']['NoC85']:.2f}")
+        for prompt in results.protocol.single:
+            for who in results.protocol.answerers(prompt):
+                scores = part.scores[Condition(who)]
+                cells.append(f"{who} {percent(scores.map)} mAP, Dice {share(scores.dice)}")
+        if part.clicks:
+            cells.append(f"clicks to 0.85: {part.clicks[85].mean:.2f}")
         lines.append(f"{name}: " + "; ".join(cells))
     return "\n".join(lines)

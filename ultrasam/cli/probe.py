@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if args.task == "single-label":
         matrix = metrics.confusion(result.truth, result.predicted)
         content["confusion"] = matrix.tolist()
-        print(metrics.table(matrix, train.names))
+        print(metrics.confusion_table(matrix, train.names).text())
     write_json(args.out / "scores.json", content, indent=1)
     print("  ".join(f"{name} {value:.3f}" for name, value in result.scores.items()))
     print(f"fitted in {result.seconds:.1f} s with penalty {result.penalty:g}: {args.out / 'model.pth'}")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import ultrasam
 from ultrasam.data.files import write_json
 from ultrasam.data.settings import forget_other_settings
-from ultrasam.demo.demo_page import format_table, write_page
+from ultrasam.demo.demo_page import demo_table, write_page
 from ultrasam.errors import UltraSamError
-from ultrasam.evaluate.score_baselines import score_baselines
+from ultrasam.evaluate.prompting import score_baselines
 from ultrasam.machine.child import in_child
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def run_demo(settings: Settings, out: Path) -> Path:
             [out / f"test_{kind}" / "shown" for kind in _PROMPTS],
             asdict(settings),
         )
-    print(format_table(json.loads((out / "scores.json").read_text())))
+    print("\n" + demo_table(json.loads((out / "scores.json").read_text())).text())
     print(f"\npictures: {out}/test_box/shown, {out}/test_point/shown\npage:     {page.resolve().as_uri()}")
     return page
 

@@ -9,92 +9,94 @@ from numpy.typing import NDArray
 
 from ultrasam.downstream.labels import Task
 from ultrasam.errors import DataError
+from ultrasam.report.table import Table
 
 Array = NDArray[np.floating]
 #: A class counts as found in multi-label prediction from this score on.
 THRESHOLD = 0.5
 
 
-def score(task: Task, truth: Array, scores: Array, names: Sequence[str]) -> dict[str, float]:
+def score(task: Task, targets: Array, scores: Array, names: Sequence[str]) -> dict[str, float]:
     """All scores of a task; see `single_label`, `multi_label` and `regression`.
 
     Args:
         task: what the labels are.
-        truth: (N, C) targets.
+        targets: (N, C) what is true.
         scores: (N, C) predicted scores in 0..1, or values.
         names: of the C classes or values.
     """
     if task == "regression":
-        return regression(truth, scores, names)
-    return single_label(truth, scores) if task == "single-label" else multi_label(truth, scores)
+        return regression(targets, scores, names)
+    return single_label(targets, scores) if task == "single-label" else multi_label(targets, scores)
 
 
-def confusion(truth: Array, scores: Array) -> NDArray[np.int64]:
+def confusion(targets: Array, scores: Array) -> NDArray[np.int64]:
     """(C, C) counts of single labels: rows are true classes, columns predicted ones."""
-    matrix = np.zeros((truth.shape[1],) * 2, np.int64)
-    np.add.at(matrix, (truth.argmax(axis=1), scores.argmax(axis=1)), 1)
+    matrix = np.zeros((targets.shape[1],) * 2, np.int64)
+    np.add.at(matrix, (targets.argmax(axis=1), scores.argmax(axis=1)), 1)
     return matrix
 
 
-def single_label(truth: Array, scores: Array) -> dict[str, float]:
+def single_label(targets: Array, scores: Array) -> dict[str, float]:
     """``accuracy``, macro ``precision``, ``recall``, ``f1`` of the class of highest score, ``auc``, top-k.
 
-    Macro means average over the classes that occur in the truth or among the predictions; a class that is
+    Macro means average over the classes that occur in the targets or among the predictions; a class that is
     never predicted has precision 0 (scikit-learn's conventions). F1 is the mean of the classes' F1.
     """
-    matrix = confusion(truth, scores)
+    matrix = confusion(targets, scores)
     hits = np.diag(matrix).astype(float)
-    found = {"accuracy": float(hits.sum() / max(matrix.sum(), 1))}
     occurs = (matrix.sum(axis=0) + matrix.sum(axis=1)) > 0
-    found.update(_macro(hits, matrix.sum(axis=0), matrix.sum(axis=1), occurs))
-    return {**found, **_ranked(truth, scores)}
-
-
-def multi_label(truth: Array, scores: Array) -> dict[str, float]:
-    """Macro ``precision``, ``recall``, ``f1`` at `THRESHOLD`, ``exact`` matches, ``auc``, top-k."""
-    predicted, true = scores >= THRESHOLD, truth > 0.5
-    hits = (predicted & true).sum(axis=0).astype(float)
-    every = np.ones(truth.shape[1], bool)
-    found = {"exact": float((predicted == true).all(axis=1).mean())}
     return {
-        **found,
-        **_macro(hits, predicted.sum(axis=0), true.sum(axis=0), every),
-        **_ranked(truth, scores),
+        "accuracy": float(hits.sum() / max(matrix.sum(), 1)),
+        **_macro(hits, matrix.sum(axis=0), matrix.sum(axis=1), occurs),
+        **_ranked(targets, scores),
     }
 
 
-def regression(truth: Array, values: Array, names: Sequence[str]) -> dict[str, float]:
+def multi_label(targets: Array, scores: Array) -> dict[str, float]:
+    """Macro ``precision``, ``recall``, ``f1`` at `THRESHOLD`, ``exact`` matches, ``auc``, top-k."""
+    predictions, true = scores >= THRESHOLD, targets > 0.5
+    hits = (predictions & true).sum(axis=0).astype(float)
+    every = np.ones(targets.shape[1], bool)
+    return {
+        "exact": float((predictions == true).all(axis=1).mean()),
+        **_macro(hits, predictions.sum(axis=0), true.sum(axis=0), every),
+        **_ranked(targets, scores),
+    }
+
+
+def regression(targets: Array, predictions: Array, names: Sequence[str]) -> dict[str, float]:
     """``MAE`` and ``R2`` (means over the values; also by name where there are several).
 
-    R2 compares with predicting the mean of the truth; it is left out where the truth does not vary.
+    R2 compares with predicting the mean of the targets; it is left out where they do not vary.
     """
-    error, spread = truth - values, truth - truth.mean(axis=0)
+    error, spread = targets - predictions, targets - targets.mean(axis=0)
     mae, total = np.abs(error).mean(axis=0), np.square(spread).sum(axis=0)
-    found = {"MAE": float(mae.mean())}
+    values = {"MAE": float(mae.mean())}
     if (total > 0).all():
         r2 = 1 - np.square(error).sum(axis=0) / total
-        found["R2"] = float(r2.mean())
+        values["R2"] = float(r2.mean())
         if len(names) > 1:
-            found.update({f"{name}/R2": float(value) for name, value in zip(names, r2, strict=True)})
+            values.update({f"{name}/R2": float(value) for name, value in zip(names, r2, strict=True)})
     if len(names) > 1:
-        found.update({f"{name}/MAE": float(value) for name, value in zip(names, mae, strict=True)})
-    return found
+        values.update({f"{name}/MAE": float(value) for name, value in zip(names, mae, strict=True)})
+    return values
 
 
-def top_k(truth: Array, scores: Array, k: int) -> float:
+def top_k(targets: Array, scores: Array, k: int) -> float:
     """Share of samples that have one of their labels among the ``k`` highest scores."""
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return float((np.take_along_axis(truth, order, axis=1) > 0.5).any(axis=1).mean())
+    return float((np.take_along_axis(targets, order, axis=1) > 0.5).any(axis=1).mean())
 
 
-def auc(truth: Array, scores: Array) -> float:
+def auc(targets: Array, scores: Array) -> float:
     """Area under the receiver operating characteristic, one class against the rest, mean over classes.
 
     By ranks (Mann and Whitney 1947), ties count half. Classes that all or no samples have are left out; NaN
     where that leaves none.
     """
     areas = []
-    for true, values in zip(truth.T > 0.5, scores.T, strict=True):
+    for true, values in zip(targets.T > 0.5, scores.T, strict=True):
         positive = int(true.sum())
         negative = len(true) - positive
         if positive and negative:
@@ -104,7 +106,7 @@ def auc(truth: Array, scores: Array) -> float:
     return float(np.mean(areas)) if areas else float("nan")
 
 
-def by_clip(clips: Sequence[str], truth: Array, scores: Array) -> tuple[list[str], Array, Array]:
+def by_clip(clips: Sequence[str], targets: Array, scores: Array) -> tuple[list[str], Array, Array]:
     """Frames to clips: the mean of the frames' scores, in the order in which clips first occur.
 
     Raises:
@@ -116,25 +118,22 @@ def by_clip(clips: Sequence[str], truth: Array, scores: Array) -> tuple[list[str
     mean = np.zeros((len(order), scores.shape[1]))
     np.add.at(mean, index, scores)
     first = np.array([int(np.argmax(index == i)) for i in range(len(order))])
-    wrong = np.flatnonzero((truth != truth[first][index]).any(axis=1))
+    wrong = np.flatnonzero((targets != targets[first][index]).any(axis=1))
     if len(wrong):
         raise DataError(f"the frames of clip {clips[wrong[0]]} have different labels; a clip has one set")
-    return order, truth[first], mean / counts
+    return order, targets[first], mean / counts
 
 
-def table(matrix: NDArray[np.int64], names: Sequence[str]) -> str:
-    """A confusion matrix as text, with recall and precision of each class in percent."""
-    width = max(len(name) for name in (*names, "true / predicted"))
-    cells = max(5, len(str(matrix.max())) + 1)
-    head = " ".join(f"{i:>{cells}}" for i in range(len(names)))
-    lines = [f"{'true / predicted':<{width + 4}} {head} {'recall':>8} {'precision':>10}"]
+def confusion_table(matrix: NDArray[np.int64], names: Sequence[str]) -> Table:
+    """A confusion matrix to print, with recall and precision of each class in percent."""
+    rows = []
     for i, name in enumerate(names):
-        row, column = matrix[i].sum(), matrix[:, i].sum()
-        recall = f"{100 * matrix[i, i] / row:8.1f}" if row else f"{'-':>8}"
-        precision = f"{100 * matrix[i, i] / column:10.1f}" if column else f"{'-':>10}"
-        numbers = " ".join(f"{n:>{cells}}" for n in matrix[i])
-        lines.append(f"{i:>3} {name:<{width}} {numbers} {recall} {precision}")
-    return "\n".join(lines)
+        shares = [
+            f"{100 * matrix[i, i] / total:.1f}" if total else "-"
+            for total in (matrix[i].sum(), matrix[:, i].sum())
+        ]
+        rows.append([f"{i} {name}", *map(str, matrix[i]), *shares])
+    return Table("", ["true / predicted", *map(str, range(len(names))), "recall", "precision"], rows)
 
 
 def _macro(hits: Array, predicted: NDArray, true: NDArray, classes: NDArray[np.bool_]) -> dict[str, float]:
@@ -144,7 +143,6 @@ def _macro(hits: Array, predicted: NDArray, true: NDArray, classes: NDArray[np.b
     return {name: float(value[classes].mean()) for name, value in values.items()}
 
 
-def _ranked(truth: Array, scores: Array) -> dict[str, float]:
-    found = {"auc": auc(truth, scores)}
-    found.update({f"top{k}": top_k(truth, scores, k) for k in (1, 3, 5) if k < truth.shape[1]})
-    return found
+def _ranked(targets: Array, scores: Array) -> dict[str, float]:
+    shares = {f"top{k}": top_k(targets, scores, k) for k in (1, 3, 5) if k < targets.shape[1]}
+    return {"auc": auc(targets, scores), **shares}

@@ -17,6 +17,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ultrasam.data.boxes import to_xywh
+from ultrasam.evaluate.metrics import iou_to_dice, rle_iou
 
 Backend = Literal["faster-coco-eval", "pycocotools"]
 logger = logging.getLogger(__name__)
@@ -30,20 +31,20 @@ class ImageResult:
         image_id: unique in the evaluation.
         dataset: scores are also given by data set.
         size: (H, W).
-        truth: n masks as compressed RLE.
-        truth_boxes: (n, 4) xyxy as annotated.
-        masks: n predicted masks as compressed RLE, in the order of the prompts.
-        boxes: (n, 4) xyxy of the predicted masks.
+        targets: n annotated masks as compressed RLE.
+        target_boxes: (n, 4) xyxy as annotated.
+        predictions: n predicted masks as compressed RLE, in the order of the prompts.
+        prediction_boxes: (n, 4) xyxy of the predicted masks.
         scores: (n,) predicted IoU; ranks the predictions.
     """
 
     image_id: int
     dataset: str
     size: tuple[int, int]
-    truth: list[dict[str, Any]]
-    truth_boxes: np.ndarray
-    masks: list[dict[str, Any]]
-    boxes: np.ndarray
+    targets: list[dict[str, Any]]
+    target_boxes: np.ndarray
+    predictions: list[dict[str, Any]]
+    prediction_boxes: np.ndarray
     scores: np.ndarray
 
 
@@ -68,26 +69,20 @@ def evaluate(results: Sequence[ImageResult]) -> dict[str, float]:
 def _scores(results: Sequence[ImageResult]) -> dict[str, float]:
     # Equal scores are ranked by position, so the order must not depend on who predicted what.
     results = sorted(results, key=lambda result: result.image_id)
-    iou = np.concatenate([pair_iou(result.masks, result.truth) for result in results])
+    iou = np.concatenate([rle_iou(result.predictions, result.targets) for result in results])
     scores = coco_map(results)
     scores["mIoU"] = float(iou.mean())
-    scores["Dice"] = float((2 * iou / (1 + iou)).mean())
+    scores["Dice"] = float(iou_to_dice(iou).mean())
     scores["num_objects"] = float(len(iou))
     return scores
 
 
-def pair_iou(masks: Sequence[dict[str, Any]], truth: Sequence[dict[str, Any]]) -> np.ndarray:
-    """IoU of each predicted mask with its own object, (n,)."""
-    pairs = [coco_mask.iou([mask], [true], [0])[0, 0] for mask, true in zip(masks, truth, strict=True)]
-    return np.array(pairs, dtype=np.float64)
-
-
 def coco_map(results: Sequence[ImageResult], backend: Backend | None = None) -> dict[str, float]:
     """COCO average precision of masks and boxes; see `accumulate` for the backend."""
-    truth, found = to_coco(results)
+    targets, predictions = to_coco(results)
     scores = {}
     for kind in ("segm", "bbox"):
-        precision = accumulate(truth, found, kind, backend).eval["precision"][:, :, 0, 0, -1]
+        precision = accumulate(targets, predictions, kind, backend).eval["precision"][:, :, 0, 0, -1]
         scores[f"{kind}_mAP"] = float(precision.mean())
         scores[f"{kind}_mAP_50"] = float(precision[0].mean())
         scores[f"{kind}_mAP_75"] = float(precision[5].mean())
@@ -95,19 +90,18 @@ def coco_map(results: Sequence[ImageResult], backend: Backend | None = None) -> 
 
 
 def to_coco(results: Sequence[ImageResult]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The truth as the content of a COCO file, and the predictions as that of a COCO results file."""
-    truth: dict[str, Any] = {
+    """The targets as the content of a COCO file, and the predictions as that of a COCO results file."""
+    targets: dict[str, Any] = {
         "info": {},
         "images": [{"id": r.image_id, "height": r.size[0], "width": r.size[1]} for r in results],
         "categories": [{"id": 1, "name": "object"}],
         "annotations": [],
     }
-    found = []
     for result in results:
-        for i, (rle, box) in enumerate(zip(result.truth, result.truth_boxes, strict=True)):
-            truth["annotations"].append(
+        for rle, box in zip(result.targets, result.target_boxes, strict=True):
+            targets["annotations"].append(
                 {
-                    "id": len(truth["annotations"]) + 1,
+                    "id": len(targets["annotations"]) + 1,
                     "image_id": result.image_id,
                     "category_id": 1,
                     "segmentation": rle,
@@ -116,26 +110,32 @@ def to_coco(results: Sequence[ImageResult]) -> tuple[dict[str, Any], list[dict[s
                     "iscrowd": 0,
                 }
             )
-            found.append(
-                {
-                    "image_id": result.image_id,
-                    "category_id": 1,
-                    "segmentation": result.masks[i],
-                    "bbox": to_xywh(result.boxes[i]).tolist(),
-                    "score": float(result.scores[i]),
-                }
-            )
-    return truth, found
+    return targets, to_coco_results(results)
+
+
+def to_coco_results(results: Sequence[ImageResult]) -> list[dict[str, Any]]:
+    """The predictions as the content of a COCO results file."""
+    return [
+        {
+            "image_id": result.image_id,
+            "category_id": 1,
+            "segmentation": rle,
+            "bbox": to_xywh(box).tolist(),
+            "score": float(score),
+        }
+        for result in results
+        for rle, box, score in zip(result.predictions, result.prediction_boxes, result.scores, strict=True)
+    ]
 
 
 def accumulate(
-    truth: dict[str, Any], found: list[dict[str, Any]], kind: str, backend: Backend | None = None
+    targets: dict[str, Any], predictions: list[dict[str, Any]], kind: str, backend: Backend | None = None
 ) -> Any:
     """Run COCO's evaluation.
 
     Args:
-        truth: the content of a COCO file.
-        found: the content of a COCO results file.
+        targets: the content of a COCO file.
+        predictions: the content of a COCO results file.
         kind: ``segm`` or ``bbox``.
         backend: who computes it; None for the quickest that is installed.
 
@@ -144,13 +144,13 @@ def accumulate(
     """
     coco_type, eval_type = _backend(backend)
     # Every prompt has an answer, so no answer may be cut off where an image has more than COCO's 100.
-    counts = np.unique([entry["image_id"] for entry in found], return_counts=True)[1]
+    counts = np.unique([entry["image_id"] for entry in predictions], return_counts=True)[1]
     with contextlib.redirect_stdout(io.StringIO()):
         content = coco_type()
-        content.dataset = truth
+        content.dataset = targets
         content.createIndex()
         # Both write areas and ids into what they are given.
-        run = eval_type(content, content.loadRes([dict(entry) for entry in found]), kind)
+        run = eval_type(content, content.loadRes([dict(entry) for entry in predictions]), kind)
         run.params.maxDets = [1, 10, max([100, *counts.tolist()])]
         run.evaluate()
         run.accumulate()

@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,8 +17,10 @@ from tqdm import tqdm
 import ultrasam
 from ultrasam.data.settings import forget_other_settings
 from ultrasam.errors import ConfigError
-from ultrasam.evaluate.examine import Record, examine
+from ultrasam.evaluate.examine import examine
 from ultrasam.evaluate.protocol import Protocol
+from ultrasam.evaluate.records import Record
+from ultrasam.evaluate.results import SubjectCard
 from ultrasam.evaluate.samples import Sample
 from ultrasam.predict.embeddings_cache import fingerprint
 from ultrasam.predict.predictor import Predictor
@@ -50,21 +52,21 @@ class Subject:
             raise ConfigError(f"the predictor has no option {unknown[0]!r}; it has {', '.join(known)}")
         return (Predictor.as_published if self.published else Predictor)(self.checkpoint, **self.options)
 
-    def describe(self, predictor: Predictor) -> dict[str, Any]:
-        """For JSON; other weights under the same name are another subject."""
-        return {
-            "checkpoint": Path(self.checkpoint).name,
-            "weights": fingerprint(predictor.model),
-            "options": {name: str(value) for name, value in sorted(self.options.items())},
-            "closer": predictor.closer,
-            "published": self.published,
-            "version": ultrasam.__version__,
-        }
+    def describe(self, predictor: Predictor) -> SubjectCard:
+        """What the report says of it; other weights under the same name are another subject."""
+        return SubjectCard(
+            checkpoint=Path(self.checkpoint).name,
+            weights=fingerprint(predictor.model),
+            options={name: str(value) for name, value in sorted(self.options.items())},
+            closer=predictor.closer,
+            published=self.published,
+            version=ultrasam.__version__,
+        )
 
 
 def examine_all(
     subject: Subject, samples: Sequence[Sample], protocol: Protocol, out: Path, workers: int = 1
-) -> tuple[list[Record], dict[str, Any]]:
+) -> tuple[list[Record], SubjectCard]:
     """Examine every image; finished ones are read from ``out/records``, a file for each data set.
 
     Args:
@@ -75,31 +77,33 @@ def examine_all(
         workers: processes.
 
     Returns:
-        The records, in the order of the images, and the subject's description.
+        The records, in the order of the images, and what the subject is.
     """
     if workers < 1:
         raise ConfigError(f"--workers takes a number from 1, got {workers}")
     folder = out / "records"
     predictor = subject.predictor()
-    description = subject.describe(predictor)
-    forget_other_settings(folder, {"subject": description, "protocol": protocol.as_dict()}, ["*.jsonl"])
+    card = subject.describe(predictor)
+    forget_other_settings(folder, {"subject": asdict(card), "protocol": protocol.to_json()}, ["*.jsonl"])
     done = {}
     for dataset in {sample.item.dataset for sample in samples}:
         done.update(_read(_file_of(folder, dataset)))
     # The organ takes no part in the work, so another name for it costs none.
     known = {
-        s.name: {**done[s.name, s.stamp()], "organ": s.organ} for s in samples if (s.name, s.stamp()) in done
+        s.name: replace(done[s.name, s.stamp()], organ=s.organ)
+        for s in samples
+        if (s.name, s.stamp()) in done
     }
     todo = [sample for sample in samples if sample.name not in known]
     if known:
         print(f"{len(known)} of {len(samples)} images were done before")
-    results = _records(subject, predictor, todo, protocol, workers)
+    records = _records(subject, predictor, todo, protocol, workers)
     for sample in tqdm(todo, desc="evaluating", unit="image", disable=not todo):
-        record = next(results)
+        record = next(records)
         with _file_of(folder, sample.item.dataset).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(record.to_json()) + "\n")
         known[sample.name] = record
-    return [known[sample.name] for sample in samples], description
+    return [known[sample.name] for sample in samples], card
 
 
 def _records(
@@ -138,13 +142,13 @@ def _read(path: Path) -> dict[tuple[str, int], Record]:
     """The records of a file; its last line may be cut off where a run was killed, and is mended."""
     if not path.is_file():
         return {}
-    found, good = {}, []
+    records, good = {}, []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            record = json.loads(line)
+            record = Record.from_json(json.loads(line))
         except ValueError:
             continue
-        found[record["name"], record["stamp"]] = record
+        records[record.name, record.stamp] = record
         good.append(line + "\n")
     path.write_text("".join(good), encoding="utf-8")
-    return found
+    return records

@@ -1,36 +1,54 @@
 """How good a mask is, beside COCO's average precision: overlap, distance of the borders, clicks, calibration.
 
+This is the one place for IoU and Dice of masks (`ultrasam.losses` has the IoU of logits that training needs).
 Masks are (H, W) bool. Lengths are in pixels, or in millimetres where a spacing is given.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pycocotools import mask as coco_mask
 
 from ultrasam.errors import DataError
 
 Mask = NDArray[np.bool_]
+Overlap = TypeVar("Overlap", float, NDArray[np.float64])
 #: Share of the image's diagonal that a border may be off for the boundary F-score (Perazzi et al. 2016).
 TOLERANCE = 0.008
 _CHUNK = 1024
 
 
-def iou(found: Mask, truth: Mask) -> float:
+def iou(prediction: Mask, target: Mask) -> float:
     """Intersection over union; 1 for two empty masks."""
-    _same_size(found, truth)
-    union = int((found | truth).sum())
-    return int((found & truth).sum()) / union if union else 1.0
+    _same_size(prediction, target)
+    union = int((prediction | target).sum())
+    return int((prediction & target).sum()) / union if union else 1.0
 
 
-def dice(found: Mask, truth: Mask) -> float:
-    """Dice's coefficient, 2 IoU / (1 + IoU)."""
-    overlap = iou(found, truth)
+def rle_iou(predictions: Sequence[dict[str, Any]], targets: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
+    """IoU of each predicted mask with its own object, (n,); both as n compressed RLEs of COCO."""
+    pairs = [
+        coco_mask.iou([prediction], [target], [0])[0, 0]
+        for prediction, target in zip(predictions, targets, strict=True)
+    ]
+    return np.array(pairs, dtype=np.float64)
+
+
+def iou_to_dice(overlap: Overlap) -> Overlap:
+    """Dice's coefficient of two masks from their IoU, one or an array of them."""
     return 2 * overlap / (1 + overlap)
+
+
+def dice(prediction: Mask, target: Mask) -> float:
+    """Dice's coefficient; 1 for two empty masks."""
+    return iou_to_dice(iou(prediction, target))
 
 
 def border(mask: Mask) -> NDArray[np.float64]:
@@ -49,46 +67,49 @@ class BorderDistances:
     """From each border pixel of one mask to the nearest of the other, both ways.
 
     Attributes:
-        found: (K,) of the predicted mask's border pixels.
-        truth: (L,) of the true mask's border pixels.
+        prediction: (K,) of the predicted mask's border pixels.
+        target: (L,) of the true mask's border pixels.
     """
 
-    found: NDArray[np.float64]
-    truth: NDArray[np.float64]
+    prediction: NDArray[np.float64]
+    target: NDArray[np.float64]
 
     def hausdorff(self, percent: float = 95.0) -> float:
         """The larger of the two directed percentiles, as MONAI's; infinite where a mask is empty."""
-        if not len(self.found) or not len(self.truth):
-            return 0.0 if len(self.found) == len(self.truth) else math.inf
-        return float(max(np.percentile(self.found, percent), np.percentile(self.truth, percent)))
+        if not len(self.prediction) or not len(self.target):
+            return 0.0 if len(self.prediction) == len(self.target) else math.inf
+        return float(max(np.percentile(self.prediction, percent), np.percentile(self.target, percent)))
 
     def f_score(self, tolerance: float) -> float:
         """Harmonic mean of the shares of both borders that lie within a tolerance of the other one.
 
         As the DAVIS benchmark's F (Perazzi et al. 2016), with exact distances in place of dilated borders.
         """
-        if not len(self.found) or not len(self.truth):
-            return float(len(self.found) == len(self.truth))
-        precision, recall = float((self.found <= tolerance).mean()), float((self.truth <= tolerance).mean())
+        if not len(self.prediction) or not len(self.target):
+            return float(len(self.prediction) == len(self.target))
+        precision = float((self.prediction <= tolerance).mean())
+        recall = float((self.target <= tolerance).mean())
         return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def border_distances(found: Mask, truth: Mask, spacing: tuple[float, float] | None = None) -> BorderDistances:
+def border_distances(
+    prediction: Mask, target: Mask, spacing: tuple[float, float] | None = None
+) -> BorderDistances:
     """Distances between the borders of two masks.
 
     Args:
-        found: the predicted mask.
-        truth: the true mask.
+        prediction: the predicted mask.
+        target: the true mask.
         spacing: (x, y) millimetres a pixel; None for pixels.
 
     Raises:
         DataError: the sizes differ, or the spacing is not two positive numbers.
     """
-    _same_size(found, truth)
+    _same_size(prediction, target)
     if spacing is not None and not (len(spacing) == 2 and all(0 < s < math.inf for s in spacing)):
         raise DataError(f"spacing must be two positive numbers (x, y) in mm a pixel, got {spacing}")
     scale = np.array(spacing if spacing is not None else (1.0, 1.0))
-    ours, theirs = border(found) * scale, border(truth) * scale
+    ours, theirs = border(prediction) * scale, border(target) * scale
     if not len(ours) or not len(theirs):
         return BorderDistances(np.full(len(ours), np.inf), np.full(len(theirs), np.inf))
     nearest, back = np.empty(len(ours)), np.full(len(theirs), np.inf)
@@ -105,20 +126,30 @@ def boundary_tolerance(shape: tuple[int, int]) -> int:
     return max(1, math.ceil(TOLERANCE * math.hypot(*shape)))
 
 
-def clicks_to(ious: ArrayLike, target: float) -> tuple[float, float]:
+@dataclass(frozen=True)
+class ClicksTo:
+    """How many clicks objects take to an IoU.
+
+    Attributes:
+        mean: of all objects, where one that never gets there counts all its clicks (as usual in interactive
+            segmentation, Sofiiuk et al. 2022).
+        never: share of the objects that never get there.
+    """
+
+    mean: float
+    never: float
+
+
+def clicks_to(ious: ArrayLike, level: float) -> ClicksTo:
     """How many clicks it takes to reach an IoU, and how often all of them don't.
 
     Args:
         ious: (N, K), of N objects the IoU after each of K clicks.
-        target: the IoU to reach.
-
-    Returns:
-        the mean number of clicks, where an object that never gets there counts K (as usual in interactive
-        segmentation, Sofiiuk et al. 2022), and the share of such objects.
+        level: the IoU to reach.
     """
-    reached = np.asarray(ious, dtype=np.float64) >= target
+    reached = np.asarray(ious, dtype=np.float64) >= level
     first = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, reached.shape[1])
-    return float(first.mean()), float(1 - reached.any(axis=1).mean())
+    return ClicksTo(float(first.mean()), float(1 - reached.any(axis=1).mean()))
 
 
 @dataclass(frozen=True)
@@ -141,18 +172,20 @@ class Calibration:
 
 def calibration(predicted: ArrayLike, real: ArrayLike, bins: int = 10) -> Calibration:
     """Compare predicted with real IoU in bins of equal width from 0 to 1."""
-    guess, truth = np.asarray(predicted, dtype=np.float64), np.asarray(real, dtype=np.float64)
-    place = (guess.clip(0, 1) * bins).astype(int).clip(max=bins - 1)
+    predicted, real = np.asarray(predicted, dtype=np.float64), np.asarray(real, dtype=np.float64)
+    place = (predicted.clip(0, 1) * bins).astype(int).clip(max=bins - 1)
     filled = [
-        (float(guess[place == i].mean()), float(truth[place == i].mean()), int((place == i).sum()))
+        (float(predicted[place == i].mean()), float(real[place == i].mean()), int((place == i).sum()))
         for i in np.unique(place)
     ]
-    error = sum(abs(p - r) * n for p, r, n in filled) / len(guess)
-    varied = len(guess) > 1 and guess.std() > 0 and truth.std() > 0
-    correlation = float(np.corrcoef(guess, truth)[0, 1]) if varied else math.nan
-    return Calibration(error, float((guess - truth).mean()), correlation, filled)
+    error = sum(abs(p - r) * n for p, r, n in filled) / len(predicted)
+    varied = len(predicted) > 1 and predicted.std() > 0 and real.std() > 0
+    correlation = float(np.corrcoef(predicted, real)[0, 1]) if varied else math.nan
+    return Calibration(error, float((predicted - real).mean()), correlation, filled)
 
 
-def _same_size(found: Mask, truth: Mask) -> None:
-    if found.shape != truth.shape or found.ndim != 2:
-        raise DataError(f"masks to compare must be (H, W) of one size, got {found.shape} and {truth.shape}")
+def _same_size(prediction: Mask, target: Mask) -> None:
+    if prediction.shape != target.shape or prediction.ndim != 2:
+        raise DataError(
+            f"masks to compare must be (H, W) of one size, got {prediction.shape} and {target.shape}"
+        )

@@ -1,8 +1,11 @@
-"""Testing without OpenMMLab: one prompt for each object of a COCO file, one mask for each prompt."""
+"""One prompt for each object of a COCO file, one mask for each prompt; without OpenMMLab."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -11,11 +14,52 @@ from ultrasam.data import coco
 from ultrasam.data.boxes import tight_boxes
 from ultrasam.data.images import read_image
 from ultrasam.errors import DataError
-from ultrasam.evaluate.coco_map import ImageResult
+from ultrasam.evaluate.baselines import ellipse_in_box, grow_region
+from ultrasam.evaluate.coco_map import ImageResult, evaluate
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.predictor import Predictor
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import PromptKind, central_point
+
+
+class Segmenter(Protocol):
+    """What answers prompts: `ultrasam.Predictor`, or what stands for it."""
+
+    def set_image(self, image: np.ndarray) -> Any:
+        """Take an image (H, W, 3) uint8 RGB."""
+
+    def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Any:
+        """`Answers` for n objects of the image, or what has the same attributes."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Masks of n objects.
+
+    Attributes:
+        masks: (n, H, W) bool.
+        scores: (n,) predicted IoU.
+    """
+
+    masks: np.ndarray
+    scores: np.ndarray
+
+
+class Baselines:
+    """A `Segmenter` without a network: the ellipse in a box, the region grown from a point."""
+
+    def set_image(self, image: np.ndarray) -> None:
+        """Take an image (H, W, 3) uint8 RGB."""
+        self.image = image
+
+    def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Answers:
+        """A mask for each box or point; all have the score 1, as a baseline has no opinion of its masks."""
+        masks = [
+            grow_region(self.image, prompt.points[0] + 0.5)
+            if prompt.box is None
+            else ellipse_in_box(prompt.box, self.image.shape[:2])
+            for prompt in objects
+        ]
+        return Answers(np.stack(masks), np.ones(len(masks)))
 
 
 def read_checked(item: coco.CocoImage) -> np.ndarray:
@@ -33,33 +77,51 @@ def read_checked(item: coco.CocoImage) -> np.ndarray:
     return image
 
 
+def central_points(targets: Sequence[np.ndarray]) -> np.ndarray:
+    """The points (n, 2) xy that a user would click in the middle of n masks (H, W) bool, in their pixels."""
+    height, width = targets[0].shape
+    here = Geometry((height, width), (height, width), max(height, width))
+    return np.array([central_point(mask, here) for mask in targets])
+
+
+def as_prompts(kind: str, places: Iterable[np.ndarray]) -> list[ObjectPrompt]:
+    """A prompt for each object.
+
+    Args:
+        kind: ``box`` or ``point``.
+        places: of each object, in pixels of the image: a box (4,) xyxy, or points (2,) or (K, 2) xy.
+    """
+    if kind == "box":
+        return [ObjectPrompt(box=box) for box in places]
+    # `ObjectPrompt` takes pixel indices: half a pixel less than where a place in the image is.
+    return [ObjectPrompt(points=np.atleast_2d(points) - 0.5) for points in places]
+
+
+def object_prompts(
+    item: coco.CocoImage, targets: Sequence[np.ndarray], kind: PromptKind
+) -> list[ObjectPrompt]:
+    """The annotated box, or the point in the middle of the mask, of each object."""
+    return as_prompts(kind, item.boxes() if kind == "box" else central_points(targets))
+
+
 def image_result(
-    item: coco.CocoImage, truth: Sequence[np.ndarray], masks: Sequence[np.ndarray], scores: np.ndarray
+    item: coco.CocoImage, targets: Sequence[np.ndarray], masks: Sequence[np.ndarray], scores: np.ndarray
 ) -> ImageResult:
     """The record of n predicted masks (H, W) bool for an image's n objects, with their scores (n,)."""
     return ImageResult(
         image_id=item.id,
         dataset=item.dataset,
         size=item.size,
-        truth=[coco.encode(mask) for mask in truth],
-        truth_boxes=item.boxes(),
-        masks=[coco.encode(mask) for mask in masks],
-        boxes=tight_boxes(masks),
+        targets=[coco.encode(mask) for mask in targets],
+        target_boxes=item.boxes(),
+        predictions=[coco.encode(mask) for mask in masks],
+        prediction_boxes=tight_boxes(masks),
         scores=scores,
     )
 
 
-def object_prompts(item: coco.CocoImage, truth: Sequence[np.ndarray], kind: PromptKind) -> list[ObjectPrompt]:
-    """The annotated box, or the point in the middle of the mask, of each object."""
-    if kind == "box":
-        return [ObjectPrompt(box=box) for box in item.boxes()]
-    here = Geometry(item.size, item.size, max(item.size))
-    # `ObjectPrompt` takes pixel indices: half a pixel less than where a place in the image is.
-    return [ObjectPrompt(points=central_point(mask, here)[None] - 0.5) for mask in truth]
-
-
 def score_images(
-    predictor: Predictor,
+    segmenter: Segmenter,
     items: Sequence[coco.CocoImage],
     kinds: Sequence[PromptKind] = ("box", "point"),
     *,
@@ -69,7 +131,7 @@ def score_images(
     """Prompt every object of every image; an image is encoded once for all kinds of prompt.
 
     Args:
-        predictor: with its own preprocessing, refinement and post-processing.
+        segmenter: a predictor with its own preprocessing, refinement and post-processing, or `Baselines`.
         items: images with their objects.
         kinds: of prompts.
         multimask: whether, for a kind, three masks are made and the best kept, as ``ultrasam predict`` does.
@@ -77,9 +139,15 @@ def score_images(
     """
     results: dict[PromptKind, list[ImageResult]] = {kind: [] for kind in kinds}
     for item in tqdm(items, desc=describe, unit="image"):
-        predictor.set_image(read_checked(item))
-        truth = item.masks()
+        segmenter.set_image(read_checked(item))
+        targets = item.masks()
         for kind in kinds:
-            found = predictor.segment(object_prompts(item, truth, kind), multimask=multimask(kind))
-            results[kind].append(image_result(item, truth, list(found.masks), found.scores))
+            answers = segmenter.segment(object_prompts(item, targets, kind), multimask=multimask(kind))
+            results[kind].append(image_result(item, targets, list(answers.masks), answers.scores))
     return results
+
+
+def score_baselines(annotations: Path, images: Path) -> dict[str, dict[str, float]]:
+    """Scores of both baselines with the prompts that the model is tested with, by kind of prompt."""
+    results = score_images(Baselines(), coco.load(annotations, images).images, describe="baselines")
+    return {kind: evaluate(part) for kind, part in results.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,8 +10,26 @@ from ultrasam.data.degrade import KINDS
 from ultrasam.errors import ConfigError
 
 PROMPTS = ("box", "point", "clicks")
-#: Which baseline answers which prompt.
-BASELINES = {"box": "ellipse", "point": "region"}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What answers a prompt without a network; see `ultrasam.evaluate.baselines`.
+
+    Attributes:
+        name: in conditions.
+        title: in tables.
+    """
+
+    name: str
+    title: str
+
+
+#: The baseline of each prompt that is given once.
+BASELINES = {
+    "box": Baseline("ellipse", "ellipse in the box"),
+    "point": Baseline("region", "region grown from the point"),
+}
 #: Inexact prompts and their steps, shares of the object's width and height.
 BOX_NOISE = {"loose": (0.05, 0.1, 0.2), "shift": (0.05, 0.1, 0.2)}
 POINT_NOISE = {"off-centre": (0.1, 0.2, 0.3)}
@@ -31,6 +50,12 @@ class Condition:
     prompt: str
     disturbance: str = ""
     level: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """Prompt and baseline, for tables and plots: ``box``, or ``box, ellipse``."""
+        asked = [prompt for prompt, baseline in BASELINES.items() if baseline.name == self.prompt]
+        return ", ".join([*asked, self.prompt])
 
     def __str__(self) -> str:
         return f"{self.prompt}@{self.disturbance}={self.level:g}" if self.disturbance else self.prompt
@@ -82,32 +107,46 @@ class Protocol:
     @property
     def single(self) -> tuple[str, ...]:
         """The prompts that are given once, without correction."""
-        return tuple(name for name in ("box", "point") if name in self.prompts)
+        return tuple(name for name in BASELINES if name in self.prompts)
+
+    @property
+    def session(self) -> tuple[Condition, ...]:
+        """The state of every object after each click of a session; none where it is not asked for."""
+        count = self.clicks if "clicks" in self.prompts else 0
+        return tuple(Condition(f"click{k}") for k in range(1, count + 1))
 
     def conditions(self) -> list[Condition]:
         """Every question, in the order of the report."""
-        found = [Condition(name) for prompt in self.single for name in self._answerers(prompt)]
-        if "clicks" in self.prompts:
-            found += [Condition(f"click{k}") for k in range(1, self.clicks + 1)]
+        conditions = [Condition(name) for prompt in self.single for name in self.answerers(prompt)]
+        conditions += self.session
         if self.noise and "box" in self.prompts:
-            found += [
+            conditions += [
                 Condition(name, kind, step)
                 for kind, steps in BOX_NOISE.items()
                 for step in steps
-                for name in self._answerers("box")
+                for name in self.answerers("box")
             ]
         if self.noise and "point" in self.prompts:
-            found += [Condition("point", kind, step) for kind, steps in POINT_NOISE.items() for step in steps]
-        return found + [
+            conditions += [
+                Condition("point", kind, step) for kind, steps in POINT_NOISE.items() for step in steps
+            ]
+        return conditions + [
             Condition(prompt, kind, step)
             for kind in self.degradations
             for step in STRENGTHS
             for prompt in self.single
         ]
 
-    def _answerers(self, prompt: str) -> list[str]:
-        return [prompt, BASELINES[prompt]] if self.baselines else [prompt]
+    def answerers(self, prompt: str) -> tuple[str, ...]:
+        """Who answers a prompt that is given once: the model, called as the prompt is, and the baseline."""
+        return (prompt, BASELINES[prompt].name) if self.baselines else (prompt,)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """For JSON."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Protocol:
+        """The inverse of `to_json`."""
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in content.items()}
+        return cls(**values)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ultrasam import preprocess
+from ultrasam.evaluate.metrics import iou
 from ultrasam.export.graphs import DECODER_INPUTS, DecoderGraph, example_prompts
 from ultrasam.modeling.sam import Sam
 
@@ -105,9 +106,8 @@ def _mask_iou(
         h, w = geometry.resized
         box = torch.tensor([[0.25 * w, 0.25 * h, 0.75 * w, 0.75 * h]])
         prompts = Prompts(torch.zeros(1, dtype=torch.long), boxes=box)
-        a, b = (model.decode(e, prompts, multimask=False).logits > 0 for e in (theirs, ours))
-        union = int((a | b).sum())
-        values.append(float((a & b).sum()) / union if union else 1.0)
+        masks = [model.decode(e, prompts, multimask=False).logits[0, 0].numpy() > 0 for e in (theirs, ours)]
+        values.append(iou(*masks))
     return {"mean": float(np.mean(values)), "lowest": min(values)}
 
 

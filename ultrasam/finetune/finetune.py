@@ -18,9 +18,9 @@ from ultrasam.data.settings import forget_other_settings
 from ultrasam.data.split import TEST_SHARE, Split, load_split
 from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
-from ultrasam.evaluate.prompting import score_images
-from ultrasam.evaluate.score_baselines import score_baselines
-from ultrasam.finetune.finetune_page import Scores, draw_pairs, format_table, write_page
+from ultrasam.evaluate.prompting import score_baselines, score_images
+from ultrasam.finetune.advice import advice
+from ultrasam.finetune.finetune_page import Scores, draw_pairs, finetune_table, write_page
 from ultrasam.finetune.training import Recipe, prepare, train
 from ultrasam.machine.memory import memory_advice
 from ultrasam.modeling.adapt.lora import merge_lora
@@ -112,14 +112,14 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
         "baseline": baseline,
     }
     write_json(out / "scores.json", scores, indent=1)
-    for kind in before:
-        draw_pairs(held_out, before[kind], after[kind], kind, out / f"shown_{kind}")
-    write_page(out, scores, losses, _described(settings))
+    shown = {kind: out / f"shown_{kind}" for kind in before}
+    for kind, folder in shown.items():
+        draw_pairs(held_out, before[kind], after[kind], kind, folder)
+    said = advice(scores["before"], scores["after"], recipe.mode)
+    page = write_page(out, scores, losses, shown, said, _described(settings))
     shutil.rmtree(out / "embeddings", ignore_errors=True)
-    print(format_table(scores))
-    if scores["after"]["box"]["Dice"] < scores["before"]["box"]["Dice"]:
-        print("box prompts lost by it: try fewer --steps, a lower --lr, or --mode decoder")
-    print(f"\nweights: {out / 'model.pth'}\npage:    {(out / 'index.html').resolve().as_uri()}")
+    print(f"\n{finetune_table(scores).text()}\n{said}")
+    print(f"\nweights: {out / 'model.pth'}\npage:    {page.resolve().as_uri()}")
 
 
 def _described(settings: Settings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ paint acoustic properties on the beams; ``artefacts`` and ``speckle`` make the e
 it; ``geometry`` brings it to the image; ``overlays`` burns in marks.
 """
 
-from ultrasam.phantom.records import CATEGORIES, GEOMETRIES, Phantom, PhantomObject
+from ultrasam.phantom.phantom import CATEGORIES, GEOMETRIES, Phantom, PhantomObject
 from ultrasam.phantom.scenes import ORGANS
 from ultrasam.phantom.simulate import simulate
 

@@ -18,7 +18,7 @@ from ultrasam.phantom.artefacts import (
 from ultrasam.phantom.display import Display
 from ultrasam.phantom.geometry import Array, BeamGrid, beam_grid, pixel_grid, scan_convert
 from ultrasam.phantom.lesion import paint_lesion
-from ultrasam.phantom.records import Phantom, PhantomObject
+from ultrasam.phantom.phantom import Phantom, PhantomObject
 from ultrasam.phantom.speckle import Psf, envelope
 from ultrasam.phantom.tissue import Medium, paint_layers
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from ultrasam.data import coco
 from ultrasam.evaluate.coco_map import ImageResult
-from ultrasam.evaluate.prompting import image_result, object_prompts, read_checked, score_images
+from ultrasam.evaluate.prompting import Answers, score_images
+from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import PromptKind
@@ -32,17 +32,24 @@ def test_medsam(weights: Path, items: Sequence[coco.CocoImage], kind: PromptKind
     Its resize is scikit-image's bicubic with a Gaussian before shrinking; OpenCV's bicubic, and averages of
     areas where it shrinks, come close without another dependency.
     """
-    predictor = Predictor(weights)
-    results = []
-    for item in tqdm(items, desc="MedSAM", unit="image"):
-        truth = item.masks()
-        side = predictor.model.img_size
-        predictor.geometries = [Geometry(item.size, (side, side), side)]
-        predictor.features = predictor.embedder.encode(medsam_input(read_checked(item), side))
-        found = predictor.segment(object_prompts(item, truth, kind), multimask=False)
-        masks = F.interpolate(found.logits.sigmoid()[:, None], item.size, mode="bilinear") > 0.5
-        results.append(image_result(item, truth, list(masks[:, 0].numpy()), found.scores))
-    return results
+    return score_images(_MedSam(weights), items, [kind], multimask=lambda asked: False)[kind]
+
+
+class _MedSam:
+    def __init__(self, weights: Path) -> None:
+        self.predictor = Predictor(weights)
+        self.size = (0, 0)
+
+    def set_image(self, image: np.ndarray) -> None:
+        predictor, side = self.predictor, self.predictor.model.img_size
+        self.size = (image.shape[0], image.shape[1])
+        predictor.geometries = [Geometry(self.size, (side, side), side)]
+        predictor.features = predictor.embedder.encode(medsam_input(image, side))
+
+    def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Answers:
+        found = self.predictor.segment(objects, multimask=multimask)
+        masks = F.interpolate(found.logits.sigmoid()[:, None], self.size, mode="bilinear") > 0.5
+        return Answers(masks[:, 0].numpy(), found.scores)
 
 
 def medsam_input(image: np.ndarray, side: int) -> Tensor:

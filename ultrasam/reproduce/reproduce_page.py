@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 
+from ultrasam.data.files import write_text
 from ultrasam.report import page
+from ultrasam.report.table import Table
 from ultrasam.reproduce.reproduce import Outcome, Settings
 
 _HEAD = ("row", "metric", "published", "official", "measured", "tolerance", "verdict")
@@ -19,28 +20,31 @@ _EXPLAINED = (
 
 def write_report(outcomes: Sequence[Outcome], settings: Settings) -> list[Path]:
     """Write ``report.md`` and ``report.html`` to the output folder."""
-    settings.out.mkdir(parents=True, exist_ok=True)
     rows, notes = [], []
     for outcome in outcomes:
         rows += _rows(outcome)
         if outcome.reason:
             notes.append((outcome.row.id, outcome.reason))
-    stand_in = f"All rows with the stand-in weights {settings.weights}." if settings.weights else ""
+    title, table = "The paper's tables, repeated", Table("", _HEAD, rows)
+    about = [_EXPLAINED]
+    if settings.weights:
+        about.append(f"All rows with the stand-in weights {settings.weights}.")
+    listed = "\n".join(f"- `{name}`: {text}" for name, text in notes)
+    markdown = [f"# {title}", *about, table.markdown(), f"## Not run: {len(notes)}", listed]
     files = [settings.out / "report.md", settings.out / "report.html"]
-    files[0].write_text(_markdown(rows, notes, stand_in), encoding="utf-8")
-    parts = ["<h1>The paper's tables, repeated</h1>", f"<p>{_EXPLAINED} {html.escape(stand_in)}</p>"]
-    parts += [page.table(_HEAD, rows), f"<h2>Not run: {len(notes)}</h2>"]
-    parts += [f"<h3>{html.escape(name)}</h3><pre>{html.escape(text)}</pre>" for name, text in notes]
-    files[1].write_text(page.page("UltraSam, reproduced", parts), encoding="utf-8")
+    write_text(files[0], "\n\n".join(markdown) + "\n")
+    parts: list[page.Part] = [*map(page.paragraph, about), table, page.heading(f"Not run: {len(notes)}")]
+    parts += [part for name, text in notes for part in (page.heading(name, 3), page.preformatted(text))]
+    page.write_page(files[1], title, parts)
     return files
 
 
 def _rows(outcome: Outcome) -> list[list[str]]:
-    row, found = outcome.row, []
+    row, rows = outcome.row, []
     for metric, value in row.expected.items():
         cells = [_cell(outcome, column, metric) for column in ("official", "measured")]
-        found.append([row.id, metric, f"{value:.1f}", *cells, f"{row.tolerance:.1f}", outcome.verdict])
-    return found
+        rows.append([row.id, metric, f"{value:.1f}", *cells, f"{row.tolerance:.1f}", outcome.verdict])
+    return rows
 
 
 def _cell(outcome: Outcome, column: str, metric: str) -> str:
@@ -50,12 +54,3 @@ def _cell(outcome: Outcome, column: str, metric: str) -> str:
     numbers = {str(name): values for name, values in outcome.numbers.items()}.get(column)
     text = f"{numbers[metric]:.1f}" if numbers else "not run"
     return f"{text} ({run.note})" if run.note else text
-
-
-def _markdown(rows: Sequence[Sequence[str]], notes: Sequence[tuple[str, str]], stand_in: str) -> str:
-    lines = ["# The paper's tables, repeated", "", _EXPLAINED, *([stand_in] if stand_in else []), ""]
-    lines += [f"| {' | '.join(_HEAD)} |", "|---" * len(_HEAD) + "|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    lines += ["", f"## Not run: {len(notes)}", ""]
-    lines += [f"- `{name}`: {text}" for name, text in notes]
-    return "\n".join(lines) + "\n"

@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 
 from ultrasam.data import coco
 from ultrasam.data.images import read_image, write_image
-from ultrasam.evaluate.coco_map import pair_iou
+from ultrasam.evaluate.metrics import rle_iou
 from ultrasam.report.draw import overlay
 
 
@@ -88,11 +88,11 @@ def draw_sample(sample: DetDataSample) -> np.ndarray:
         for p, label in zip(prompts.points, prompts.labels, strict=True)
     ]
     boxes = [None if b.isnan().any() else geometry.to_original(b.cpu().numpy()) for b in prompts.boxes]
-    iou = pair_iou(found.masks, truth.masks)
+    iou = rle_iou(found.masks, truth.masks)
     return overlay(
         read_image(sample.img_path),
         [coco.decode(m, size, "prediction") for m in found.masks],
-        truth=[coco.decode(m, size, "truth") for m in truth.masks],
+        targets=[coco.decode(m, size, "truth") for m in truth.masks],
         points=points,
         boxes=boxes,
         captions=[f"IoU {i:.2f}, predicted {float(s):.2f}" for i, s in zip(iou, found.scores, strict=True)],

@@ -37,7 +37,7 @@ class InstancePictureHook(PromptVisualizationHook):
             for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
         ]
         return overlay(
-            read_image(sample.img_path), list(found.masks.cpu().numpy()), truth=truth, captions=captions
+            read_image(sample.img_path), list(found.masks.cpu().numpy()), targets=truth, captions=captions
         )
 
 

@@ -54,9 +54,8 @@ class LabelMetric(BaseMetric):
         if self.level == "clip":
             samples, truth, scores = label_metrics.by_clip([row["clip"] for row in unique], truth, scores)
         if task == "single-label":
-            print_log(
-                "\n" + label_metrics.table(label_metrics.confusion(truth, scores), names), logger="current"
-            )
+            table = label_metrics.confusion_table(label_metrics.confusion(truth, scores), names)
+            print_log("\n" + table.text(), logger="current")
         if self.outfile:
             rows = zip(samples, truth.tolist(), scores.tolist(), strict=True)
             content = {

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from ultrasam.data.boxes import to_xywh
+from ultrasam.data.files import write_json
 from ultrasam.errors import DataError
-from ultrasam.evaluate.coco_map import ImageResult, evaluate
+from ultrasam.evaluate.coco_map import ImageResult, evaluate, to_coco_results
+from ultrasam.report.table import Table
 
 
 @METRICS.register_module()
@@ -36,17 +35,17 @@ class PromptCocoMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what a batch's scores need."""
         for sample in data_samples:
-            found, truth = sample["pred_instances"], sample["gt_instances"]
+            prediction, target = sample["pred_instances"], sample["gt_instances"]
             self.results.append(
                 ImageResult(
                     image_id=sample["img_id"],
                     dataset=sample["dataset"],
                     size=tuple(sample["ori_shape"]),
-                    truth=truth["masks"],
-                    truth_boxes=truth["bboxes"].cpu().numpy(),
-                    masks=found["masks"],
-                    boxes=found["bboxes"].cpu().numpy(),
-                    scores=found["scores"].cpu().numpy(),
+                    targets=target["masks"],
+                    target_boxes=target["bboxes"].cpu().numpy(),
+                    predictions=prediction["masks"],
+                    prediction_boxes=prediction["bboxes"].cpu().numpy(),
+                    scores=prediction["scores"].cpu().numpy(),
                 )
             )
 
@@ -56,35 +55,18 @@ class PromptCocoMetric(BaseMetric):
         if not unique:
             raise DataError("nothing was predicted, so there is nothing to score: is the test set empty?")
         if self.outfile:
-            self._write(unique, Path(self.outfile))
+            write_json(self.outfile, to_coco_results(unique))
         scores = evaluate(unique)
-        print_log("\n" + table(scores), logger="current")
+        print_log("\n" + table(scores).text(), logger="current")
         return scores
 
-    def _write(self, results: Sequence[ImageResult], path: Path) -> None:
-        rows = [
-            {
-                "image_id": result.image_id,
-                "category_id": 1,
-                "segmentation": mask,
-                "bbox": to_xywh(box).tolist(),
-                "score": float(score),
-            }
-            for result in results
-            for mask, box, score in zip(result.masks, result.boxes, result.scores, strict=True)
-        ]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(rows))
 
-
-def table(scores: dict[str, float]) -> str:
-    """Scores as text, a line for everything and one for each data set; mAP, IoU and Dice in percent."""
+def table(scores: dict[str, float]) -> Table:
+    """A row for everything and one for each data set; mAP, IoU and Dice in percent."""
     columns = ("segm_mAP", "segm_mAP_50", "bbox_mAP", "bbox_mAP_50", "mIoU", "Dice")
-    names = sorted({key.rsplit("/", 1)[0] for key in scores if "/" in key})
-    width = max(len(name) for name in ("data set", "all", *names))
-    lines = [f"{'data set':<{width}} {'objects':>8} " + " ".join(f"{c:>11}" for c in columns)]
-    for name in ("", *names):
+    rows = []
+    for name in ("", *sorted({key.rsplit("/", 1)[0] for key in scores if "/" in key})):
         prefix = f"{name}/" if name else ""
-        cells = " ".join(f"{100 * scores[prefix + c]:>11.1f}" for c in columns)
-        lines.append(f"{name or 'all':<{width}} {scores[prefix + 'num_objects']:>8.0f} {cells}")
-    return "\n".join(lines)
+        cells = [f"{100 * scores[prefix + column]:.1f}" for column in columns]
+        rows.append([name or "all", f"{scores[prefix + 'num_objects']:.0f}", *cells])
+    return Table("", ["data set", "objects", *columns], rows)
