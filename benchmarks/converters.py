@@ -104,7 +104,7 @@ def conversion(bench: Bench, folder: Path, count: int) -> None:
 def merging(bench: Bench, folder: Path, annotations: int) -> None:
     """`annotations` objects in 43 data sets, three an image."""
     from ultrasam.converters.engine.coco import write_json
-    from ultrasam.converters.engine.merge import merge
+    from ultrasam.converters.merge import merge
 
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.ellipse(mask, (250, 200), (150, 100), 20, 0, 360, 1, -1)

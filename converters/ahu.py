@@ -25,7 +25,7 @@ from .engine.coco import write_bytes, write_json
 from .engine.errors import CaseError, ConverterError
 from .engine.find import glob, natural
 from .engine.read import frames, image, lines, table
-from .engine.split import SEED, VAL_FRACTION, fraction
+from .engine.split import SEED, VAL_FRACTION, Record, split_by_subject
 
 LABELS = (
     "Tumor",
@@ -87,7 +87,8 @@ def convert_ahu(source: Path, out: Path, *, val: float = VAL_FRACTION, seed: str
     """
     report = AhuReport()
     folder = out / "ahu"
-    rows: dict[str, list[list[str]]] = {"train": [], "val": []}
+    clips: list[Record] = []
+    rows: dict[str, list[list[str]]] = {}
     for clip in _clips(source):
         if isinstance(clip, CaseError):
             report.failures.append(str(clip))
@@ -102,22 +103,25 @@ def convert_ahu(source: Path, out: Path, *, val: float = VAL_FRACTION, seed: str
             continue
         target = folder / "images" / re.sub(r"[^A-Za-z0-9._-]+", "_", clip.name)
         target.mkdir(parents=True, exist_ok=True)
-        side = "val" if fraction(f"{seed}/ahu", clip.creator or clip.name) < val else "train"
+        clips.append(Record(clip.name, clip.creator or clip.name, dataset="ahu"))
+        rows[clip.name] = []
         for number, picture in kept:
             path = target / f"{number:05d}.jpg"
             data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
             write_bytes(data.tobytes(), path)
             name = path.relative_to(folder).as_posix()
-            rows[side].append([name, clip.name, str(number), clip.creator, "|".join(clip.labels)])
+            rows[clip.name].append([name, clip.name, str(number), clip.creator, "|".join(clip.labels)])
         report.clips += 1
         report.frames += len(kept)
         report.labels.update(clip.labels)
     if not report.clips:
         raise ConverterError(f"{source}: no clip of the AHU database. {'; '.join(report.failures[:3])}")
-    for side, content in rows.items():
+    sides = split_by_subject(clips, {"val": val}, seed=seed, exact=False)
+    for side in ("train", "val"):
         text = io.StringIO()
+        listed = [row for name, its in rows.items() if sides[name] == side for row in its]
         csv.writer(text, lineterminator="\n").writerows(
-            [["file", "clip", "frame", "creator", "labels"], *content]
+            [["file", "clip", "frame", "creator", "labels"], *listed]
         )
         write_bytes(text.getvalue().encode(), folder / f"{side}.csv", sync=True)
     write_json({k: v for k, v in vars(report).items()}, folder / "report.json", indent=1)

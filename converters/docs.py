@@ -1,4 +1,4 @@
-"""Writes `converters/README.md` and `docs/datasets.md` from the cards: `python -m converters.docs`."""
+"""Writes `docs/datasets.md` from the cards: `python -m converters.docs`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from . import registry
 from .engine.cards import details, table
 
+PAGE = Path(__file__).parent.parent / "docs/datasets.md"
 INTRO = """# Data sets
 
 <!-- Generated from the cards by `python -m converters.docs`; edit converters/datasets/*.py instead. -->
@@ -31,32 +32,13 @@ The SonoDQS tier rates how completely a data set is described, by what its card 
 good its images are; `?` and `not stated` mean that no source says.
 """
 
-ADD = """
-## Add a data set
 
-One file in `converters/datasets/`: a card, the categories, `cases(root)` that lists cheaply what there is,
-and `read(case)` that gives its frames. The engine does the rest: workers, resuming, components, PNG, COCO,
-report; [adding to it](extending.md) has a worked example. The contract test then wants `tests/converters/raw/<id>.py`, which fabricates a miniature raw archive
-with every trap of the original and says what has to come out.
-"""
-
-
-def pages() -> dict[str, str]:
-    """Path below the repository root -> content."""
+def page() -> str:
+    """The page of all data sets."""
     datasets = [registry.get(name) for name in registry.names()]
     intro = INTRO.format(count=len(datasets))
-    return {
-        "converters/README.md": f"{intro}\n{table(datasets)}\n{ADD}",
-        "docs/datasets.md": f"{intro}\n{table(datasets)}\n\n## One by one\n\n{details(datasets)}\n",
-    }
-
-
-def main() -> None:
-    """Write both files beside this package."""
-    root = Path(__file__).parent.parent
-    for name, content in pages().items():
-        (root / name).write_text(content, encoding="utf-8")
+    return f"{intro}\n{table(datasets)}\n\n## One by one\n\n{details(datasets)}\n"
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(page(), encoding="utf-8")

@@ -7,7 +7,7 @@ import torch
 from torchvision.ops import sigmoid_focal_loss
 
 from ultrasam.errors import ConfigError
-from ultrasam.losses import MaskLoss, dice_loss, focal_loss, hard_iou
+from ultrasam.losses import MaskLoss, dice_loss, focal_loss, hard_iou, session_losses
 from ultrasam.types import Prediction
 
 
@@ -93,6 +93,22 @@ def test_no_prompt_gives_zero_with_a_gradient():
     total = sum(terms.values())
     total.backward()
     assert float(total.detach()) == 0 and not math.isnan(float(total.detach()))
+
+
+def test_a_session_trains_both_answers_of_each_pass():
+    torch.manual_seed(0)
+    logits, iou, targets = torch.randn(2, 4, 8, 8), torch.rand(2, 4), (torch.rand(2, 8, 8) > 0.5).float()
+    passes = [Prediction(logits, iou), Prediction(logits + 1, iou)]
+    found = session_losses(MaskLoss(), iter(passes), targets, 3.0)
+    expected = {}
+    for number, shift in enumerate((0, 1)):
+        for kind, rows in (("single", slice(0, 1)), ("several", slice(1, 4))):
+            part = MaskLoss()(Prediction(logits[:, rows] + shift, iou[:, rows]), targets, 3.0)
+            expected |= {f"pass{number}.{kind}.{name}": value for name, value in part.items()}
+    assert list(found) == list(expected) and all(torch.equal(found[n], v) for n, v in expected.items())
+    three = Prediction(logits[:, 1:], iou[:, 1:])
+    plain = session_losses(MaskLoss(), [three], targets)
+    assert plain == {f"pass0.{name}": value for name, value in MaskLoss()(three, targets).items()}
 
 
 def test_unknown_options():

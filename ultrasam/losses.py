@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,3 +102,31 @@ class MaskLoss:
             "loss_dice": self.dice_weight * dice.gather(1, best).sum() / divisor,
             "loss_iou": self.iou_weight * error.sum() / divisor,
         }
+
+
+def session_losses(
+    loss: MaskLoss,
+    predictions: Iterable[Prediction],
+    targets: Tensor,
+    count: Tensor | float | None = None,
+) -> dict[str, Tensor]:
+    """The losses of every pass of a session with a model: ``pass0.loss_focal`` and so on.
+
+    Where a pass gives all four masks of a prompt, both answers are trained, ``pass0.single.loss_focal`` and
+    ``pass0.several.loss_focal``: the one mask, and the best of three.
+
+    Args:
+        loss: of one pass.
+        predictions: of N prompts, pass after pass, as `ultrasam.prompts.refine` gives them.
+        targets: (N, 4h, 4w), 0 or 1.
+        count: what sums over prompts are divided by, see `MaskLoss`.
+    """
+    losses = {}
+    for number, prediction in enumerate(predictions):
+        answers = {"": prediction}
+        if prediction.iou.shape[1] == 4:
+            answers = {"single.": prediction.single(), "several.": prediction.several()}
+        for kind, answer in answers.items():
+            terms = loss(answer, targets, count)
+            losses.update({f"pass{number}.{kind}{name}": value for name, value in terms.items()})
+    return losses

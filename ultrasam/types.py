@@ -8,8 +8,9 @@ top-left pixel, so the centre of that pixel is (0.5, 0.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from torch import Tensor
 from ultrasam.errors import PromptError
 
 NEGATIVE, POSITIVE = 0, 1
+#: Side of a cell of mask logits, in pixels of the input.
+MASK_STRIDE = 4
 #: Label of a slot that holds no point: rows with fewer points than K are filled up with it.
 PADDING = -1
 
@@ -63,6 +66,21 @@ class Prompts:
         if self.has_mask is not None and self.has_mask.shape != (n,):
             raise PromptError(f"has_mask must be ({n},), got {tuple(self.has_mask.shape)}")
 
+    @classmethod
+    def of_images(cls, parts: Sequence[Any]) -> Prompts:
+        """The prompts of several images as those of a batch.
+
+        Args:
+            parts: for each image a record of its n objects with ``points`` (n, K, 2), ``labels`` (n, K) and
+                ``boxes`` (n, 4), tensors or arrays.
+        """
+        points, labels, boxes = (
+            torch.cat([torch.as_tensor(getattr(part, name)) for part in parts])
+            for name in ("points", "labels", "boxes")
+        )
+        index = torch.arange(len(parts)).repeat_interleave(torch.tensor([len(part.boxes) for part in parts]))
+        return cls(index.to(boxes.device), points, labels, boxes)
+
     def __len__(self) -> int:
         return int(self.image_index.shape[0])
 
@@ -100,3 +118,11 @@ class Prediction:
         rows = torch.arange(len(self.iou), device=self.iou.device)
         index = self.iou.argmax(dim=1)
         return Prediction(self.logits[rows, index][:, None], self.iou[rows, index][:, None])
+
+    def single(self) -> Prediction:
+        """The mask for an unambiguous prompt, of all four."""
+        return Prediction(self.logits[:, :1], self.iou[:, :1])
+
+    def several(self) -> Prediction:
+        """The three masks for an ambiguous prompt, of all four."""
+        return Prediction(self.logits[:, 1:], self.iou[:, 1:])

@@ -80,6 +80,7 @@ DATASET = Dataset(
             "the re-processed copy has no patient ids; the original has",
             "a common external test set for models trained on TN3K",
         ),
+        overlaps=("tn3k", "tnscui"),
         facts={
             "mode": "2D diagnostic planes",
             "machines": "one",

@@ -10,7 +10,7 @@ from ..engine.errors import CaseError
 from ..engine.find import glob, match, stem
 from ..engine.read import lines
 from ..engine.recipes import binary_still
-from ..engine.types import Card, Case, Category, Dataset
+from ..engine.types import Card, Case, Category, Dataset, Twin
 
 
 def is_mask(path: Path, root: Path) -> bool:
@@ -77,6 +77,7 @@ DATASET = Dataset(
             "the demo pairs are heads",
         ),
         differs=("abdomen and head are two categories", "edges are cut at 128, not at 255"),
+        same_as=Twin("hc18", subjects="HC ", what="head image"),
         facts={"mode": "2D diagnostic planes", "split_sizes": "1,130/281", "sample": "image"},
     ),
     categories=(Category("fetal_abdomen", "fetal biometry"), Category("fetal_head", "fetal biometry")),

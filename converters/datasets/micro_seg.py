@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..engine.types import Twin
 from .mup import DATASET as MUP
 
 DATASET = replace(
@@ -18,5 +19,6 @@ DATASET = replace(
             "flipped like mup and not turned by 180 degrees, so that the two are one data set",
             "no holes at black pixels inside the gland",
         ),
+        same_as=Twin("mup"),
     ),
 )

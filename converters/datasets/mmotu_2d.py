@@ -73,6 +73,7 @@ DATASET = Dataset(
             "247 patients, no ids in the release",
         ),
         differs=("images that the lists lack are an error",),
+        overlaps=("mmotu_3d",),
         facts={
             "mode": "2D diagnostic planes",
             "centres": "one",

@@ -56,6 +56,7 @@ DATASET = Dataset(
         ),
         guesses=("masks use the nine colours of OTU_2d; others are refused",),
         differs=("the official test part stays apart",),
+        overlaps=("mmotu_2d",),
         facts={
             "mode": "2D diagnostic planes",
             "centres": "one",

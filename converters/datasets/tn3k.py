@@ -44,6 +44,7 @@ DATASET = Dataset(
             "images may also be in other thyroid sets: run the audit",
         ),
         differs=("the official test part stays apart",),
+        overlaps=("ddti", "tnscui"),
         facts={
             "mode": "2D diagnostic planes",
             "machines": "several",

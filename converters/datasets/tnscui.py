@@ -53,6 +53,7 @@ DATASET = Dataset(
             "nodules of 274 pixels exist: no large floor",
         ),
         guesses=("one image an id",),
+        overlaps=("ddti", "tn3k"),
         facts={
             "mode": "2D diagnostic planes",
             "centres": "several",

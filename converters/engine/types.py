@@ -103,6 +103,21 @@ class Instances:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """Images that another data set holds too: where that is there, a merge leaves them out.
+
+    Attributes:
+        dataset: The other.
+        subjects: How the names of their subjects begin; every image is meant where it is empty.
+        what: One of them, in words.
+    """
+
+    dataset: str
+    subjects: str = ""
+    what: str = "image"
+
+
+@dataclass(frozen=True)
 class Card:
     """What a human must know before using the data.
 
@@ -117,6 +132,8 @@ class Card:
         quirks: Traps of the raw data and how they are met.
         guesses: Unconfirmed assumptions, each checked while converting.
         differs: Where the result differs from the published conversion.
+        same_as: What another data set holds too.
+        overlaps: Data sets that may share images or patients with it: an audit finds which.
         facts: SonoDQS characteristics that are known, by name (see cards.py).
     """
 
@@ -136,6 +153,8 @@ class Card:
     quirks: tuple[str, ...] = ()
     guesses: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
+    same_as: Twin | None = None
+    overlaps: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
 

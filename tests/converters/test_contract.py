@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
-from ultrasam.converters import check, convert, get, names
+from ultrasam.converters import check, convert, docs, get, names
 from ultrasam.converters.engine.coco import read_json
 
 from tests.kit.archives import Truth
@@ -128,3 +128,19 @@ def test_the_card_is_complete(name):
     assert card.access in ("open", "registration", "agreement", "request")
     assert not card.commercial or card.licence
     assert dataset.needs
+
+
+def test_the_page_of_all_data_sets_is_what_the_cards_say():
+    assert docs.page() == docs.PAGE.read_text(encoding="utf-8"), "stale: run 'python -m converters.docs'"
+
+
+def test_what_data_sets_share_is_said_on_both_cards():
+    cards = {name: get(name).card for name in names()}
+    for name, card in cards.items():
+        assert all(name in cards[other].overlaps for other in card.overlaps), name
+        if card.same_as:
+            assert card.same_as.dataset in cards and card.same_as.dataset != name
+    shared = {name: (twin.dataset, twin.subjects) for name, card in cards.items() if (twin := card.same_as)}
+    assert shared == {"micro_seg": ("mup", ""), "fast_u_net": ("hc18", "HC ")}
+    groups = {frozenset({name, *card.overlaps}) for name, card in cards.items() if card.overlaps}
+    assert groups == {frozenset({"ddti", "tn3k", "tnscui"}), frozenset({"mmotu_2d", "mmotu_3d"})}

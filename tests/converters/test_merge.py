@@ -7,8 +7,8 @@ import importlib
 import pytest
 from ultrasam.converters import ConverterError, check, convert, get
 from ultrasam.converters.engine.coco import read_json, write_json
-from ultrasam.converters.engine.merge import Choice, merge
 from ultrasam.converters.engine.stats import statistics
+from ultrasam.converters.merge import Choice, merge
 
 from ultrasam.data.split import split_file
 
@@ -106,6 +106,17 @@ def test_what_the_audit_found_is_dropped(root, tmp_path):
     assert f"busi/images/{image['file_name']}" not in {
         i["file_name"] for c in parts(tmp_path).values() for i in c["images"]
     }
+
+
+def test_data_sets_that_may_share_images_are_named_once(tmp_path):
+    for name in ("ddti", "tnscui", "mmotu_2d", "not_ours"):
+        image = {"id": 1, "file_name": "a.png", "dataset": name, "subject": None, "split": "train"}
+        (tmp_path / name / "annotations").mkdir(parents=True)
+        coco = {"info": {}, "categories": [], "images": [image], "annotations": []}
+        write_json(coco, tmp_path / name / "annotations/all.json")
+    report = merge(tmp_path, tmp_path / "out")
+    assert len(report.datasets) == 4
+    assert [warning.split(" may")[0] for warning in report.warnings] == ["ddti, tnscui"]
 
 
 def test_a_subject_on_two_sides_is_refused(tmp_path):

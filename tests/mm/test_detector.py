@@ -12,8 +12,9 @@ from ultrasam.evaluate.metrics import rle_iou
 from ultrasam.losses import MaskLoss
 from ultrasam.mm.datasets.prompt_dataset import PromptDataset
 from ultrasam.mm.engine.optim import DecayMatrices, decays
-from ultrasam.mm.models.detector import UltraSam, gather_prompts
+from ultrasam.mm.models.detector import UltraSam
 from ultrasam.prompts.refine import interact
+from ultrasam.types import Prompts
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_losses_are_those_of_the_plain_parts(data):
     model = detector().eval()
     ready = model.data_preprocessor(batch(data))
     losses = model(**ready, mode="loss")
-    prompts = gather_prompts(ready["data_samples"])
+    prompts = Prompts.of_images([sample.prompts for sample in ready["data_samples"]])
     targets = torch.cat([s.gt_instances.targets for s in ready["data_samples"]])
     embeddings = model.sam.encode_images(ready["inputs"])
     for number, prediction in enumerate(interact(model.sam, embeddings, prompts, model.train_refine)):

@@ -12,7 +12,7 @@ from ultrasam.losses import MaskLoss
 from ultrasam.modeling.build import build_variant
 from ultrasam.preprocess import Geometry, to_input, to_masks
 from ultrasam.prompts.refine import Refinement, interact
-from ultrasam.prompts.sample import central_point, exact_box, mask_target
+from ultrasam.prompts.released import ReleasedRules
 from ultrasam.types import Prompts
 
 pytestmark = pytest.mark.data
@@ -67,8 +67,8 @@ def test_prompts(truth):
         image = published.image(index)
         geometry = to_input(image, 1024, "truncate")[1]
         for row, mask in enumerate(published.masks(index)):
-            point = central_point(mask, geometry, released=True)
-            box = exact_box(tight_box(mask), geometry, released=True)
+            point = ReleasedRules.central_point(mask, geometry)
+            box = ReleasedRules.exact_box(tight_box(mask), geometry)
             assert np.abs(point - stored[f"prompt/point/{index}"][row]).max() < 1e-4
             assert np.abs(box - stored[f"prompt/box/{index}"][row].ravel()).max() < 1e-4
 
@@ -147,7 +147,7 @@ def test_losses_and_gradients(truth):
         image, geometry = to_input(published.image(i), 1024, "truncate")
         images.append(image)
         for row, (mask, kind) in enumerate(zip(published.masks(i), ("point", "box", "point"), strict=True)):
-            targets.append(torch.from_numpy(mask_target(mask, geometry, 256, released=True)))
+            targets.append(torch.from_numpy(ReleasedRules.mask_target(mask, geometry, 256)))
             index.append(i)
             points.append(stored[f"loss/points/{i}"][row])
             labels.append([1 if kind == "point" else -1])

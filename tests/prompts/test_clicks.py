@@ -6,7 +6,7 @@ import torch
 
 from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.prompts.clicks import add_clicks, error_click
-from ultrasam.prompts.refine import Correction, correct, several, single
+from ultrasam.prompts.refine import Correction, correct
 from ultrasam.types import PADDING, Prompts
 
 
@@ -76,7 +76,7 @@ def test_corrections_train_every_mask_and_the_mask_prompt(autocast):
         # The most rounds, whatever is drawn: those in between must not take the last one's gradients.
         torch.manual_seed(3)
         first, last = correct(model, embedding, prompts, targets, Correction(rounds=6, clicks=1.0))
-    assert single(last).logits.shape == (1, 1, 16, 16) and several(last).iou.shape == (1, 3)
+    assert last.single().logits.shape == (1, 1, 16, 16) and last.several().iou.shape == (1, 3)
     last.logits.float().square().mean().backward()
     grads = {n: p.grad for n, p in model.named_parameters()}
     assert grads["prompt_encoder.mask_downscaling.0.weight"].abs().max() > 0

@@ -6,8 +6,11 @@ import pytest
 from ultrasam.data.boxes import tight_box
 from ultrasam.errors import PromptError
 from ultrasam.preprocess import Geometry
+from ultrasam.prompts.released import ReleasedRules
 from ultrasam.prompts.sample import (
+    PromptRules,
     central_point,
+    draw_sample,
     exact_box,
     mask_target,
     noisy_box,
@@ -59,7 +62,7 @@ def test_released_random_point_lies_in_the_resized_mask_and_survives_a_vanished_
     mask[1001, 1001] = True
     geometry = Geometry.of(2000, 2000, 256)
     rng = np.random.default_rng(0)
-    x, y = geometry.to_original(random_point(mask, geometry, rng, released=True))
+    x, y = geometry.to_original(ReleasedRules.random_point(mask, geometry, rng))
     assert 1001 <= x <= 1002 and 1001 <= y <= 1002
 
 
@@ -68,7 +71,7 @@ def test_central_point_of_a_crescent_is_inside_and_the_released_one_is_not():
     x, y = GEOMETRY.to_original(central_point(mask, GEOMETRY))
     assert mask[int(y), int(x)]
     ys, xs = np.nonzero(mask)
-    released = GEOMETRY.to_original(central_point(mask, GEOMETRY, released=True) - 0.5)
+    released = GEOMETRY.to_original(ReleasedRules.central_point(mask, GEOMETRY) - 0.5)
     assert np.allclose(released, [xs.mean(), ys.mean()])
     assert not mask[int(released[1] + 0.5), int(released[0] + 0.5)]
 
@@ -82,7 +85,7 @@ def test_noisy_boxes_move_each_side_by_up_to_five_percent():
     assert (np.abs(moves) <= limit + 1e-9).all()
     assert np.allclose(np.abs(moves).max(0), limit, rtol=0.01)
     assert np.allclose(moves.mean(0), 0, atol=0.1)
-    assert np.allclose(exact_box(box, GEOMETRY, released=True) - exact, 0.5)
+    assert np.allclose(ReleasedRules.exact_box(box, GEOMETRY) - exact, 0.5)
 
 
 def test_noisy_boxes_stay_in_the_image():
@@ -138,3 +141,24 @@ def test_empty_masks():
             call(empty)
     with pytest.raises(PromptError, match="empty"):
         random_point(empty, GEOMETRY, np.random.default_rng(0))
+    with pytest.raises(PromptError, match="empty"):
+        ReleasedRules.central_point(empty, GEOMETRY)
+
+
+@pytest.mark.parametrize("rules", [PromptRules(), ReleasedRules()])
+def test_a_sample_is_its_prompts_and_their_targets(rules):
+    masks = [crescent(), mask_of((5, 80), (6, 80))]
+    boxes = np.stack([tight_box(mask) for mask in masks])
+    rng = [np.random.default_rng(3) for _ in range(2)]
+    prompts, targets = draw_sample(masks, boxes, GEOMETRY, rng[0], per_object=3, rules=rules)
+    again = simulate_prompts(masks * 3, np.tile(boxes, (3, 1)), GEOMETRY, rng[1], rules=rules)
+    for name in ("points", "labels", "boxes"):
+        assert np.array_equal(getattr(prompts, name), getattr(again, name), equal_nan=name == "boxes")
+    assert targets.shape == (6, 64, 64) and targets.dtype == np.uint8
+    for row, target in enumerate(targets):
+        assert np.array_equal(target, rules.mask_target(masks[row % 2], GEOMETRY, 64))
+    # The object is where its prompt is, and either kind of prompt is drawn.
+    for row in np.flatnonzero(prompts.labels[:, 0] == 1):
+        x, y = (prompts.points[row, 0] / 4).astype(int)
+        assert targets[row, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].any()
+    assert set(prompts.labels.ravel()) == {-1, 1}

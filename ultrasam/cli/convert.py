@@ -106,6 +106,6 @@ def _ahu(args: argparse.Namespace) -> int:
 
     if args.raw is None:
         raise ConverterError("--raw is missing: a layer of the AHU database (raw, filtered or processed)")
-    report = convert_ahu(args.raw, args.out)
+    report = convert_ahu(args.raw, args.out, val=args.val)
     print(report.summary())
     return 0 if not report.failures else 1

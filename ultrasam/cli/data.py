@@ -112,7 +112,7 @@ def _stats(args: argparse.Namespace) -> int:
 
 def _merge(args: argparse.Namespace) -> int:
     from ultrasam.converters.engine.coco import read_json
-    from ultrasam.converters.engine.merge import Choice, merge
+    from ultrasam.converters.merge import Choice, merge
 
     drop = [(d["dataset"], d["file_name"]) for d in read_json(args.drop)["drop"]] if args.drop else []
     choice = Choice(

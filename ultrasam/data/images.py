@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -55,6 +56,24 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     if image.shape[2] == 4:
         return cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def once_if_grey(work: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+    """Work on an image (H, W, 3), on one channel alone where all three are views of it."""
+    if image.strides[2]:
+        return work(image)
+    grey = work(image[..., 0])
+    return np.broadcast_to(grey[..., None], (*grey.shape, 3))
+
+
+def mirror(
+    image: np.ndarray, masks: Sequence[np.ndarray], boxes: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """An image (H, W, 3) with masks (H, W) bool and boxes (n, 4) xyxy, left and right exchanged."""
+    boxes = boxes.copy()
+    boxes[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
+    flipped = [cv2.flip(mask.view(np.uint8), 1).view(bool) for mask in masks]
+    return once_if_grey(lambda part: cv2.flip(part, 1), image), flipped, boxes
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor
 
 from ultrasam.data import coco
+from ultrasam.data.images import mirror
 from ultrasam.evaluate.prompting import read_checked
 from ultrasam.preprocess import Geometry
-from ultrasam.prompts.sample import mask_target, simulate_prompts
+from ultrasam.prompts.sample import draw_sample
 from ultrasam.types import Prompts
-
-#: Mask logits have a quarter of the input's resolution.
-_STRIDE = 4
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def draw_batch(
         per_object: prompts drawn for each object, points and noisy boxes half and half.
         seed: of order, flips and prompts.
     """
-    images, arrays, targets = [], [], []
+    images, prompts, targets = [], [], []
     for ticket in range(step * size, (step + 1) * size):
         number, place = divmod(ticket, len(items))
         index = int(np.random.default_rng([seed, number]).permutation(len(items))[place])
@@ -55,17 +53,9 @@ def draw_batch(
         item = items[index]
         image, masks, boxes = read_checked(item), item.masks(), item.boxes()
         if rng.random() < 0.5:
-            image, masks = np.ascontiguousarray(image[:, ::-1]), [mask[:, ::-1].copy() for mask in masks]
-            boxes[:, [0, 2]] = item.size[1] - boxes[:, [2, 0]]
-        geometry = Geometry.of(*item.size, img_size)
+            image, masks, boxes = mirror(image, masks, boxes)
+        drawn = draw_sample(masks, boxes, Geometry.of(*item.size, img_size), rng, per_object=per_object)
         images.append(image)
-        arrays.append(simulate_prompts(masks * per_object, np.tile(boxes, (per_object, 1)), geometry, rng))
-        targets += [mask_target(mask, geometry, img_size // _STRIDE) for mask in masks] * per_object
-    counts = torch.tensor([len(a.boxes) for a in arrays])
-    prompts = Prompts(
-        torch.arange(len(images)).repeat_interleave(counts),
-        points=torch.from_numpy(np.concatenate([a.points for a in arrays])),
-        labels=torch.from_numpy(np.concatenate([a.labels for a in arrays])),
-        boxes=torch.from_numpy(np.concatenate([a.boxes for a in arrays])),
-    )
-    return Batch(images, prompts, torch.from_numpy(np.stack(targets)))
+        prompts.append(drawn[0])
+        targets.append(drawn[1])
+    return Batch(images, Prompts.of_images(prompts), torch.from_numpy(np.concatenate(targets)))

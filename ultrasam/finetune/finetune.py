@@ -43,7 +43,7 @@ class Settings:
         weights: a weight file of any kind that `ultrasam.load` takes, or a name.
         recipe: how to train.
         categories: use only objects of these categories; None for all.
-        held_out: share of the subjects that are tested on and not trained on.
+        held_out: share of the subjects that are tested on and not trained on, where the file has no test side.
         img_size: side of the network's input; the weights' own where None.
     """
 
@@ -72,6 +72,8 @@ def finetune(settings: Settings, out: Path, device: str | None = None) -> Path:
     print(f"{weights}: {report}")
     sides = split(settings)
     print(sides.summary())
+    if "val" in sides.sides:
+        print("images of val are neither trained on nor tested on")
     forget_other_settings(out, _with_files(settings, weights), _RESULTS)
     chosen = available(device) if device else best_device()
     with memory_advice(_remedies(recipe)):

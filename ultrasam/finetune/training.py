@@ -17,11 +17,11 @@ from ultrasam.data import coco
 from ultrasam.data.files import open_atomic
 from ultrasam.errors import UltraSamError
 from ultrasam.finetune.batches import Batch, draw_batch
-from ultrasam.losses import MaskLoss
+from ultrasam.losses import MaskLoss, session_losses
 from ultrasam.modeling.adapt.tuning import adapt
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict.predictor import Predictor
-from ultrasam.prompts.refine import Correction, correct, several, single
+from ultrasam.prompts.refine import Correction, correct
 
 Mode = Literal["full", "decoder", "lora", "adapter"]
 #: Learning rates of weights that were trained before.
@@ -121,14 +121,10 @@ def _loss(predictor: Predictor, batch: Batch, recipe: Recipe) -> Tensor:
         if recipe.mode != "decoder":
             inputs = [preprocess.to_input(image, model.img_size)[0] for image in batch.images]
             embeddings = model.encode_images(torch.stack(inputs).to(device))
-        terms = [
-            value
-            for prediction in correct(model, embeddings, prompts, targets, _SESSION)
-            for chosen in (single(prediction), several(prediction))
-            for value in _LOSS(chosen, targets).values()
-        ]
+        session = correct(model, embeddings, prompts, targets, _SESSION)
+        terms = session_losses(_LOSS, session, targets)
     model.eval()
-    return torch.stack(terms).sum()
+    return torch.stack(list(terms.values())).sum()
 
 
 def _groups(trained: dict[str, nn.Parameter], recipe: Recipe) -> list[dict[str, Any]]:

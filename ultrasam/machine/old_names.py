@@ -19,6 +19,7 @@ MOVED = {
     "columns": "data.columns",
     "compat": "machine.torchvision_compat",
     "converters.engine.ahu": "converters.ahu",
+    "converters.engine.merge": "converters.merge",
     "degrade": "data.degrade",
     "demo.baselines": "evaluate.prompting",
     "demo.own_data": "data.split",

@@ -1,1 +1,1 @@
-"""Simulated users: prompts made from masks, and what they do with a first prediction."""
+"""Simulated users: prompts made from masks and random numbers alone, and sessions with a model (`refine`)."""

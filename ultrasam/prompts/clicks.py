@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ultrasam.types import NEGATIVE, PADDING, POSITIVE, Prompts
+from ultrasam.types import MASK_STRIDE, NEGATIVE, PADDING, POSITIVE, Prompts
 
 
 def error_click(
@@ -56,12 +56,10 @@ def add_clicks(
     points = np.zeros((n, 1, 2), dtype=np.float32)
     labels = np.full((n, 1), PADDING, dtype=np.int64)
     predicted, truth = (logits[:, 0] > 0).cpu().numpy(), (targets > 0.5).cpu().numpy()
-    # The decoder's masks have a quarter of the input's resolution.
-    stride = 4
     for row in np.flatnonzero(rows):
         click = error_click(predicted[row], truth[row], rng)
         if click is not None:
-            points[row, 0], labels[row, 0] = click[0] * stride, click[1]
+            points[row, 0], labels[row, 0] = click[0] * MASK_STRIDE, click[1]
     more = torch.from_numpy(points).to(device), torch.from_numpy(labels).to(device)
     if prompts.points is not None and prompts.labels is not None:
         more = torch.cat([prompts.points, more[0]], dim=1), torch.cat([prompts.labels, more[1]], dim=1)

@@ -1,4 +1,4 @@
-"""What becomes of a first prediction: it is fed back as a mask prompt, once or several times."""
+"""Sessions with a model: a prediction is fed back as a mask prompt, once or often; clicks are added."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def correct(
     yield prediction
     rounds = int(rng.integers(1, correction.rounds + 1))
     for number in range(rounds):
-        logits = single(prediction).logits.detach().float()
+        logits = prediction.single().logits.detach().float()
         rows = rng.random(len(prompts)) < correction.clicks
         prompts = add_clicks(prompts, logits, targets, rows, rng).with_masks(logits)
         with torch.set_grad_enabled(torch.is_grad_enabled() and number == rounds - 1):
@@ -119,13 +119,3 @@ def correct(
             torch.clear_autocast_cache()
             prediction = model.decode(embeddings, prompts, multimask=None)
     yield prediction
-
-
-def single(prediction: Prediction) -> Prediction:
-    """The mask for an unambiguous prompt, of all four."""
-    return Prediction(prediction.logits[:, :1], prediction.iou[:, :1])
-
-
-def several(prediction: Prediction) -> Prediction:
-    """The three masks for an ambiguous prompt, of all four."""
-    return Prediction(prediction.logits[:, 1:], prediction.iou[:, 1:])

@@ -1,8 +1,8 @@
 """A mask to a point or a box: random for training, central for testing.
 
 Everything here is numpy with an explicit random generator. Masks are (H, W) bool in the original image,
-coordinates in pixels of the network's input; `Geometry` joins the two. Each rule exists in the variant of
-the released code (``released=True``), which differs by half a pixel here and there, and in ours.
+coordinates in pixels of the network's input; `Geometry` joins the two. The functions are our rules; those of
+the released code, half a pixel off here and there, are in `ultrasam.prompts.released`.
 """
 
 from __future__ import annotations
@@ -17,39 +17,26 @@ import numpy as np
 from ultrasam.data.boxes import tight_box
 from ultrasam.errors import PromptError
 from ultrasam.preprocess import Geometry
+from ultrasam.types import MASK_STRIDE
 
 PromptKind = Literal["point", "box"]
 #: Largest move of a box side in training, as a share of the box's width or height.
 BOX_NOISE = 0.05
 
 
-def random_point(
-    mask: np.ndarray, geometry: Geometry, rng: np.random.Generator, *, released: bool = False
-) -> np.ndarray:
+def random_point(mask: np.ndarray, geometry: Geometry, rng: np.random.Generator) -> np.ndarray:
     """A uniform point of a mask, (2,) xy in the input.
 
-    Ours draws in the mask as annotated, so the smallest object can be hit. The released code draws in the
-    mask resized by nearest neighbour to the input's scale, where a very small object may have vanished; then
-    ours is used.
+    It is drawn in the mask as annotated, so the smallest object can be hit.
 
     Raises:
         PromptError: the mask is empty.
     """
-    if released:
-        resized = _nearest(mask, geometry)
-        if resized.any():
-            return _pick(resized, rng)
-    return geometry.to_input(_pick(mask, rng))
+    return geometry.to_input(pick(mask, rng))
 
 
-def _nearest(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """A mask at the input's scale, as the released code resizes it: rounded size, nearest neighbour."""
-    height, width = Geometry.of(mask.shape[0], mask.shape[1], geometry.size, "round").resized
-    return cv2.resize(mask.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-
-
-def _pick(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A foreground pixel and a place within it, (2,) xy."""
+def pick(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A foreground pixel of a mask and a place within it, (2,) xy."""
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
         raise PromptError("an empty mask has no point")
@@ -60,11 +47,24 @@ def _pick(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.array([x, y]) + rng.random(2)
 
 
-def central_point(mask: np.ndarray, geometry: Geometry, *, released: bool = False) -> np.ndarray:
+def central_point(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
     """The point that a user would click in the middle of a mask, (2,) xy in the input.
 
-    It is the centroid; where that lies outside a concave object, ours moves to the object's pixel nearest to
-    it. The released code keeps the centroid, and adds the half pixel after scaling, not before.
+    It is the centroid; where that lies outside a concave object, the object's pixel nearest to it.
+
+    Raises:
+        PromptError: the mask is empty.
+    """
+    mean = centroid(mask)
+    if not mask[int(mean[1] + 0.5), int(mean[0] + 0.5)]:
+        y, x = np.nonzero(mask)
+        nearest = np.argmin((x - mean[0]) ** 2 + (y - mean[1]) ** 2)
+        mean = np.array([x[nearest], y[nearest]], dtype=np.float64)
+    return geometry.to_input(mean + 0.5)
+
+
+def centroid(mask: np.ndarray) -> np.ndarray:
+    """The mean of a mask's pixel indices, (2,) xy.
 
     Raises:
         PromptError: the mask is empty.
@@ -72,113 +72,38 @@ def central_point(mask: np.ndarray, geometry: Geometry, *, released: bool = Fals
     y, x = np.nonzero(mask)
     if not len(x):
         raise PromptError("an empty mask has no centre")
-    mean = np.array([x.mean(), y.mean()])
-    if released:
-        return geometry.to_input(mean) + 0.5
-    if not mask[int(mean[1] + 0.5), int(mean[0] + 0.5)]:
-        nearest = np.argmin((x - mean[0]) ** 2 + (y - mean[1]) ** 2)
-        mean = np.array([x[nearest], y[nearest]], dtype=np.float64)
-    return geometry.to_input(mean + 0.5)
+    return np.array([x.mean(), y.mean()])
 
 
-def exact_box(box: np.ndarray, geometry: Geometry, *, released: bool = False) -> np.ndarray:
-    """A box (4,) xyxy of the image in the input; the released code adds half a pixel."""
-    return geometry.to_input(box) + (0.5 if released else 0.0)
+def exact_box(box: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """A box (4,) xyxy of the image in the input."""
+    return geometry.to_input(box)
 
 
 def noisy_box(
-    box: np.ndarray,
-    geometry: Geometry,
-    rng: np.random.Generator,
-    *,
-    noise: float = BOX_NOISE,
-    released: bool = False,
+    box: np.ndarray, geometry: Geometry, rng: np.random.Generator, noise: float = BOX_NOISE
 ) -> np.ndarray:
     """A box whose sides are each moved by up to ``noise`` of its width or height, (4,) xyxy in the input.
 
-    Ours stays in the image and keeps its corners in order; the released code does not look.
+    It stays in the image and keeps its corners in order.
     """
-    box = geometry.to_input(box)
-    extent = np.tile(box[2:] - box[:2], 2)
-    moved = box + rng.uniform(-noise, noise, size=4) * extent
-    if released:
-        return moved + 0.5
+    moved = move_sides(geometry.to_input(box), rng, noise)
     low, high = np.minimum(moved[:2], moved[2:]), np.maximum(moved[:2], moved[2:])
     limit = np.array([geometry.resized[1], geometry.resized[0]], dtype=np.float64)
     return np.concatenate([low.clip(0, limit), high.clip(0, limit)])
 
 
-@dataclass(frozen=True)
-class PromptArrays:
-    """The prompts of one image's n objects, as arrays.
-
-    Attributes:
-        points: (n, 1, 2) float32 xy in the input; meaningless where the label is -1.
-        labels: (n, 1) int64, 1 for a point and -1 where the object has a box.
-        boxes: (n, 4) float32 xyxy in the input; NaN where the object has a point.
-    """
-
-    points: np.ndarray
-    labels: np.ndarray
-    boxes: np.ndarray
+def move_sides(box: np.ndarray, rng: np.random.Generator, noise: float) -> np.ndarray:
+    """A box (4,) xyxy with each side moved, wherever it then is."""
+    return box + rng.uniform(-noise, noise, size=4) * np.tile(box[2:] - box[:2], 2)
 
 
-def simulate_prompts(
-    masks: Sequence[np.ndarray],
-    boxes: np.ndarray,
-    geometry: Geometry,
-    rng: np.random.Generator | None,
-    *,
-    point_probability: float = 0.5,
-    box_noise: float = BOX_NOISE,
-    released: bool = False,
-) -> PromptArrays:
-    """A point or a box for each object of an image.
-
-    Args:
-        masks: n masks (H, W) bool, none of them empty.
-        boxes: (n, 4) xyxy in the image.
-        geometry: of the image.
-        rng: draws kind, place and noise; None for testing: central points and exact boxes.
-        point_probability: of a point instead of a box; 1 or 0 fixes the kind.
-        box_noise: see `noisy_box`.
-        released: the released code's variant of each rule.
-    """
-    n = len(masks)
-    points = np.zeros((n, 1, 2), dtype=np.float32)
-    labels = np.full((n, 1), -1, dtype=np.int64)
-    boxes_out = np.full((n, 4), np.nan, dtype=np.float32)
-    for i, mask in enumerate(masks):
-        if rng is None:
-            is_point = point_probability >= 0.5
-        else:
-            is_point = bool(rng.random() < point_probability)
-        if is_point:
-            labels[i] = 1
-            if rng is None:
-                points[i, 0] = central_point(mask, geometry, released=released)
-            else:
-                points[i, 0] = random_point(mask, geometry, rng, released=released)
-        elif rng is None:
-            boxes_out[i] = exact_box(boxes[i], geometry, released=released)
-        else:
-            boxes_out[i] = noisy_box(boxes[i], geometry, rng, noise=box_noise, released=released)
-    return PromptArrays(points, labels, boxes_out)
-
-
-def mask_target(mask: np.ndarray, geometry: Geometry, side: int, *, released: bool = False) -> np.ndarray:
+def mask_target(mask: np.ndarray, geometry: Geometry, side: int) -> np.ndarray:
     """A mask (H, W) bool as the decoder should draw it: (side, side) uint8, 0 or 1, padding included.
 
-    Ours averages over each cell and keeps cells that are at least half covered, and the fullest cell of an
-    object that covers none by half, so no object vanishes. The released code goes through the input's
-    resolution (nearest neighbour) and samples that bilinearly, rounding one half to 0.
+    Cells count that are at least half covered, and the fullest cell of an object that covers none by half, so
+    no object vanishes.
     """
-    if released:
-        full = np.zeros((geometry.size, geometry.size), dtype=np.float32)
-        resized = _nearest(mask, geometry)
-        full[: resized.shape[0], : resized.shape[1]] = resized
-        low = cv2.resize(full, (side, side), interpolation=cv2.INTER_LINEAR)
-        return np.round(low).astype(np.uint8)
     share = _cell_share(mask, geometry, side)
     target = share >= 0.5
     if not target.any() and share.any():
@@ -208,3 +133,114 @@ def _cell_share(mask: np.ndarray, geometry: Geometry, side: int) -> np.ndarray:
     gathered = cv2.gemm(down, part, 1.0, None, 0.0)
     share[rows, columns] = cv2.gemm(gathered, across, 1.0, None, 0.0, flags=cv2.GEMM_2_T)
     return share
+
+
+class PromptRules:
+    """How a mask becomes a prompt and a target; ours, and the base of others."""
+
+    random_point = staticmethod(random_point)
+    central_point = staticmethod(central_point)
+    exact_box = staticmethod(exact_box)
+    noisy_box = staticmethod(noisy_box)
+    mask_target = staticmethod(mask_target)
+
+
+OURS = PromptRules()
+
+
+@dataclass(frozen=True)
+class PromptArrays:
+    """The prompts of one image's n objects, as arrays.
+
+    Attributes:
+        points: (n, 1, 2) float32 xy in the input; meaningless where the label is -1.
+        labels: (n, 1) int64, 1 for a point and -1 where the object has a box.
+        boxes: (n, 4) float32 xyxy in the input; NaN where the object has a point.
+    """
+
+    points: np.ndarray
+    labels: np.ndarray
+    boxes: np.ndarray
+
+
+def simulate_prompts(
+    masks: Sequence[np.ndarray],
+    boxes: np.ndarray,
+    geometry: Geometry,
+    rng: np.random.Generator | None,
+    *,
+    point_probability: float = 0.5,
+    box_noise: float = BOX_NOISE,
+    rules: PromptRules = OURS,
+) -> PromptArrays:
+    """A point or a box for each object of an image.
+
+    Args:
+        masks: n masks (H, W) bool, none of them empty.
+        boxes: (n, 4) xyxy in the image.
+        geometry: of the image.
+        rng: draws kind, place and noise; None for testing: central points and exact boxes.
+        point_probability: of a point instead of a box; 1 or 0 fixes the kind.
+        box_noise: see `noisy_box`.
+        rules: how a point or a box is made.
+    """
+    n = len(masks)
+    points = np.zeros((n, 1, 2), dtype=np.float32)
+    labels = np.full((n, 1), -1, dtype=np.int64)
+    boxes_out = np.full((n, 4), np.nan, dtype=np.float32)
+    for i, mask in enumerate(masks):
+        if rng is None:
+            is_point = point_probability >= 0.5
+        else:
+            is_point = bool(rng.random() < point_probability)
+        if is_point:
+            labels[i] = 1
+            if rng is None:
+                points[i, 0] = rules.central_point(mask, geometry)
+            else:
+                points[i, 0] = rules.random_point(mask, geometry, rng)
+        elif rng is None:
+            boxes_out[i] = rules.exact_box(boxes[i], geometry)
+        else:
+            boxes_out[i] = rules.noisy_box(boxes[i], geometry, rng, box_noise)
+    return PromptArrays(points, labels, boxes_out)
+
+
+def draw_sample(
+    masks: Sequence[np.ndarray],
+    boxes: np.ndarray,
+    geometry: Geometry,
+    rng: np.random.Generator,
+    *,
+    per_object: int = 1,
+    point_probability: float = 0.5,
+    box_noise: float = BOX_NOISE,
+    rules: PromptRules = OURS,
+) -> tuple[PromptArrays, np.ndarray]:
+    """What a training step takes from an image's n objects.
+
+    Args:
+        masks: n masks (H, W) bool, none of them empty.
+        boxes: (n, 4) xyxy in the image.
+        geometry: of the image.
+        rng: draws kind, place and noise of the prompts.
+        per_object: prompts drawn for each object.
+        point_probability: see `simulate_prompts`.
+        box_noise: see `noisy_box`.
+        rules: how prompts and targets are made.
+
+    Returns:
+        the prompts of the objects, all of them ``per_object`` times over, and their targets, (n * per_object,
+        S/4, S/4) uint8, 0 or 1.
+    """
+    prompts = simulate_prompts(
+        [*masks] * per_object,
+        np.tile(boxes, (per_object, 1)),
+        geometry,
+        rng,
+        point_probability=point_probability,
+        box_noise=box_noise,
+        rules=rules,
+    )
+    targets = [rules.mask_target(mask, geometry, geometry.size // MASK_STRIDE) for mask in masks]
+    return prompts, np.stack(targets * per_object)

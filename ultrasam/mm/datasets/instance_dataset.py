@@ -103,25 +103,6 @@ class InstanceDataset(Tickets, BaseDetDataset):
 
 
 @TRANSFORMS.register_module()
-class FitInput(BaseTransform):
-    """Resize the image so that its longest side fills the input; objects stay as annotated.
-
-    Args:
-        img_size: S, side of the network's input.
-    """
-
-    def __init__(self, img_size: int) -> None:
-        self.img_size = img_size
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Resize."""
-        height, width = results["img"].shape[:2]
-        geometry = Geometry.of(height, width, self.img_size)
-        results["img"] = resize_image(results["img"], geometry)
-        return results
-
-
-@TRANSFORMS.register_module()
 class ScaleJitter(BaseTransform):
     """Large-scale jittering (Ghiasi et al. 2021): resize by a random factor, crop what is too large.
 

@@ -13,10 +13,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 
-from ultrasam.data.images import read_image
 from ultrasam.downstream.labels import Task, read_labels
 from ultrasam.mm.datasets.tickets import Tickets
-from ultrasam.preprocess import Geometry, resize_image
 
 
 @DATASETS.register_module()
@@ -51,9 +49,10 @@ class LabelDataset(Tickets, BaseDataset):
         self.seed = seed
         self.options: dict[str, Any] = {"task": task, "column": column, "clip": clip, "limits": limits}
         kwargs["pipeline"] = [
-            {"type": "LoadPixels"},
-            *([] if kwargs.get("test_mode") else [{"type": "FlipPixels", "probability": flip}]),
-            {"type": "PackLabels", "img_size": img_size},
+            {"type": "LoadImage"},
+            *([] if kwargs.get("test_mode") else [{"type": "Flip", "probability": flip}]),
+            {"type": "FitInput", "img_size": img_size},
+            {"type": "PackLabels"},
         ]
         super().__init__(metainfo={"classes": tuple(classes)}, **kwargs)
 
@@ -82,50 +81,13 @@ class LabelDataset(Tickets, BaseDataset):
 
 
 @TRANSFORMS.register_module()
-class LoadPixels(BaseTransform):
-    """Read the image file: ``img`` becomes (H, W, 3) uint8 RGB."""
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Read it."""
-        results["img"] = read_image(results["img_path"])
-        return results
-
-
-@TRANSFORMS.register_module()
-class FlipPixels(BaseTransform):
-    """Mirror the image left to right.
-
-    Args:
-        probability: of a flip.
-    """
-
-    def __init__(self, probability: float = 0.5) -> None:
-        self.probability = probability
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Flip, or not."""
-        if results["rng"].random() < self.probability:
-            results["img"] = np.ascontiguousarray(results["img"][:, ::-1])
-        return results
-
-
-@TRANSFORMS.register_module()
 class PackLabels(BaseTransform):
-    """Resize and pack: ``inputs`` (3, h, w) uint8 and the target (C,).
-
-    Args:
-        img_size: S, side of the network's input.
-    """
-
-    def __init__(self, img_size: int) -> None:
-        self.img_size = img_size
+    """Pack for the model: ``inputs`` (3, h, w) uint8 and the target (C,)."""
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
-        height, width = results["img"].shape[:2]
-        geometry = Geometry.of(height, width, self.img_size)
-        image = resize_image(results["img"], geometry).transpose(2, 0, 1)
         names = ("img_id", "img_path", "clip")
         sample = BaseDataElement(metainfo={name: results[name] for name in names})
         sample.target = torch.from_numpy(np.array(results["target"]))
-        return {"inputs": torch.from_numpy(np.ascontiguousarray(image)), "data_samples": sample}
+        image = np.ascontiguousarray(results["img"].transpose(2, 0, 1))
+        return {"inputs": torch.from_numpy(image), "data_samples": sample}

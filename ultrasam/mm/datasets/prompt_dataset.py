@@ -79,7 +79,8 @@ class PromptDataset(Tickets, SharedAnnotations):
             {"type": "LoadObjects"},
             *([] if kwargs.get("test_mode") else [{"type": "Flip", "probability": flip}]),
             *augment,
-            {"type": "SimulatePrompts", "img_size": img_size, "size_rule": size_rule, **(prompts or {})},
+            {"type": "FitInput", "img_size": img_size, "size_rule": size_rule},
+            {"type": "SimulatePrompts", **(prompts or {})},
             {"type": "PackPrompts"},
         ]
         # Nothing to serialise: the arrays are shared as they are.

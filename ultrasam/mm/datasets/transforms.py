@@ -5,10 +5,8 @@ Each transform draws from ``results["rng"]`` alone; in testing there is none and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
@@ -18,13 +16,11 @@ from mmengine.structures import InstanceData
 
 from ultrasam.data import coco
 from ultrasam.data.boxes import to_xyxy
-from ultrasam.data.images import read_image
+from ultrasam.data.images import mirror, once_if_grey, read_image
 from ultrasam.errors import DataError
 from ultrasam.preprocess import Geometry, SizeRule, resize_image
-from ultrasam.prompts.sample import BOX_NOISE, mask_target, simulate_prompts
-
-#: Mask logits have a quarter of the input's resolution.
-STRIDE = 4
+from ultrasam.prompts.released import ReleasedRules
+from ultrasam.prompts.sample import BOX_NOISE, OURS, draw_sample, simulate_prompts
 
 
 @TRANSFORMS.register_module()
@@ -40,23 +36,15 @@ class LoadImage(BaseTransform):
         self.grey_views = grey_views
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Read it and check its size against the COCO file."""
+        """Read it and check its size against the COCO file, where that says one."""
         image = read_image(results["img_path"], grey_view=self.grey_views)
-        if image.shape[:2] != (results["height"], results["width"]):
+        if "height" in results and image.shape[:2] != (results["height"], results["width"]):
             raise DataError(
                 f"{results['img_path']} is {image.shape[1]} x {image.shape[0]} pixels, "
                 f"{results['where']} says {results['width']} x {results['height']}"
             )
         results["img"] = image
         return results
-
-
-def _once_if_grey(work: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """Work on an image (H, W, 3), on one channel alone where all three are views of it."""
-    if image.strides[2]:
-        return work(image)
-    grey = work(image[..., 0])
-    return np.broadcast_to(grey[..., None], (*grey.shape, 3))
 
 
 @TRANSFORMS.register_module()
@@ -80,7 +68,7 @@ class LoadObjects(BaseTransform):
 
 @TRANSFORMS.register_module()
 class Flip(BaseTransform):
-    """Mirror image, masks and boxes left to right.
+    """Mirror the image, and masks and boxes where there are any, left to right.
 
     Args:
         probability: of a flip.
@@ -91,68 +79,69 @@ class Flip(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Flip, or not."""
-        if results["rng"].random() >= self.probability:
-            return results
-        width = results["img"].shape[1]
-        results["img"] = _once_if_grey(lambda image: cv2.flip(image, 1), results["img"])
-        results["masks"] = [cv2.flip(mask.view(np.uint8), 1).view(bool) for mask in results["masks"]]
-        boxes = results["boxes"].copy()
-        boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
-        results["boxes"] = boxes
+        if results["rng"].random() < self.probability:
+            masks, boxes = results.get("masks", ()), results.get("boxes", np.zeros((0, 4)))
+            results["img"], results["masks"], results["boxes"] = mirror(results["img"], masks, boxes)
+        return results
+
+
+@TRANSFORMS.register_module()
+class FitInput(BaseTransform):
+    """Resize the image so that its longest side fills the input; objects stay as annotated.
+
+    Args:
+        img_size: S, side of the network's input.
+        size_rule: how sides are made whole pixels.
+    """
+
+    def __init__(self, img_size: int, size_rule: SizeRule = "round") -> None:
+        self.img_size = img_size
+        self.size_rule = size_rule
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Resize, and add ``geometry``."""
+        height, width = results["img"].shape[:2]
+        geometry = Geometry.of(height, width, self.img_size, self.size_rule)
+        results["geometry"] = geometry
+        results["img"] = once_if_grey(lambda image: resize_image(image, geometry), results["img"])
         return results
 
 
 @TRANSFORMS.register_module()
 class SimulatePrompts(BaseTransform):
-    """Resize the image and make prompts and low-resolution targets for its objects.
+    """Make prompts of the objects, in training drawn with ``rng`` and with low-resolution targets.
 
     Args:
-        img_size: S, side of the network's input.
-        size_rule: how sides are made whole pixels.
         point_probability: of a point instead of a box; 1 or 0 in testing.
         box_noise: see `ultrasam.prompts.sample.noisy_box`.
-        released: the released code's variant of every rule.
+        released: the rules of the released code instead of ours.
         per_object: prompts drawn for each object in training. More than one uses an image, whose encoding
             costs most, better; the published recipe draws one.
     """
 
     def __init__(
         self,
-        img_size: int,
-        size_rule: SizeRule = "round",
         point_probability: float = 0.5,
         box_noise: float = BOX_NOISE,
         released: bool = False,
         per_object: int = 1,
     ) -> None:
         self.per_object = per_object
-        self.img_size = img_size
-        self.size_rule = size_rule
-        self.point_probability = point_probability
-        self.box_noise = box_noise
-        self.released = released
+        self.options: dict[str, Any] = {
+            "point_probability": point_probability,
+            "box_noise": box_noise,
+            "rules": ReleasedRules() if released else OURS,
+        }
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add ``geometry``, ``prompts`` and, in training, ``targets`` (n, S/4, S/4) uint8."""
-        height, width = results["img"].shape[:2]
-        geometry = Geometry.of(height, width, self.img_size, self.size_rule)
-        rng = results.get("rng")
-        repeats = 1 if rng is None else self.per_object
-        results["geometry"] = geometry
-        results["img"] = _once_if_grey(lambda image: resize_image(image, geometry), results["img"])
-        results["prompts"] = simulate_prompts(
-            results["masks"] * repeats,
-            np.tile(results["boxes"], (repeats, 1)),
-            geometry,
-            rng,
-            point_probability=self.point_probability,
-            box_noise=self.box_noise,
-            released=self.released,
-        )
-        if rng is not None:
-            side = self.img_size // STRIDE
-            targets = [mask_target(mask, geometry, side, released=self.released) for mask in results["masks"]]
-            results["targets"] = np.stack(targets * repeats)
+        """Add ``prompts`` and, in training, ``targets`` (n, S/4, S/4) uint8."""
+        objects = results["masks"], results["boxes"], results["geometry"]
+        if "rng" in results:
+            results["prompts"], results["targets"] = draw_sample(
+                *objects, results["rng"], per_object=self.per_object, **self.options
+            )
+        else:
+            results["prompts"] = simulate_prompts(*objects, None, **self.options)
         return results
 
 

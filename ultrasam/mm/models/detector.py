@@ -18,12 +18,12 @@ from torch import Tensor
 from ultrasam import checkpoints
 from ultrasam.data import coco
 from ultrasam.data.boxes import tight_boxes
-from ultrasam.losses import MaskLoss
+from ultrasam.losses import MaskLoss, session_losses
 from ultrasam.modeling.adapt import tuning
 from ultrasam.modeling.adapt.lora import merge_lora
 from ultrasam.modeling.build import build_ultrasam
 from ultrasam.preprocess import Geometry, Postprocessing, to_masks
-from ultrasam.prompts.refine import Correction, Refinement, correct, interact, several, single
+from ultrasam.prompts.refine import Correction, Refinement, correct, interact
 from ultrasam.types import Prediction, Prompts
 
 
@@ -90,31 +90,21 @@ class UltraSam(BaseDetector):
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[DetDataSample]) -> dict[str, Tensor]:
         """The losses of every pass: ``pass0.loss_focal`` and so on."""
-        prompts = gather_prompts(batch_data_samples)
+        prompts = Prompts.of_images([sample.prompts for sample in batch_data_samples])
         targets = torch.cat([sample.gt_instances.targets for sample in batch_data_samples])
         count = _mean_over_processes(len(targets), batch_inputs.device)
         embeddings = self.extract_feat(batch_inputs)
         if self.train_correct is None:
-            passes = enumerate(interact(self.sam, embeddings, prompts, self.train_refine))
-            named = ((f"pass{number}", prediction) for number, prediction in passes)
+            passes = interact(self.sam, embeddings, prompts, self.train_refine)
         else:
-            passes = enumerate(correct(self.sam, embeddings, prompts, targets, self.train_correct))
-            named = (
-                (f"pass{number}.{kind}", choice(prediction))
-                for number, prediction in passes
-                for kind, choice in (("single", single), ("several", several))
-            )
-        losses = {}
-        for name, prediction in named:
-            terms = self.mask_loss(prediction, targets, count)
-            losses.update({f"{name}.{term}": value for term, value in terms.items()})
-        return losses
+            passes = correct(self.sam, embeddings, prompts, targets, self.train_correct)
+        return session_losses(self.mask_loss, passes, targets, count)
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: Sequence[DetDataSample], rescale: bool = True
     ) -> Sequence[DetDataSample]:
         """Add ``pred_instances``: masks (RLE, original size), bboxes, scores and labels, one a prompt."""
-        prompts = gather_prompts(batch_data_samples)
+        prompts = Prompts.of_images([sample.prompts for sample in batch_data_samples])
         geometries = [sample.geometry for sample in batch_data_samples]
         embeddings = self.extract_feat(batch_inputs)
 
@@ -133,7 +123,7 @@ class UltraSam(BaseDetector):
         self, batch_inputs: Tensor, batch_data_samples: Sequence[DetDataSample]
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, 3, 4h, 4w) and predicted IoU (N, 3) of a single pass."""
-        prompts = gather_prompts(batch_data_samples)
+        prompts = Prompts.of_images([sample.prompts for sample in batch_data_samples])
         prediction = self.sam.decode(self.extract_feat(batch_inputs), prompts, multimask=True)
         return prediction.logits, prediction.iou
 
@@ -163,19 +153,6 @@ class UltraSam(BaseDetector):
 def _on_device(boxes: Sequence[np.ndarray], like: Tensor) -> Tensor:
     """Boxes of some objects as one tensor (N, 4) float32 where another tensor is."""
     return torch.from_numpy(np.concatenate([*boxes, np.zeros((0, 4), np.float32)])).float().to(like.device)
-
-
-def gather_prompts(samples: Sequence[DetDataSample]) -> Prompts:
-    """The prompts of a batch's data samples, flat."""
-    parts = [sample.prompts for sample in samples]
-    counts = torch.tensor([len(part.boxes) for part in parts])
-    index = torch.arange(len(parts)).repeat_interleave(counts)
-    return Prompts(
-        image_index=index.to(parts[0].boxes.device),
-        points=torch.cat([part.points for part in parts]),
-        labels=torch.cat([part.labels for part in parts]),
-        boxes=torch.cat([part.boxes for part in parts]),
-    )
 
 
 def _mean_over_processes(count: int, device: torch.device) -> Tensor | float:

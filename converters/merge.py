@@ -15,18 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import split as splitting
-from .coco import OBJECT, Coco, read_json, write_json
-from .errors import ConverterError
-from .types import HELD_OUT
+from . import registry
+from .engine import split as splitting
+from .engine.coco import OBJECT, Coco, read_json, write_json
+from .engine.errors import ConverterError
+from .engine.types import HELD_OUT, Card
 
 PARTS = ("train", "val", "test", "test_official")
-#: Data sets that hold the same images: the second is left out where the first is there.
-TWINS = {"micro_seg": "mup"}
-#: Head images of Fast-U-Net are those of HC18.
-HC_TWIN = ("fast_u_net", "hc18", "HC ")
-#: Known to share images in part: the audit finds which.
-OVERLAPS = ({"ddti", "tn3k", "tnscui"}, {"mmotu_2d", "mmotu_3d"})
 SMALL = 10
 
 
@@ -123,10 +118,15 @@ def _empty(part: str) -> Coco:
 def _whole(name: str, found: Collection[str], choice: Choice) -> str | None:
     if name in choice.exclude:
         return f"{name}: excluded by name"
-    twin = TWINS.get(name)
-    if twin in found and twin not in choice.exclude:
-        return f"{name}: the same images as {twin}"
+    twin = _card(name).same_as
+    if twin and not twin.subjects and twin.dataset in found and twin.dataset not in choice.exclude:
+        return f"{name}: the same images as {twin.dataset}"
     return None
+
+
+def _card(name: str) -> Card:
+    """What is known of a data set; nothing of one that is not ours."""
+    return registry.get(name).card if name in registry.names() else Card(name)
 
 
 def _add(
@@ -208,17 +208,19 @@ def _left_out(
 ) -> str | None:
     if part == HELD_OUT:
         return f"{name}: subject of an official test part"
-    dataset, twin, prefix = HC_TWIN
-    subject = image["subject"] or ""
-    if name == dataset and twin in found and twin not in choice.exclude and subject.startswith(prefix):
-        return f"{name}: head image that is in {twin}"
+    twin = _card(name).same_as
+    there = twin is not None and twin.dataset in found and twin.dataset not in choice.exclude
+    if twin and there and (image["subject"] or "").startswith(twin.subjects):
+        return f"{name}: {twin.what} that is in {twin.dataset}"
     return None
 
 
 def _warn(report: MergeReport) -> None:
-    for group in OVERLAPS:
-        shared = sorted(group & set(report.datasets))
-        if len(shared) > 1:
+    seen: set[str] = set()
+    for name in report.datasets:
+        shared = sorted({name, *_card(name).overlaps} & set(report.datasets))
+        if len(shared) > 1 and name not in seen:
+            seen.update(shared)
             report.warnings.append(
                 f"{', '.join(shared)} may share images or patients: run `ultrasam data audit` and merge "
                 f"with --drop"
