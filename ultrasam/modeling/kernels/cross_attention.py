@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ultrasam.modeling.kernels.products import transposed
-
-if TYPE_CHECKING:
-    from ultrasam.modeling.transformer import Attention
+from ultrasam.modeling.kernels.products import FastLinear, transposed
 
 
-def cross_attend(layer: Attention, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None = None) -> Tensor:
+class Layer(Protocol):
+    """What an attention layer has: projections (C, heads * d) and back, and the number of heads."""
+
+    q_proj: FastLinear
+    k_proj: FastLinear
+    v_proj: FastLinear
+    out_proj: FastLinear
+    heads: int
+
+
+def cross_attend(layer: Layer, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None = None) -> Tensor:
     """`plain`, by the variant for few tokens where one side has few.
 
     Args:
@@ -38,14 +45,14 @@ def cross_attend(layer: Attention, q: Tensor, k: Tensor, v: Tensor, key_mask: Te
     return plain(layer, q, k, v, key_mask)
 
 
-def plain(layer: Attention, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None = None) -> Tensor:
+def plain(layer: Layer, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None = None) -> Tensor:
     """The definition: in each head softmax(q k^T / sqrt(d)) v."""
     q, k, v = (split(x, layer.heads) for x in (layer.q_proj(q), layer.k_proj(k), layer.v_proj(v)))
     mask = None if key_mask is None else key_mask[:, None, None, :]
     return layer.out_proj(join(F.scaled_dot_product_attention(q, k, v, attn_mask=mask)))
 
 
-def few_queries(layer: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def few_queries(layer: Layer, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """A handful of tokens look at the image: the same sums, the large projections moved to the tokens.
 
     With q K^T = q (X W)^T = (q W^T) X^T nothing is projected for every cell; the key's bias adds the same
@@ -62,7 +69,7 @@ def few_queries(layer: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return layer.out_proj(out + layer.v_proj.bias)
 
 
-def few_keys(layer: Attention, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None) -> Tensor:
+def few_keys(layer: Layer, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None) -> Tensor:
     """The image looks at a handful of tokens; see `few_queries`."""
     heads = (layer.heads, -1)
     key = layer.k_proj(k).unflatten(-1, heads)
@@ -73,7 +80,7 @@ def few_keys(layer: Attention, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor
     return spread(layer, logits, v, key_mask)
 
 
-def spread(layer: Attention, logits: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
+def spread(layer: Layer, logits: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
     """What a handful of tokens tell the image, (N, h*w, C).
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,18 +11,14 @@ from torch import Tensor
 from ultrasam.modeling.kernels.cross_attention import join, split, spread
 from ultrasam.types import Prediction, Prompts
 
-if TYPE_CHECKING:
-    from ultrasam.modeling.sam import Sam
-    from ultrasam.modeling.transformer import TwoWayAttentionBlock
-
 #: Prompts that are decoded together, by device type, and elsewhere.
 PROMPTS_TOGETHER, PROMPTS_ELSEWHERE = {"cpu": 1}, 256
 #: Prompts of one image from which on it pays to prepare the image for all of them.
 SHARE_FROM = 4
 
 
-def decode(model: Sam, embeddings: Tensor, prompts: Prompts, multimask: bool | None) -> Prediction:
-    """``model.decode_at_once`` for N prompts on embeddings (B, C, h, w), any N."""
+def decode(model: Any, embeddings: Tensor, prompts: Prompts, multimask: bool | None) -> Prediction:
+    """``decode_at_once`` of a `Sam` for N prompts on embeddings (B, C, h, w), any N."""
     pe = model.prompt_encoder.get_dense_pe()
     at_once = partial(model.decode_at_once, embeddings, pe)
     if torch.is_grad_enabled() or not len(prompts):
@@ -52,22 +48,22 @@ def _groups(embeddings: Tensor, image_index: Tensor) -> list[Tensor]:
 
 
 class SharedImage:
-    """``model.decode_at_once`` for prompts without masks on one image.
+    """``decode_at_once`` for prompts without masks on one image.
 
     To all of them the image looks the same until the first block has changed it, so three of the ten large
     projections of the two-way transformer are made once.
 
     Args:
-        model: the model.
+        model: a `Sam`.
         embeddings: (B, C, h, w).
         image_pe: (1, C, h, w) position code of the embeddings.
         first: one of the prompts: it says which image.
     """
 
-    def __init__(self, model: Sam, embeddings: Tensor, image_pe: Tensor, first: Prompts) -> None:
+    def __init__(self, model: Any, embeddings: Tensor, image_pe: Tensor, first: Prompts) -> None:
         self.encode, self.decoder = model.prompt_encoder.encode, model.mask_decoder
         self.size = image_pe.shape[2:]
-        self.block = cast("TwoWayAttentionBlock", self.decoder.transformer.layers[0])
+        self.block = self.decoder.transformer.layers[0]
         image = embeddings[first.image_index] + self.encode(first)[2]
         self.image, self.pe = (x.flatten(2).transpose(1, 2).contiguous() for x in (image, image_pe))
         look, tell = self.block.cross_attn_token_to_image, self.block.cross_attn_image_to_token
