@@ -62,14 +62,14 @@ class TwoWayAttentionBlock(nn.Module):
         if self.first:
             tokens = self.self_attn(tokens, tokens, tokens, token_mask)
         else:
-            placed = tokens + token_pe
-            tokens = tokens + self.self_attn(placed, placed, tokens, token_mask)
+            with_pe = tokens + token_pe
+            tokens = tokens + self.self_attn(with_pe, with_pe, tokens, token_mask)
         tokens = self.norm1(tokens)
-        placed_image = image + image_pe
-        attended = self.cross_attn_token_to_image(tokens + token_pe, placed_image, image)
+        image_with_pe = image + image_pe
+        attended = self.cross_attn_token_to_image(tokens + token_pe, image_with_pe, image)
         tokens = self.norm2(tokens + attended)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        attended = self.cross_attn_image_to_token(placed_image, tokens + token_pe, tokens, token_mask)
+        attended = self.cross_attn_image_to_token(image_with_pe, tokens + token_pe, tokens, token_mask)
         return tokens, self.norm4(image + attended)
 
 

@@ -45,9 +45,9 @@ def test_few_tokens_on_one_side(layer):
     expected = cross_attention.plain(layer, few, many, others)
     assert close(cross_attention.few_queries(layer, few, many, others), expected)
     tokens, mask = torch.randn(2, 3, 32), torch.tensor([[True, True, False], [True, False, True]])
-    for key_mask in (None, mask):
-        expected = cross_attention.plain(layer, many, few, tokens, key_mask)
-        assert close(cross_attention.few_keys(layer, many, few, tokens, key_mask), expected)
+    for shown in (None, mask):
+        expected = cross_attention.plain(layer, many, few, tokens, shown)
+        assert close(cross_attention.few_keys(layer, many, few, tokens, shown), expected)
 
 
 def test_which_variant_answers(layer, monkeypatch):

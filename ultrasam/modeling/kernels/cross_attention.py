@@ -1,4 +1,7 @@
-"""Attention between two token sets, of which one may be much smaller than the other."""
+"""Attention between two token sets, of which one may be much smaller than the other.
+
+Shapes: q (N, Q, C), k and v (N, K, C), mask (N, K) bool, False hides a key; the answer (N, Q, C).
+"""
 
 from __future__ import annotations
 
@@ -21,34 +24,23 @@ class Layer(Protocol):
     heads: int
 
 
-def cross_attend(layer: Layer, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None = None) -> Tensor:
-    """`plain`, by the variant for few tokens where one side has few.
-
-    Args:
-        layer: the projections and the number of heads.
-        q: (N, Q, C).
-        k: (N, K, C).
-        v: (N, K, C).
-        key_mask: (N, K) bool, False hides a key.
-
-    Returns:
-        (N, Q, C).
-    """
+def cross_attend(layer: Layer, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """`plain`, by the variant for few tokens where one side has few."""
     few, many = sorted((q.shape[1], k.shape[1]))
     light = few * layer.heads < layer.q_proj.out_features and many > 4 * few
     # Not in training: the key's bias would get no gradient at all instead of one of rounding errors.
     if light and not torch.is_grad_enabled():
         if q.shape[1] > k.shape[1]:
-            return few_keys(layer, q, k, v, key_mask)
-        if key_mask is None:
+            return few_keys(layer, q, k, v, mask)
+        if mask is None:
             return few_queries(layer, q, k, v)
-    return plain(layer, q, k, v, key_mask)
+    return plain(layer, q, k, v, mask)
 
 
-def plain(layer: Layer, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None = None) -> Tensor:
+def plain(layer: Layer, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """The definition: in each head softmax(q k^T / sqrt(d)) v."""
     q, k, v = (split(x, layer.heads) for x in (layer.q_proj(q), layer.k_proj(k), layer.v_proj(v)))
-    mask = None if key_mask is None else key_mask[:, None, None, :]
+    mask = None if mask is None else mask[:, None, None, :]
     return layer.out_proj(join(F.scaled_dot_product_attention(q, k, v, attn_mask=mask)))
 
 
@@ -69,7 +61,7 @@ def few_queries(layer: Layer, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return layer.out_proj(out + layer.v_proj.bias)
 
 
-def few_keys(layer: Layer, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None) -> Tensor:
+def few_keys(layer: Layer, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """The image looks at a handful of tokens; see `few_queries`."""
     heads = (layer.heads, -1)
     key = layer.k_proj(k).unflatten(-1, heads)
@@ -77,17 +69,13 @@ def few_keys(layer: Layer, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | N
     table = torch.einsum("nkhd,hdc->nhkc", key, layer.q_proj.weight.unflatten(0, heads)).flatten(1, 2)
     bias = torch.einsum("nkhd,hd->nhk", key, layer.q_proj.bias.unflatten(0, heads))
     logits = transposed(table, q).unflatten(1, heads) + bias[..., None]
-    return spread(layer, logits, v, key_mask)
+    return spread(layer, logits, v, mask)
 
 
 def spread(layer: Layer, logits: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
-    """What a handful of tokens tell the image, (N, h*w, C).
+    """What a handful of tokens (N, T, C) tell the image, (N, h*w, C).
 
-    Args:
-        layer: the projections of values and output.
-        logits: (N, heads, T, h*w): the softmax runs over T, and quickest along contiguous cells.
-        tokens: (N, T, C).
-        mask: (N, T) bool, False hides a token.
+    The softmax of logits (N, heads, T, h*w) runs over T, and quickest along contiguous cells.
     """
     if mask is not None:
         logits = logits.masked_fill(~mask[:, None, :, None], float("-inf"))

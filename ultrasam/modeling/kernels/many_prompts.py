@@ -48,16 +48,10 @@ def _groups(embeddings: Tensor, image_index: Tensor) -> list[Tensor]:
 
 
 class SharedImage:
-    """``decode_at_once`` for prompts without masks on one image.
+    """``decode_at_once`` for prompts without masks on the image of the first of them.
 
     To all of them the image looks the same until the first block has changed it, so three of the ten large
     projections of the two-way transformer are made once.
-
-    Args:
-        model: a `Sam`.
-        embeddings: (B, C, h, w).
-        image_pe: (1, C, h, w) position code of the embeddings.
-        first: one of the prompts: it says which image.
     """
 
     def __init__(self, model: Any, embeddings: Tensor, image_pe: Tensor, first: Prompts) -> None:
@@ -66,12 +60,12 @@ class SharedImage:
         self.block = self.decoder.transformer.layers[0]
         image = embeddings[first.image_index] + self.encode(first)[2]
         self.image, self.pe = (x.flatten(2).transpose(1, 2).contiguous() for x in (image, image_pe))
-        look, tell = self.block.cross_attn_token_to_image, self.block.cross_attn_image_to_token
-        placed = self.image + self.pe
+        to_image, to_tokens = self.block.cross_attn_token_to_image, self.block.cross_attn_image_to_token
+        image_with_pe = self.image + self.pe
         # (1, heads, h*w, d) each: what tokens find in the image, and what the image asks of them.
-        self.keys = split(look.k_proj(placed), look.heads)
-        self.values = split(look.v_proj(self.image), look.heads)
-        queries = split(tell.q_proj(placed), tell.heads)
+        self.keys = split(to_image.k_proj(image_with_pe), to_image.heads)
+        self.values = split(to_image.v_proj(self.image), to_image.heads)
+        queries = split(to_tokens.q_proj(image_with_pe), to_tokens.heads)
         self.queries = queries * queries.shape[-1] ** -0.5
 
     def __call__(self, prompts: Prompts, multimask: bool | None) -> Prediction:
@@ -92,14 +86,14 @@ class SharedImage:
     def _first_block(self, token_pe: Tensor, token_mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """The first block, in which tokens are their own position code."""
         block, n = self.block, len(token_pe)
-        look, tell = block.cross_attn_token_to_image, block.cross_attn_image_to_token
+        to_image, to_tokens = block.cross_attn_token_to_image, block.cross_attn_image_to_token
         tokens = block.norm1(block.self_attn(token_pe, token_pe, token_pe, token_mask))
         # The prompts' tokens side by side, so that each head needs one product for all of them.
-        queries = split(look.q_proj((tokens + token_pe).flatten(0, 1)[None]), look.heads)
+        queries = split(to_image.q_proj((tokens + token_pe).flatten(0, 1)[None]), to_image.heads)
         logits = (queries * queries.shape[-1] ** -0.5) @ self.keys.transpose(-2, -1)
-        attended = look.out_proj(join(logits.softmax(dim=-1) @ self.values))
+        attended = to_image.out_proj(join(logits.softmax(dim=-1) @ self.values))
         tokens = block.norm2(tokens + attended.unflatten(1, (n, -1))[0])
         tokens = block.norm3(tokens + block.mlp(tokens))
-        keys = split(tell.k_proj((tokens + token_pe).flatten(0, 1)[None]), tell.heads)
+        keys = split(to_tokens.k_proj((tokens + token_pe).flatten(0, 1)[None]), to_tokens.heads)
         logits = (keys @ self.queries.transpose(-2, -1)).unflatten(2, (n, -1))[0].transpose(0, 1)
-        return tokens, block.norm4(self.image + spread(tell, logits, tokens, token_mask))
+        return tokens, block.norm4(self.image + spread(to_tokens, logits, tokens, token_mask))

@@ -16,8 +16,8 @@ def mask_logits(upscaling: nn.Sequential, image: Tensor, size: Sequence[int], ke
     layer. So channels stay last, which norm and products like, and only the logits are put in order.
 
     Args:
-        upscaling: 2 x 2 transposed convolution of stride 2, `LayerNorm2d`, activation, and once more without
-            the norm: (N, C, h, w) -> (N, C', 4h, 4w).
+        upscaling: transposed convolution, `LayerNorm2d`, activation, convolution, activation: (N, C, h, w) ->
+            (N, C', 4h, 4w).
         image: (N, h*w, C) tokens.
         size: (h, w).
         kernels: (N, M, C').
