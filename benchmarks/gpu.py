@@ -173,7 +173,8 @@ def _qkv(report: Report, groups: int, side: int, dtype: torch.dtype) -> list[Ten
 
 def _attend(name: str, inputs: list[Tensor], side: int) -> Tensor:
     """A variant itself, never its stand-in."""
-    out = attention.IMPLEMENTATIONS[name](*inputs, (side, side))
+    q, k, v, *tables = inputs
+    out = attention.IMPLEMENTATIONS[name](q, k, v, (tables[0], tables[1]), (side, side))
     if name == "flex" and (why := attention.broken(inputs[0])):
         raise RuntimeError(why)
     return out

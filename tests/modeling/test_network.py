@@ -62,13 +62,13 @@ def test_batch_equals_singles(model, multimask):
 
 
 @torch.no_grad()
-def test_many_prompts_are_decoded_in_pieces(model):
+def test_many_prompts_are_decoded_in_pieces(model, monkeypatch):
     embedding = model.encode_images(torch.randn(1, 3, 128, 128))
     boxes = torch.rand(45, 4) * 60
     boxes[:, 2:] += 60
     prompts = Prompts(torch.zeros(45, dtype=torch.long), boxes=boxes)
     pieces = model.decode(embedding, prompts, multimask=False)
-    model.decode_chunk = {"cpu": 1000}
+    monkeypatch.setattr("ultrasam.modeling.kernels.many_prompts.PROMPTS_TOGETHER", {"cpu": 1000})
     assert (pieces.logits - model.decode(embedding, prompts, multimask=False).logits).abs().max() <= 1e-5
 
 
@@ -172,8 +172,7 @@ def test_pieces_on_a_cpu_are_the_whole(monkeypatch):
         torch.nn.init.normal_(table, std=0.2)
     images = torch.randn(2, 3, 320, 256)
     whole = encoder(images)
-    monkeypatch.setattr("ultrasam.modeling.image_encoder.ROWS", 100)
-    monkeypatch.setattr("ultrasam.modeling.layers.ROWS", 100)
+    monkeypatch.setattr("ultrasam.modeling.kernels.parts.TOKENS_TOGETHER", 100)
     with torch.no_grad():
         pieces = encoder(images)
     assert (pieces - whole).norm() <= 1e-5 * whole.norm()

@@ -15,9 +15,10 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from ultrasam.errors import UltraSamError
-from ultrasam.modeling.kernels import attention
-from ultrasam.modeling.kernels.products import Linear, on_cpu
-from ultrasam.modeling.layers import ROWS, LayerNorm2d, MLPBlock, in_parts
+from ultrasam.modeling.kernels.attention import attend
+from ultrasam.modeling.kernels.parts import by_window_rows
+from ultrasam.modeling.kernels.products import FastLinear, linear_padded
+from ultrasam.modeling.layers import LayerNorm2d, MLPBlock
 
 
 class PatchEmbed(nn.Module):
@@ -46,57 +47,36 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.window = window
-        self.qkv: nn.Linear = Linear(width, 3 * width)
-        self.proj = Linear(width, width)
+        self.qkv: nn.Linear = FastLinear(width, 3 * width)
+        self.proj = FastLinear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * table_size - 1, width // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * table_size - 1, width // heads))
         self.implementation: str | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, h, w, C) -> (B, h, w, C)."""
-        if not self.window or not on_cpu(x):
-            return self._attend(x)
-        b, h, w, _ = x.shape
-        band = self.window * max(1, ROWS // (self.window * b * w))
-        if band >= h:
-            return self._attend(x)
-        # Some rows of windows at a time: queries, keys and values are never there all at once.
-        return in_parts(self._attend, x, band, dim=1)
+        return by_window_rows(self._attend, x, self.window)
 
     def _attend(self, x: Tensor) -> Tensor:
         b, h, w, _ = x.shape
         side = (self.window, self.window) if self.window else (h, w)
-        rows, columns = h + -h % side[0], w + -w % side[1]
-        windows = _partition(self._pad(self.qkv(x), rows, columns), side)
-        q, k, v = windows.flatten(1, 2).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        attend = attention.choose(q, side, self.implementation)
-        out = attend(q, k, v, self.rel_pos_h, self.rel_pos_w, side)
+        padded = h + -h % side[0], w + -w % side[1]
+        qkv = window_partition(linear_padded(self.qkv, x, padded), side)
+        q, k, v = qkv.flatten(1, 2).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        out = attend(q, k, v, (self.rel_pos_h, self.rel_pos_w), side, self.implementation)
         out = out.transpose(1, 2).flatten(2).unflatten(1, side)
-        return self.proj(_join(out, b, (rows, columns))[:, :h, :w])
-
-    def _pad(self, qkv: Tensor, rows: int, columns: int) -> Tensor:
-        """Fill incomplete windows at the right and bottom, (B, h, w, 3C) -> (B, rows, columns, 3C).
-
-        Segment Anything pads tokens with zeros before ``qkv``, so the pads act as keys and values that hold
-        what ``qkv`` makes of a zero token. Making that once saves projecting the pads.
-        """
-        b, h, w, c = qkv.shape
-        if (rows, columns) == (h, w):
-            return qkv
-        blank = self.qkv(qkv.new_zeros(1, 1, 1, c // 3)).to(qkv.dtype)
-        right, below = blank.expand(b, h, columns - w, c), blank.expand(b, rows - h, columns, c)
-        return torch.cat([torch.cat([qkv, right], dim=2), below], dim=1)
+        return self.proj(window_unpartition(out, b, padded)[:, :h, :w])
 
 
-def _partition(x: Tensor, side: tuple[int, int]) -> Tensor:
+def window_partition(x: Tensor, side: tuple[int, int]) -> Tensor:
     """(B, h, w, C) -> (B * windows, side_h, side_w, C); h and w are multiples of the sides."""
     b, h, w, c = x.shape
     x = x.reshape(b, h // side[0], side[0], w // side[1], side[1], c)
     return x.transpose(2, 3).reshape(-1, *side, c)
 
 
-def _join(windows: Tensor, b: int, size: tuple[int, int]) -> Tensor:
-    """The inverse of `_partition`: (B * windows, side_h, side_w, C) -> (B, h, w, C)."""
+def window_unpartition(windows: Tensor, b: int, size: tuple[int, int]) -> Tensor:
+    """The inverse of `window_partition`: (B * windows, side_h, side_w, C) -> (B, h, w, C)."""
     _, side_h, side_w, c = windows.shape
     h, w = size
     x = windows.reshape(b, h // side_h, w // side_w, side_h, side_w, c)

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ultrasam.modeling.kernels.products import Linear, on_cpu
-
-# Tokens that are handled together on a CPU.
-ROWS = 512
-
-
-def in_parts(work: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int = 0) -> Tensor:
-    """What ``work`` makes of x, ``size`` entries of an axis at a time; its result has x's shape.
-
-    Each part goes to its place at once: parts that wait to be joined leave holes in the process's memory.
-    """
-    out = torch.empty_like(x)
-    for part, place in zip(x.split(size, dim), out.split(size, dim), strict=True):
-        place.copy_(work(part))
-    return out
+from ultrasam.modeling.kernels.parts import by_tokens
+from ultrasam.modeling.kernels.products import FastLinear
 
 
 class LayerNorm2d(nn.Module):
@@ -49,18 +35,14 @@ class MLPBlock(nn.Module):
         self, channels: int, hidden: int, activation: type[nn.Module] = nn.GELU, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.lin1 = Linear(channels, hidden)
-        self.lin2 = Linear(hidden, channels)
+        self.lin1 = FastLinear(channels, hidden)
+        self.lin2 = FastLinear(hidden, channels)
         self.act = activation()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        rows = x.flatten(0, -2)
-        if not on_cpu(x) or len(rows) <= ROWS:
-            return self._all(x)
-        # The hidden activations, four times as wide, are never there all at once.
-        return in_parts(self._all, rows, ROWS).view(x.shape)
+        return by_tokens(self._all, x)
 
     def _all(self, x: Tensor) -> Tensor:
         return self.dropout(self.lin2(self.dropout(self.act(self.lin1(x)))))
@@ -72,7 +54,7 @@ class MLP(nn.Module):
     def __init__(self, channels: int, hidden: int, out: int, depth: int) -> None:
         super().__init__()
         widths = [channels, *[hidden] * (depth - 1), out]
-        self.layers = nn.ModuleList(Linear(a, b) for a, b in pairwise(widths))
+        self.layers = nn.ModuleList(FastLinear(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., channels) -> (..., out)."""

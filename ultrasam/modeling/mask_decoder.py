@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ultrasam.modeling.kernels.products import linear, transposed
+from ultrasam.modeling.kernels.upscaling import mask_logits
 from ultrasam.modeling.layers import MLP, LayerNorm2d
-from ultrasam.modeling.transformer import ImageSide, TwoWayTransformer
+from ultrasam.modeling.transformer import TwoWayTransformer
 
 
 class MaskDecoder(nn.Module):
@@ -48,19 +49,9 @@ class MaskDecoder(nn.Module):
         )
         self.iou_prediction_head = MLP(channels, iou_head_hidden_dim, self.num_mask_tokens, iou_head_depth)
 
-    def share(self, image_embedding: Tensor, image_pe: Tensor, dense_prompt_embedding: Tensor) -> ImageSide:
-        """What all prompts of an image have in common when none of them brings a mask.
-
-        Args:
-            image_embedding: (1, C, h, w).
-            image_pe: (1, C, h, w).
-            dense_prompt_embedding: (1, C, h, w), which stands for "no mask".
-        """
-        return self.transformer.share(image_embedding + dense_prompt_embedding, image_pe)
-
     def forward(
         self,
-        image_embeddings: Tensor | ImageSide,
+        image_embeddings: Tensor,
         image_pe: Tensor,
         sparse_prompt_embeddings: Tensor,
         dense_prompt_embeddings: Tensor,
@@ -71,8 +62,7 @@ class MaskDecoder(nn.Module):
         """Decode N prompts; called as in segment-anything, the last two arguments are ours.
 
         Args:
-            image_embeddings: (B, C, h, w) of the image encoder, or what `share` made of one of them; dense
-                prompts and image indices then do not count any more.
+            image_embeddings: (B, C, h, w) of the image encoder.
             image_pe: (1, C, h, w) position code of the embedding.
             sparse_prompt_embeddings: (N, T, C) tokens of points and box corners.
             dense_prompt_embeddings: (N, C, h, w) of the mask prompts.
@@ -84,50 +74,31 @@ class MaskDecoder(nn.Module):
         Returns:
             logits (N, M, 4h, 4w) and predicted IoU (N, M).
         """
-        n = sparse_prompt_embeddings.shape[0]
-        outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        tokens = torch.cat([outputs.expand(n, -1, -1), sparse_prompt_embeddings], dim=1)
-        token_mask = None
-        if sparse_mask is not None:
-            token_mask = torch.cat([sparse_mask.new_ones(n, len(outputs)), sparse_mask], dim=1)
-        image: Tensor | ImageSide
-        if isinstance(image_embeddings, ImageSide):
-            image = image_embeddings
-        else:
-            image = image_embeddings if image_index is None else image_embeddings[image_index]
-            image = image + dense_prompt_embeddings
-        tokens, flat = self.transformer(image, image_pe, tokens, token_mask)
+        image = image_embeddings if image_index is None else image_embeddings[image_index]
+        tokens, token_mask = self.with_output_tokens(sparse_prompt_embeddings, sparse_mask)
+        tokens, image = self.transformer(image + dense_prompt_embeddings, image_pe, tokens, token_mask)
+        return self.predict(tokens, image, image_pe.shape[2:], multimask_output)
 
-        # Only the masks that are asked for are made; in training every token's kernel gets its gradient.
+    def with_output_tokens(self, sparse: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Tokens (N, T, C) and their mask (N, T) with those of IoU and masks in front."""
+        n = sparse.shape[0]
+        outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        tokens = torch.cat([outputs.expand(n, -1, -1), sparse], dim=1)
+        if mask is not None:
+            mask = torch.cat([mask.new_ones(n, len(outputs)), mask], dim=1)
+        return tokens, mask
+
+    def predict(
+        self, tokens: Tensor, image: Tensor, size: Sequence[int], multimask_output: bool | None
+    ) -> tuple[Tensor, Tensor]:
+        """From what the transformer gives to logits (N, M, 4h, 4w) and IoU (N, M)."""
         every = range(self.num_mask_tokens)
         wanted = every if multimask_output is None else every[1:] if multimask_output else every[:1]
+        # Only the masks that are asked for are made; in training every token's MLP gets its gradient.
         made = every if torch.is_grad_enabled() else wanted
-        kernels = torch.stack([self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in made], dim=1)
-        logits = self._logits(flat, kernels, (image_pe.shape[-2], image_pe.shape[-1]))
+        hyper_in = torch.stack([self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in made], dim=1)
+        logits = mask_logits(self.output_upscaling, image, size, hyper_in)
         iou = self.iou_prediction_head(tokens[:, 0])
         if len(made) > len(wanted):
             logits = logits[:, wanted.start : wanted.stop]
         return logits, iou[:, wanted.start : wanted.stop]
-
-    def _logits(self, flat: Tensor, kernels: Tensor, size: tuple[int, int]) -> Tensor:
-        """Image tokens (N, h*w, C) and kernels (N, M, C/8) -> logits (N, M, 4h, 4w).
-
-        A transposed convolution whose kernel is its stride makes four cells of each cell by itself: a linear
-        layer. So channels stay last, which norm and products like, and only the logits are put in order.
-        """
-        first, norm, act, second, _ = self.output_upscaling
-        assert isinstance(norm, LayerNorm2d)
-        x = _fourfold(flat, first)
-        x = act(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
-        x = act(_fourfold(x, second))
-        logits = transposed(x.flatten(1, 3), kernels)
-        # Rows are (y, x, dy, dx, ddy, ddx).
-        logits = logits.unflatten(1, (*size, 2, 2, 2, 2)).permute(0, 7, 1, 3, 5, 2, 4, 6)
-        return logits.flatten(5, 7).flatten(2, 4)
-
-
-def _fourfold(x: Tensor, layer: nn.Module) -> Tensor:
-    """A 2 x 2 transposed convolution of stride 2 on channels-last cells, (..., C) -> (..., 4, C')."""
-    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
-    out = linear(x, weight.permute(2, 3, 1, 0).flatten(0, 2), bias.repeat(4))
-    return out.unflatten(-1, (4, weight.shape[1]))

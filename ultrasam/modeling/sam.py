@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,9 +9,9 @@ from torch.nn import functional as F
 from ultrasam import preprocess
 from ultrasam.errors import PromptError
 from ultrasam.modeling.image_encoder import ImageEncoderViT
+from ultrasam.modeling.kernels import many_prompts
 from ultrasam.modeling.mask_decoder import MaskDecoder
 from ultrasam.modeling.prompt_encoder import PromptEncoder
-from ultrasam.modeling.transformer import ImageSide
 from ultrasam.types import Prediction, Prompts
 
 
@@ -31,10 +29,6 @@ class Sam(nn.Module):
 
     mask_threshold = 0.0
     image_format = "RGB"
-    #: Prompts decoded together without gradients, by device type: a CPU is quickest within its cache.
-    decode_chunk: dict[str, int] = {"cpu": 1}  # noqa: RUF012
-    #: Prompts of one image from which on it pays to prepare the image's side for all of them.
-    share_from = 4
 
     def __init__(
         self, *, image_encoder: ImageEncoderViT, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder
@@ -70,20 +64,16 @@ class Sam(nn.Module):
             PromptError: a prompt names an image that is not in the batch, or a mask has another size.
         """
         self._check(embeddings, prompts)
-        pe = self.prompt_encoder.get_dense_pe()
-        if torch.is_grad_enabled() or not len(prompts):
-            return self._decode(embeddings, pe, prompts, multimask)
-        parts, order = [], []
-        for rows, image in self._portions(embeddings, pe, prompts):
-            parts.append(self._decode(image, pe, prompts[rows], multimask))
-            order.append(rows)
-        if len(parts) == 1:
-            return parts[0]
-        found = Prediction(torch.cat([p.logits for p in parts]), torch.cat([p.iou for p in parts]))
-        if len(embeddings) == 1:
-            return found
-        back = torch.cat(order).argsort()
-        return Prediction(found.logits[back], found.iou[back])
+        return many_prompts.decode(self, embeddings, prompts, multimask)
+
+    def decode_at_once(
+        self, embeddings: Tensor, image_pe: Tensor, prompts: Prompts, multimask: bool | None
+    ) -> Prediction:
+        """`decode`, given the position code (1, C, h, w) of the embeddings."""
+        sparse, sparse_mask, dense = self.prompt_encoder.encode(prompts)
+        index = prompts.image_index
+        found = self.mask_decoder(embeddings, image_pe, sparse, dense, multimask, index, sparse_mask)
+        return Prediction(*found)
 
     def forward(self, images: Tensor, prompts: Prompts, *, multimask: bool) -> Prediction:
         """Images (B, 3, S, S) and prompts on them, in one go."""
@@ -102,42 +92,6 @@ class Sam(nn.Module):
         masks = masks[..., : input_size[0], : input_size[1]]
         return F.interpolate(masks, tuple(original_size), mode="bilinear", align_corners=False)
 
-    def _portions(
-        self, embeddings: Tensor, pe: Tensor, prompts: Prompts
-    ) -> Iterator[tuple[Tensor, Tensor | ImageSide]]:
-        """Rows of prompts to be decoded together, and their images; a CPU goes image by image."""
-        device = embeddings.device
-        chunk = self.decode_chunk.get(device.type, 256)
-        every = torch.arange(len(prompts), device=device)
-        groups = [every]
-        if len(embeddings) > 1 and device.type == "cpu":
-            groups = [every[prompts.image_index == i] for i in prompts.image_index.unique()]
-        for rows in groups:
-            image: Tensor | ImageSide = embeddings
-            one_image = len(embeddings) == 1 or len(groups) > 1
-            if one_image and prompts.masks is None and len(rows) >= self.share_from:
-                embedding = embeddings[prompts.image_index[rows[:1]]]
-                image = self.mask_decoder.share(
-                    embedding, pe, self.prompt_encoder.encode(prompts[rows[:1]])[2]
-                )
-            for part in rows.split(chunk):
-                yield part, image
-
-    def _decode(
-        self, image: Tensor | ImageSide, pe: Tensor, prompts: Prompts, multimask: bool | None
-    ) -> Prediction:
-        sparse, sparse_mask, dense = self.prompt_encoder.encode(prompts)
-        logits, iou = self.mask_decoder(
-            image,
-            pe,
-            sparse,
-            dense,
-            multimask_output=multimask,
-            image_index=prompts.image_index,
-            sparse_mask=sparse_mask,
-        )
-        return Prediction(logits, iou)
-
     def _check(self, embeddings: Tensor, prompts: Prompts) -> None:
         index = prompts.image_index
         if not index.is_cuda and len(index) and (int(index.min()) < 0 or int(index.max()) >= len(embeddings)):
@@ -145,11 +99,6 @@ class Sam(nn.Module):
                 f"image_index runs from {int(index.min())} to {int(index.max())}, "
                 f"the batch has {len(embeddings)} images"
             )
-        if (
-            prompts.masks is not None
-            and tuple(prompts.masks.shape[-2:]) != self.prompt_encoder.mask_input_size
-        ):
-            raise PromptError(
-                f"mask prompts must be {self.prompt_encoder.mask_input_size} logits, "
-                f"got {tuple(prompts.masks.shape[-2:])}"
-            )
+        wanted = self.prompt_encoder.mask_input_size
+        if prompts.masks is not None and tuple(prompts.masks.shape[-2:]) != wanted:
+            raise PromptError(f"mask prompts must be {wanted} logits, got {tuple(prompts.masks.shape[-2:])}")

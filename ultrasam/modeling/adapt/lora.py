@@ -19,17 +19,17 @@ from torch.nn import functional as F
 
 from ultrasam.errors import ConfigError
 from ultrasam.modeling.image_encoder import Attention, ImageEncoderViT
-from ultrasam.modeling.kernels.products import Linear
+from ultrasam.modeling.kernels.products import FastLinear
 
 Parts = Literal["qv", "qkv"]
 
 
-def _rows(parts: int, width: int) -> list[tuple[int, int]]:
+def _updated_rows(parts: int, width: int) -> list[tuple[int, int]]:
     """First row and number of rows of ``qkv`` that each of one or two pairs of matrices updates."""
     return [(0, 3 * width)] if parts == 1 else [(0, width), (2 * width, width)]
 
 
-class LoRALinear(Linear):
+class LoRALinear(FastLinear):
     """A fused ``qkv`` layer with a low-rank update; its own weight and bias are frozen.
 
     Args:
@@ -47,7 +47,7 @@ class LoRALinear(Linear):
         super().__init__(width, base.out_features, device="meta")
         self.weight = nn.Parameter(base.weight.detach(), requires_grad=False)
         self.bias = nn.Parameter(base.bias.detach(), requires_grad=False)
-        self.rows = _rows({"qkv": 1, "qv": 2}[parts], width)
+        self.rows = _updated_rows({"qkv": 1, "qv": 2}[parts], width)
         self.lora_down = nn.ParameterList(torch.empty(rank, width, device=device) for _ in self.rows)
         self.lora_up = nn.ParameterList(torch.zeros(n, rank, device=device) for _, n in self.rows)
         for down in self.lora_down:
@@ -108,7 +108,7 @@ def merge_lora(encoder: ImageEncoderViT) -> int:
     for attention in updated:
         old = attention.qkv
         state = merged_state({f"qkv.{name}": value for name, value in old.state_dict().items()})
-        attention.qkv = Linear(old.in_features, old.out_features, device="meta")
+        attention.qkv = FastLinear(old.in_features, old.out_features, device="meta")
         attention.qkv.weight, attention.qkv.bias = (
             nn.Parameter(state[f"qkv.{name}"]) for name in ("weight", "bias")
         )
@@ -125,7 +125,7 @@ def merged_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         layer = name.removesuffix(".lora_scale")
         parts = sum(re.fullmatch(rf"{re.escape(layer)}\.lora_up\.\d+", n) is not None for n in state)
         weight = state[f"{layer}.weight"].clone()
-        for number, (start, count) in enumerate(_rows(parts, weight.shape[1])):
+        for number, (start, count) in enumerate(_updated_rows(parts, weight.shape[1])):
             up, down = (state[f"{layer}.lora_{part}.{number}"].float() for part in ("up", "down"))
             weight[start : start + count] += (state[name] * (up @ down)).to(weight.dtype)
         found[f"{layer}.weight"] = weight

@@ -4,7 +4,7 @@ Every variant computes softmax(q k^T / sqrt(d) + rel_h + rel_w) v, where the two
 products of the *unscaled* query with a table row for the vertical and the horizontal distance. They differ
 in memory and speed alone; tests hold each against ``plain``, forward and gradients.
 
-Shapes: q, k, v (G, heads, h*w, d) for G windows or images; tables (2h-1, d) and (2w-1, d).
+Shapes: q, k, v (G, heads, h*w, d) for G windows or images; a pair of tables (2h-1, d) and (2w-1, d).
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ultrasam.modeling.kernels.products import linear, usable
+from ultrasam.modeling.kernels.products import linear, uses_onednn
 
 logger = logging.getLogger(__name__)
 
-Attend = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, tuple[int, int]], Tensor]
+Pair = tuple[Tensor, Tensor]
+Size = tuple[int, int]
+Attend = Callable[[Tensor, Tensor, Tensor, Pair, Size], Tensor]
 
-#: Query rows that `chunked` looks at together: keeps the bias of a 64 x 64 grid in the processor's cache.
-CHUNK = 1024
-#: Query rows that `by_head` looks at together.
-ROWS = 128
+#: Queries that `chunked` looks at together: keeps the bias of a 64 x 64 grid in the CPU's cache.
+CHUNKED_QUERIES = 1024
+#: Queries that `by_head` looks at together.
+BY_HEAD_QUERIES = 128
 # The widest heads of flash attention.
 _FLASH_WIDTH = 256
 
@@ -44,49 +46,43 @@ def relative_table(table: Tensor, size: int) -> Tensor:
     return table[index[:, None] - index[None, :] + size - 1]
 
 
-def relative_terms(
-    q: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
+def relative_terms(q: Tensor, tables: Pair, size: Size) -> Pair:
     """The two bias terms of each query: (G, heads, h*w, h) and (G, heads, h*w, w)."""
     h, w = size
     grid = q.unflatten(2, (h, w))
-    rel_h = torch.einsum("ghyxd,ykd->ghyxk", grid, relative_table(table_h, h).to(q.dtype))
-    rel_w = torch.einsum("ghyxd,xkd->ghyxk", grid, relative_table(table_w, w).to(q.dtype))
+    rel_h = torch.einsum("ghyxd,ykd->ghyxk", grid, relative_table(tables[0], h).to(q.dtype))
+    rel_w = torch.einsum("ghyxd,xkd->ghyxk", grid, relative_table(tables[1], w).to(q.dtype))
     return rel_h.flatten(2, 3), rel_w.flatten(2, 3)
 
 
-def plain(q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]) -> Tensor:
+def plain(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size) -> Tensor:
     """The definition, with every logit in memory: the yardstick of the others."""
-    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+    rel_h, rel_w = relative_terms(q, tables, size)
     logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
     logits = logits + (rel_h[..., :, None] + rel_w[..., None, :]).flatten(-2)
     return logits.softmax(dim=-1) @ v
 
 
-def chunked(
-    q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
-) -> Tensor:
-    """Fused attention whose bias is made for `CHUNK` query rows at a time: for inference."""
-    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+def chunked(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size) -> Tensor:
+    """Fused attention whose bias is made for `CHUNKED_QUERIES` at a time: for inference."""
+    rel_h, rel_w = relative_terms(q, tables, size)
     parts = []
-    for start in range(0, q.shape[2], CHUNK):
-        rows = slice(start, start + CHUNK)
+    for start in range(0, q.shape[2], CHUNKED_QUERIES):
+        rows = slice(start, start + CHUNKED_QUERIES)
         bias = (rel_h[:, :, rows, :, None] + rel_w[:, :, rows, None, :]).flatten(-2)
         parts.append(F.scaled_dot_product_attention(q[:, :, rows], k, v, attn_mask=bias))
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
 
 
-def by_head(
-    q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
-) -> Tensor:
-    """The definition in products of two matrices, a head and `ROWS` query rows at a time, for oneDNN."""
+def by_head(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size) -> Tensor:
+    """The definition in products of two matrices, `BY_HEAD_QUERIES` of a head at a time, for oneDNN."""
     # In the order of tokens, as what follows wants it.
     out = torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format).transpose(1, 2)
     for i, j in product(range(q.shape[0]), range(q.shape[1])):
         query, key, value = q[i, j].contiguous(), k[i, j] * q.shape[-1] ** -0.5, v[i, j].t().contiguous()
-        rel_h, rel_w = (rel[0, 0] for rel in relative_terms(query[None, None], table_h, table_w, size))
-        for start in range(0, len(query), ROWS):
-            rows = slice(start, start + ROWS)
+        rel_h, rel_w = (rel[0, 0] for rel in relative_terms(query[None, None], tables, size))
+        for start in range(0, len(query), BY_HEAD_QUERIES):
+            rows = slice(start, start + BY_HEAD_QUERIES)
             logits = linear(query[rows], key)
             grid = logits.unflatten(1, size)
             grid += rel_h[rows, :, None]
@@ -95,16 +91,14 @@ def by_head(
     return out
 
 
-def concatenated(
-    q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]
-) -> Tensor:
+def concatenated(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size) -> Tensor:
     """The bias as extra query and key channels, so that plain flash attention does the rest.
 
     With q' = [q / sqrt(d), rel_h, rel_w] and k' = [k, onehot(row), onehot(column)], q' k'^T is the biased
     logit: nothing of size (h*w)^2 is made or kept for the backward pass. For training on a GPU.
     """
     h, w = size
-    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+    rel_h, rel_w = relative_terms(q, tables, size)
     cell = torch.arange(h * w, device=q.device)
     where = torch.cat([F.one_hot(cell // w, h), F.one_hot(cell % w, w)], dim=-1).to(q.dtype)
     query = torch.cat([q * q.shape[-1] ** -0.5, rel_h, rel_w], dim=-1)
@@ -116,18 +110,18 @@ def concatenated(
     return F.scaled_dot_product_attention(query, key, value, scale=1.0)[..., : v.shape[-1]]
 
 
-def flex(q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size: tuple[int, int]) -> Tensor:
+def flex(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size) -> Tensor:
     """FlexAttention (Dong et al. 2024): a compiled kernel that adds the bias to each logit as it is made.
 
     Where it can't be compiled, which shows at its first call, `concatenated` does the work from then on.
     """
-    rel_h, rel_w = relative_terms(q, table_h, table_w, size)
+    rel_h, rel_w = relative_terms(q, tables, size)
 
     def biased(score: Tensor, g: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return score + rel_h[g, head, query, key // size[1]] + rel_w[g, head, query, key % size[1]]
 
     if broken(q):
-        return concatenated(q, k, v, table_h, table_w, size)
+        return concatenated(q, k, v, tables, size)
     try:
         return _flex_kernel()(q, k, v, score_mod=biased)
     except torch.OutOfMemoryError:
@@ -135,7 +129,7 @@ def flex(q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, size
     except Exception as error:  # compilers fail in many ways
         _broken[_kind(q)] = why = (str(error) or type(error).__name__).splitlines()[0]
         _tell("flex", why)
-        return concatenated(q, k, v, table_h, table_w, size)
+        return concatenated(q, k, v, tables, size)
 
 
 @lru_cache(maxsize=1)
@@ -166,7 +160,12 @@ def _kind(q: Tensor) -> tuple[str, torch.dtype, bool]:
     return q.device.type, q.dtype, q.requires_grad
 
 
-def choose(q: Tensor, size: tuple[int, int], name: str | None = None) -> Attend:
+def attend(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size, name: str | None = None) -> Tensor:
+    """`plain` by the variant that `choose` chooses: (G, heads, h*w, d)."""
+    return choose(q, size, name)(q, k, v, tables, size)
+
+
+def choose(q: Tensor, size: Size, name: str | None = None) -> Attend:
     """An exact variant for queries (G, heads, h*w, d) on a grid.
 
     Args:
@@ -187,12 +186,12 @@ def choose(q: Tensor, size: tuple[int, int], name: str | None = None) -> Attend:
 def _quickest(q: Tensor) -> str:
     large = q.shape[2] > 256
     if not q.requires_grad:
-        return "by_head" if large and usable(q) else "chunked"
+        return "by_head" if large and uses_onednn(q) else "chunked"
     # Small windows: the logits are few, and saving them is cheaper than wider heads.
     return "concatenated" if large and q.is_cuda else "plain"
 
 
-def _unfit(name: str, q: Tensor, size: tuple[int, int]) -> str | None:
+def _unfit(name: str, q: Tensor, size: Size) -> str | None:
     """Why a variant can't take these queries; None where it can."""
     d = q.shape[-1]
     if name == "concatenated" and q.is_cuda and d + sum(size) > _FLASH_WIDTH:

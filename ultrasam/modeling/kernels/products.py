@@ -22,12 +22,12 @@ from torch.nn import functional as F
 logger = logging.getLogger(__name__)
 
 # With fewer rows, calling oneDNN takes longer than multiplying.
-_ROWS = 16
+_LEAST_ROWS = 16
 # None: as the processor is; else what `forced` says.
 _forced: bool | None = None
 
 
-class Linear(nn.Linear):
+class FastLinear(nn.Linear):
     """`nn.Linear` through `linear`."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -37,31 +37,45 @@ class Linear(nn.Linear):
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Rows x (..., K) times weight (N, K), plus bias (N,): (..., N)."""
-    if x.numel() >= _ROWS * x.shape[-1] and usable(x):
+    if x.numel() >= _LEAST_ROWS * x.shape[-1] and uses_onednn(x):
         return _onednn(x, weight, bias)
     return F.linear(x, weight, bias)
 
 
+def linear_padded(layer: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:
+    """``layer`` on a grid filled up with zeros at the right and bottom: (B, h, w, C) -> (B, *size, N).
+
+    What it makes of a zero token is made once, so that no pad is projected.
+    """
+    out = layer(x)
+    b, h, w, n = out.shape
+    if size == (h, w):
+        return out
+    blank = layer(out.new_zeros(1, 1, 1, x.shape[-1])).to(out.dtype)
+    right, below = blank.expand(b, h, size[1] - w, n), blank.expand(b, size[0] - h, size[1], n)
+    return torch.cat([torch.cat([out, right], dim=2), below], dim=1)
+
+
 def transposed(a: Tensor, b: Tensor) -> Tensor:
     """Each a (N, M, K) times its b (N, P, K) transposed: (N, M, P); one of both may serve all (N = 1)."""
-    if not usable(a) or not len(a):
+    if not uses_onednn(a) or not len(a):
         return a @ b.transpose(-2, -1)
     n = max(len(a), len(b))
     out = [_onednn(x, y, None) for x, y in zip(a.expand(n, -1, -1), b.expand(n, -1, -1), strict=True)]
     return torch.stack(out) if n > 1 else out[0][None]
 
 
-def usable(x: Tensor) -> bool:
+def uses_onednn(x: Tensor) -> bool:
     """Whether products with ``x`` go to oneDNN."""
     return (
-        on_cpu(x)
+        is_cpu_inference(x)
         and x.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and (_wins() if _forced is None else _forced and _works())
     )
 
 
-def on_cpu(x: Tensor) -> bool:
+def is_cpu_inference(x: Tensor) -> bool:
     """Whether ``x`` is computed right here: inference on a CPU, and no graph is being recorded."""
     return (
         x.device.type == "cpu"

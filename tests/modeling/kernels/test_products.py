@@ -20,11 +20,25 @@ def close(a, b):
 @torch.no_grad()
 @pytest.mark.parametrize("shape", [(1, 5, 40), (2, 8, 9, 40), (3, 40)])
 def test_linear_layers(library, shape):
-    layer = products.Linear(40, 24)
+    layer = products.FastLinear(40, 24)
     x = torch.randn(shape)
     assert close(layer(x), F.linear(x, layer.weight, layer.bias))
     strided = torch.randn(40, 30).t()
     assert close(products.linear(strided, layer.weight), strided @ layer.weight.t())
+
+
+@pytest.mark.parametrize("size", [(5, 7), (6, 7), (5, 8), (6, 8)])
+def test_a_padded_grid(library, size):
+    layer = products.FastLinear(40, 24)
+    x = torch.randn(2, 5, 7, 40, requires_grad=True)
+    expected = F.linear(F.pad(x, (0, 0, 0, size[1] - 7, 0, size[0] - 5)), layer.weight, layer.bias)
+    found = products.linear_padded(layer, x, size)
+    assert close(found, expected)
+    inputs, weight = (x, layer.weight, layer.bias), torch.randn(found.shape)
+    grads = [torch.autograd.grad((out * weight).sum(), inputs) for out in (found, expected)]
+    assert all(close(a, b) for a, b in zip(*grads, strict=True))
+    with torch.no_grad():
+        assert close(products.linear_padded(layer, x, size), expected)
 
 
 @torch.no_grad()
@@ -38,16 +52,16 @@ def test_products_of_pairs(library):
 
 def test_where_onednn_is_used(library):
     x = torch.randn(32, 8)
-    assert not products.usable(x)
+    assert not products.uses_onednn(x)
     with torch.no_grad():
-        assert products.usable(x) == (library and products._works())
-        assert not products.usable(x.half())
+        assert products.uses_onednn(x) == (library and products._works())
+        assert not products.uses_onednn(x.half())
         with torch.autocast("cpu", torch.bfloat16):
-            assert not products.usable(x)
+            assert not products.uses_onednn(x)
 
 
 def test_gradients_flow():
-    layer = products.Linear(8, 8)
+    layer = products.FastLinear(8, 8)
     with products.forced(True):
         layer(torch.randn(32, 8)).sum().backward()
     assert layer.weight.grad.abs().sum() > 0

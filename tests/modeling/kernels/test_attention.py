@@ -16,6 +16,10 @@ def tensors(size, d=16):
     return [torch.randn(s).requires_grad_() for s in shapes]
 
 
+def call(variant, inputs, size):
+    return variant(*inputs[:3], tuple(inputs[3:]), size)
+
+
 @pytest.fixture(autouse=True)
 def _afresh():
     attention._tell.cache_clear()
@@ -35,15 +39,15 @@ def uncompiled(monkeypatch):
 @pytest.mark.parametrize("size", GRIDS)
 @pytest.mark.parametrize("name", OTHERS)
 def test_variants_equal_the_plain_one(name, size, monkeypatch, uncompiled):
-    monkeypatch.setattr(attention, "CHUNK", 40)
-    monkeypatch.setattr(attention, "ROWS", 48 if size != (64, 64) else 1000)
+    monkeypatch.setattr(attention, "CHUNKED_QUERIES", 40)
+    monkeypatch.setattr(attention, "BY_HEAD_QUERIES", 48 if size != (64, 64) else 1000)
     inputs = tensors(size)
     if name == "flex":  # no backward on a CPU
         inputs = [t.detach() for t in inputs]
     weight = torch.randn(inputs[0].shape)
     answers = []
-    for attend in (attention.plain, attention.IMPLEMENTATIONS[name]):
-        out = attend(*inputs, size)
+    for variant in (attention.plain, attention.IMPLEMENTATIONS[name]):
+        out = call(variant, inputs, size)
         grads = torch.autograd.grad((out * weight).sum(), inputs) if out.requires_grad else []
         answers.append([out, *grads])
     assert not attention._broken
@@ -55,8 +59,8 @@ def test_variants_equal_the_plain_one(name, size, monkeypatch, uncompiled):
 def test_by_head_with_onednn():
     inputs = tensors((20, 20))
     with products.forced(True):
-        found = attention.by_head(*inputs, (20, 20))
-    expected = attention.plain(*inputs, (20, 20))
+        found = call(attention.by_head, inputs, (20, 20))
+    expected = call(attention.plain, inputs, (20, 20))
     assert (expected - found).norm() <= 1e-6 * expected.norm()
 
 
@@ -66,8 +70,8 @@ def test_by_head_with_onednn():
 def test_variants_on_a_gpu(name):
     inputs = [t.detach().cuda().requires_grad_() for t in tensors((64, 64))]
     answers = []
-    for attend in (attention.plain, attention.IMPLEMENTATIONS[name]):
-        out = attend(*inputs, (64, 64))
+    for variant in (attention.plain, attention.IMPLEMENTATIONS[name]):
+        out = call(variant, inputs, (64, 64))
         answers.append([out, *torch.autograd.grad(out.square().sum(), inputs)])
     assert not attention._broken
     for expected, found in zip(*answers, strict=True):
@@ -83,6 +87,15 @@ def test_what_runs_on_a_cpu():
         assert attention.choose(large, (20, 20)) is attention.chunked
     assert attention.choose(large.requires_grad_(), (20, 20)) is attention.plain
     assert attention.choose(large, (20, 20), "chunked") is attention.chunked
+
+
+@torch.no_grad()
+def test_the_call_of_the_network():
+    inputs = [t.detach() for t in tensors((6, 10))]
+    for name, variant in (("plain", attention.plain), (None, attention.chunked)):
+        with products.forced(False):
+            found = attention.attend(*inputs[:3], tuple(inputs[3:]), (6, 10), name)
+        assert torch.equal(found, call(variant, inputs, (6, 10)))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +121,7 @@ def test_a_compiler_that_fails(monkeypatch, caplog):
     monkeypatch.setattr(attention, "_flex_kernel", lambda: kernel)
     inputs = [t.detach() for t in tensors((8, 8))]
     for _ in range(2):
-        found = attention.flex(*inputs, (8, 8))
-        assert torch.equal(found, attention.concatenated(*inputs, (8, 8)))
+        found = call(attention.flex, inputs, (8, 8))
+        assert torch.equal(found, call(attention.concatenated, inputs, (8, 8)))
     assert len(caplog.records) == 1 and "no compiler found" in caplog.text
     assert attention.choose(inputs[0], (8, 8), "flex") is attention.concatenated
