@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmdet.registry import DATASETS, TRANSFORMS
+from mmdet.structures import DetDataSample
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
-from mmengine.structures import BaseDataElement
+from mmengine.structures import InstanceData
 
 from ultrasam.data.images import read_image
 from ultrasam.downstream.labels import Task, read_labels
@@ -31,21 +32,22 @@ class LabelDataset(Tickets, BaseDataset):
         clip: column or field that joins the frames of a clip.
         limits: lowest and highest number that can be true.
         flip: probability of a horizontal flip in training.
-        seed: of flips.
-        kwargs: of mmengine's ``BaseDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``).
+        seed: of flips; None for the sampler's.
+        kwargs: of mmengine's ``BaseDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``); a
+            ``pipeline`` is left to MMDetection's inference tools, which look for it in the configuration.
     """
 
     def __init__(
         self,
         *,
         img_size: int,
-        task: Task,
         classes: Sequence[str],
+        task: Task = "single-label",
         column: str | None = None,
         clip: str = "clip",
         limits: tuple[float, float] | None = None,
         flip: float = 0.5,
-        seed: int = 0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.seed = seed
@@ -53,7 +55,7 @@ class LabelDataset(Tickets, BaseDataset):
         kwargs["pipeline"] = [
             {"type": "LoadPixels"},
             *([] if kwargs.get("test_mode") else [{"type": "FlipPixels", "probability": flip}]),
-            {"type": "PackLabels", "img_size": img_size},
+            {"type": "PackLabels", "img_size": img_size, "classes": classes, "task": task},
         ]
         super().__init__(metainfo={"classes": tuple(classes)}, **kwargs)
 
@@ -74,6 +76,11 @@ class LabelDataset(Tickets, BaseDataset):
             {"img_id": s.id, "img_path": str(s.path), "clip": s.clip, "target": s.target}
             for s in table.samples
         ]
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """``classes`` and ``task``, for metrics and pictures."""
+        return {**super().metainfo, "task": self.options["task"]}
 
     @property
     def targets(self) -> np.ndarray:
@@ -109,16 +116,29 @@ class FlipPixels(BaseTransform):
         return results
 
 
+def caption(task: Task, names: Sequence[str], target: np.ndarray) -> str:
+    """A target (C,) in words."""
+    if task == "regression":
+        return ", ".join(f"{name} {value:.3g}" for name, value in zip(names, target.tolist(), strict=True))
+    return ", ".join(name for name, value in zip(names, target.tolist(), strict=True) if value > 0.5)
+
+
 @TRANSFORMS.register_module()
 class PackLabels(BaseTransform):
     """Resize and pack: ``inputs`` (3, h, w) uint8 and the target (C,).
 
+    In training ``gt_instances`` frame the image and say its label, for MMDetection to draw.
+
     Args:
         img_size: S, side of the network's input.
+        classes: names of the classes or numbers.
+        task: what they are.
     """
 
-    def __init__(self, img_size: int) -> None:
+    def __init__(self, img_size: int, classes: Sequence[str], task: Task) -> None:
         self.img_size = img_size
+        self.classes = classes
+        self.task = task
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
@@ -126,6 +146,11 @@ class PackLabels(BaseTransform):
         geometry = Geometry.of(height, width, self.img_size)
         image = resize_image(results["img"], geometry).transpose(2, 0, 1)
         names = ("img_id", "img_path", "clip")
-        sample = BaseDataElement(metainfo={name: results[name] for name in names})
+        sample = DetDataSample(metainfo={name: results[name] for name in names})
+        sample.set_metainfo({"ori_shape": (height, width), "img_shape": geometry.resized})
         sample.target = torch.from_numpy(np.array(results["target"]))
+        if "rng" in results:
+            frame = np.array([[0, 0, *geometry.resized[::-1]]], np.float32)
+            text = caption(self.task, self.classes, results["target"])
+            sample.gt_instances = InstanceData(bboxes=frame, labels=np.zeros(1, int), label_names=[text])
         return {"inputs": torch.from_numpy(np.ascontiguousarray(image)), "data_samples": sample}

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from torch import Tensor
 
+from ultrasam.data import coco
 from ultrasam.data.boxes import to_xywh
 from ultrasam.errors import DataError
 from ultrasam.evaluate.coco_map import ImageResult, evaluate
@@ -36,15 +39,15 @@ class PromptCocoMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what a batch's scores need."""
         for sample in data_samples:
-            found, truth = sample["pred_instances"], sample["gt_instances"]
+            found, truth = sample["pred_instances"], sample["instances"]
             self.results.append(
                 ImageResult(
                     image_id=sample["img_id"],
                     dataset=sample["dataset"],
                     size=tuple(sample["ori_shape"]),
-                    truth=truth["masks"],
-                    truth_boxes=truth["bboxes"].cpu().numpy(),
-                    masks=found["masks"],
+                    truth=[entry["mask"] for entry in truth],
+                    truth_boxes=np.array([entry["bbox"] for entry in truth], np.float32).reshape(-1, 4),
+                    masks=as_rle(found["masks"]),
                     boxes=found["bboxes"].cpu().numpy(),
                     scores=found["scores"].cpu().numpy(),
                 )
@@ -75,6 +78,13 @@ class PromptCocoMetric(BaseMetric):
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(rows))
+
+
+def as_rle(masks: Tensor | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Predicted masks (n, H, W), or what MMDetection's ``DumpDetResults`` kept of them, as compressed RLE."""
+    if isinstance(masks, Tensor):
+        return [coco.encode(mask) for mask in masks.cpu().numpy()]
+    return [{**mask, "counts": mask["counts"].decode()} for mask in masks]
 
 
 def table(scores: dict[str, float]) -> str:
