@@ -111,11 +111,9 @@ def _mask2former(
         "param_scheduler.1.end": args.steps,
         "default_hooks.checkpoint.interval": args.steps,
         "train_dataloader.num_workers": 0,
-        "train_dataloader.persistent_workers": False,
         "val_dataloader.num_workers": 0,
-        "val_dataloader.persistent_workers": False,
         "visualizer.vis_backends": [{"type": "LocalVisBackend"}],
-        "default_hooks.visualization.validation": False,
+        "default_hooks.visualization.draw": False,
     }
     # In this process: its seconds are counted.
     checkpoint = train(

@@ -36,7 +36,10 @@ log_processor = dict(by_epoch=False, window_size=50)
 log_level = "INFO"
 
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
-visualizer = dict(type="Visualizer", vis_backends=vis_backends)
+visualizer = dict(type="DetLocalVisualizer", name="visualizer", vis_backends=vis_backends)
+
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
 
 load_from = None
 resume = False

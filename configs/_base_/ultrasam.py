@@ -1,4 +1,4 @@
-"""The model and its loaders; recipes, schedules and data sets say the rest."""
+"""The promptable model; recipes, schedules and data sets say the rest."""
 
 _base_ = ["runtime.py"]
 
@@ -10,40 +10,9 @@ model = dict(
     type="UltraSam",
     data_preprocessor=dict(type="PromptDataPreprocessor", img_size=img_size),
     network=dict(variant="vit_b", img_size=img_size),
+    # Empty; MMDetection's init_detector looks for one.
+    backbone=dict(),
     weights=dict(path=None),
 )
-
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=6,
-    persistent_workers=True,
-    sampler=dict(type="PromptSampler", shuffle=True),
-    dataset=dict(
-        type="PromptDataset",
-        img_size=img_size,
-        flip=0.5,
-        prompts=dict(point_probability=0.5, box_noise=0.05),
-    ),
-)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(
-        type="PromptDataset", img_size=img_size, test_mode=True, prompts=dict(point_probability=1.0)
-    ),
-)
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(
-        type="PromptDataset", img_size=img_size, test_mode=True, prompts=dict(point_probability=1.0)
-    ),
-)
-val_evaluator = dict(type="PromptCocoMetric")
-test_evaluator = dict(type="PromptCocoMetric")
+# The size stays with the data set: two bases of a leaf may not have a name in common.
+del img_size

@@ -3,28 +3,5 @@
 _base_ = [
     "../_base_/recipes/corrected.py",
     "../_base_/schedules/30k.py",
-    "../_base_/datasets/us43d.py",
+    "../_base_/datasets/us43d_prompts.py",
 ]
-
-train_dataloader = dict(
-    dataset=dict(
-        data_root={{_base_.data_root}},
-        data_prefix={{_base_.data_prefix}},
-        ann_file={{_base_.train_ann}},
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        data_root={{_base_.data_root}},
-        data_prefix={{_base_.data_prefix}},
-        ann_file={{_base_.val_ann}},
-    )
-)
-
-test_dataloader = dict(
-    dataset=dict(
-        data_root={{_base_.data_root}},
-        data_prefix={{_base_.data_prefix}},
-        ann_file={{_base_.val_ann}},
-    )
-)

@@ -6,21 +6,13 @@ updates as on four large cards: two steps each.
 
 _base_ = ["ultrasam_vit-b_us43d.py"]
 
-accumulate = 2
 model = dict(network=dict(checkpointing=True))
 train_dataloader = dict(batch_size=16, num_workers=4)
-optim_wrapper = dict(type="Bfloat16OptimWrapper", accumulative_counts=accumulate)
+optim_wrapper = dict(type="Bfloat16OptimWrapper", accumulative_counts=2)
 
-train_cfg = dict(max_iters=30000 * accumulate, val_interval=5000 * accumulate)
+train_cfg = dict(max_iters=60000, val_interval=10000)
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=500 * accumulate),
-    dict(
-        type="MultiStepLR",
-        by_epoch=False,
-        begin=0,
-        end=30000 * accumulate,
-        milestones=[20000 * accumulate, 28888 * accumulate],
-        gamma=0.1,
-    ),
+    dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=1000),
+    dict(type="MultiStepLR", by_epoch=False, begin=0, end=60000, milestones=[40000, 57776], gamma=0.1),
 ]
-default_hooks = dict(checkpoint=dict(interval=2000 * accumulate))
+default_hooks = dict(checkpoint=dict(interval=4000))

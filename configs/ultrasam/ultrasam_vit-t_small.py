@@ -5,11 +5,15 @@ model's recipe: views close to an object beside whole images, so that scale is n
 scanner degradations; two points and two boxes an object; a simulated user who corrects the mask.
 """
 
-_base_ = ["../_base_/recipes/corrected.py"]
+_base_ = ["../_base_/recipes/corrected.py", "../_base_/datasets/prompts.py"]
 
 starts_from = None
 img_size = 256
 data_root = "data/small/"
+data_prefix = dict(img="")
+train_ann = "train.json"
+val_ann = "val.json"
+test_ann = "test.json"
 steps = 1800
 
 model = dict(
@@ -24,8 +28,8 @@ train_dataloader = dict(
     dataset=dict(
         img_size=img_size,
         data_root=data_root,
-        data_prefix=dict(img=""),
-        ann_file="train.json",
+        data_prefix=data_prefix,
+        ann_file=train_ann,
         augment=[
             dict(type="Degrade", probability=0.3),
             dict(type="Tone"),
@@ -38,33 +42,18 @@ val_dataloader = dict(
     dataset=dict(
         img_size=img_size,
         data_root=data_root,
-        data_prefix=dict(img=""),
-        ann_file="val.json",
+        data_prefix=data_prefix,
+        ann_file=val_ann,
         prompts=dict(point_probability=0.0),
     )
 )
-test_dataloader = dict(
-    dataset=dict(
-        img_size=img_size,
-        data_root=data_root,
-        data_prefix=dict(img=""),
-        ann_file="test.json",
-        prompts=dict(point_probability=0.0),
-    )
-)
+test_dataloader = dict(dataset=dict(val_dataloader["dataset"], ann_file=test_ann))
 
 optim_wrapper = dict(optimizer=dict(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05))
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=steps, val_interval=450)
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=100),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=100, end=steps, eta_min_ratio=0.01),
 ]
-custom_hooks = [
-    dict(type="StepSeedHook"),
-    dict(type="CheckInvalidLossHook", interval=50),
-    dict(type="PeakMemoryHook"),
-    dict(type="EMAHook", momentum=0.005, priority="NORMAL"),
-]
+custom_hooks = [*_base_.custom_hooks, dict(type="EMAHook", momentum=0.005, priority="NORMAL")]
 default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=20))

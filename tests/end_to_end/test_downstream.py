@@ -26,7 +26,6 @@ COMMON = [
     "default_hooks.logger.interval=1",
     "visualizer.vis_backends=[{'type': 'LocalVisBackend'}]",
     *(f"{side}_dataloader.num_workers=0" for side in ("train", "val", "test")),
-    *(f"{side}_dataloader.persistent_workers=False" for side in ("train", "val", "test")),
 ]
 
 

@@ -39,7 +39,6 @@ def options(data: Path, steps: int, batch: int, workers: int = 0) -> list[str]:
             f"{loader}.dataset.img_size={SIZE}",
             f"{loader}.dataset.data_root={data}/",
             f"{loader}.num_workers={workers}",
-            f"{loader}.persistent_workers={workers > 0}",
         ]
     return ["--cfg-options", *values]
 

@@ -98,7 +98,7 @@ def test_a_decoder_of_which_nothing_loads_is_refused(tmp_path):
 
 
 def test_the_full_decoder_has_292_tensors():
-    for name in ("mask2former_vit-b_bus-bra", "paper/mask2former_vit-b_bus-bra"):
+    for name in ("mask2former_vit-b_bus_bra", "paper/mask2former_vit-b_bus_bra"):
         with torch.device("meta"):
             model = MODELS.build(config(f"downstream/segmentation/{name}").model)
         assert sum(n.startswith("panoptic_head.") for n in model.state_dict()) == 292
@@ -110,9 +110,10 @@ def test_a_checkpoint_of_other_classes_is_refused(tmp_path):
         built("classes=['a','b','c']").load_weights(str(tmp_path / "two.pth"))
 
 
-def test_a_task_without_classes_is_refused():
-    with pytest.raises(ConfigError, match="no 'classes'"):
-        config(SMALL, "classes=[]")
+@pytest.mark.parametrize("name", [SMALL, "downstream/classification/classifier_vit-t_phantom"])
+def test_a_task_without_classes_is_refused(name):
+    with pytest.raises(ConfigError, match="the model has no classes"):
+        MODELS.build(config(name, "classes=[]").model)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import torch
 
 import ultrasam.mm  # noqa: F401
 from tests.kit.miniature import SIZE, make_data
-from ultrasam.data import coco
 from ultrasam.evaluate.metrics import rle_iou
 from ultrasam.losses import MaskLoss
 from ultrasam.mm.datasets.prompt_dataset import PromptDataset
 from ultrasam.mm.engine.optim import DecayMatrices, decays
+from ultrasam.mm.evaluation.prompt_metric import as_rle
 from ultrasam.mm.models.detector import UltraSam
 from ultrasam.prompts.refine import interact
 from ultrasam.types import Prompts
@@ -60,19 +60,20 @@ def test_losses_are_those_of_the_plain_parts(data):
 def test_predicting_leaves_the_ground_truth_alone_and_equals_one_by_one(data):
     model = detector(test_refine={"passes": 1, "box_after_point": True}, postprocess="official").eval()
     together = batch(data, test_mode=True)
-    before = copy.deepcopy([s.gt_instances.masks for s in together["data_samples"]])
+    before = copy.deepcopy([s.instances for s in together["data_samples"]])
     found = model.test_step(together)
-    assert [s.gt_instances.masks for s in found] == before
+    assert [s.instances for s in found] == before
     for index, sample in enumerate(found):
         single = batch(data, test_mode=True)
         one = model.test_step({key: value[index : index + 1] for key, value in single.items()})[0]
         assert torch.allclose(one.pred_instances.scores, sample.pred_instances.scores, atol=1e-5)
-        assert (rle_iou(one.pred_instances.masks, sample.pred_instances.masks) > 0.99).all()
-        for rle, box in zip(sample.pred_instances.masks, sample.pred_instances.bboxes.tolist(), strict=True):
-            mask = coco.decode(rle, sample.ori_shape, "")
-            assert (
-                mask.shape == tuple(sample.ori_shape) and box[2] - box[0] == mask.any(0).sum()
-            ) or mask.any()
+        masks = sample.pred_instances.masks
+        assert masks.dtype == torch.bool and masks.shape == (len(before[index]), *sample.ori_shape)
+        assert (rle_iou(as_rle(one.pred_instances.masks), as_rle(masks)) > 0.99).all()
+        for mask, box in zip(masks, sample.pred_instances.bboxes.tolist(), strict=True):
+            rows, columns = mask.any(1).nonzero().flatten(), mask.any(0).nonzero().flatten()
+            tight = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1] if mask.any() else [0, 0, 0, 0]
+            assert box == [float(side) for side in tight]
 
 
 def test_weight_decay_is_for_matrices():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.registry import DATASETS, MODELS
+from mmdet.structures import DetDataSample
 from mmengine.config import ConfigDict
 
 from ultrasam.data.images import read_image, write_image
@@ -72,7 +73,10 @@ def batch(used, numbers):
 def test_padding_is_black_or_of_the_mean_colour():
     image = torch.full((3, 4, 8), 200, dtype=torch.uint8)
     for black, value in ((True, (0 - 123.675) / 58.395), (False, 0.0)):
-        ready = PromptDataPreprocessor(8, black)({"inputs": [image], "data_samples": [None]})["inputs"]
+        sample = DetDataSample(metainfo={"img_shape": (4, 8)})
+        batch = PromptDataPreprocessor(8, black)({"inputs": [image], "data_samples": [sample]})
+        ready = batch["inputs"]
+        assert batch["data_samples"][0].pad_shape == (8, 8)
         assert ready[0, 0, 7, 7].item() == pytest.approx(value, rel=1e-5)
         assert ready[0, 0, 0, 0].item() == pytest.approx((200 - 123.675) / 58.395, rel=1e-5)
 
@@ -93,7 +97,7 @@ def test_each_task_learns_and_reloads(images, tmp_path, task):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.6 * losses[0]
-    metric = LabelMetric(task, outfile=str(tmp_path / "scores.json"))
+    metric = LabelMetric(outfile=str(tmp_path / "scores.json"))
     metric.dataset_meta = used.metainfo
     model.eval()
     with torch.no_grad():
@@ -127,7 +131,7 @@ def test_a_checkpoint_of_another_task_or_other_classes(images, tmp_path):
 
 def test_clips_are_scored_by_the_mean_of_their_frames(images):
     used = dataset(images, test_mode=True)
-    metric = LabelMetric("single-label", level="clip")
+    metric = LabelMetric(level="clip")
     metric.dataset_meta = used.metainfo
     rng = np.random.default_rng(0)
     rows = []

@@ -51,7 +51,7 @@ def test_jitter_moves_image_and_mask_alike():
         mask = np.zeros((50, 80), bool)
         mask[10:30, 20:60] = True
         image = np.repeat((mask * 200).astype(np.uint8)[..., None], 3, axis=2)
-        sample = {"rng": rng, "img": image, "masks": [mask], "annotations": [{"label": 0}]}
+        sample = {"rng": rng, "img": image, "masks": [mask], "instances": [{"bbox_label": 0}]}
         found = jitter.transform(sample)
         height, width = found["img"].shape[:2]
         sizes.add((height, width))
@@ -64,7 +64,7 @@ def test_jitter_moves_image_and_mask_alike():
             x1, y1, x2, y2 = box.astype(int)
             assert moved[y1:y2, x1:x2].sum() == moved.sum()
             assert moved[y1:y2, x1:x2].any(axis=0).all() and moved[y1:y2, x1:x2].any(axis=1).all()
-        assert len(found["masks"]) == len(found["annotations"]) == len(found["boxes"])
+        assert len(found["masks"]) == len(found["instances"]) == len(found["boxes"])
     assert len(sizes) > 20
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from mmdet.structures import DetDataSample
 from torch.utils.data import DataLoader
 
 from tests.kit.miniature import SIZE, make_data
@@ -65,6 +66,35 @@ def test_passes_differ(data):
     )
 
 
+def test_iterating_is_one_pass(data):
+    """The sampler goes on with the next pass beyond the last image; a loop must not."""
+    used = dataset(data)
+    seen = [sample["data_samples"].img_id for sample in used]
+    assert len(seen) == len(used) == len(set(seen))
+    assert used[10 * len(used)]["data_samples"].img_id == seen[0]
+
+
+def test_one_seed_for_order_and_samples(data):
+    """Without one of its own the data set draws with the sampler's seed, which is the run's."""
+    own, theirs = dataset(data, seed=7), dataset(data, seed=None)
+    sampler = PromptSampler(theirs, seed=7)
+    assert theirs.seed == sampler.seed == 7
+    for index in (0, 3, len(own) + 3):
+        a, b = own[index]["data_samples"].prompts, theirs[index]["data_samples"].prompts
+        assert torch.equal(a.points.nan_to_num(), b.points.nan_to_num())
+    PromptSampler(own, seed=8)
+    assert own.seed == 7
+
+
+def test_what_mmdetection_draws_lies_on_the_image(data):
+    """Boxes of the training samples, in the resized image's pixels and flipped with it."""
+    used = dataset(data, flip=1.0, prompts={"point_probability": 0.0, "box_noise": 0.0, "per_object": 2})
+    for index in range(4):
+        sample = used[index]["data_samples"]
+        assert np.allclose(sample.gt_instances.bboxes, sample.prompts.boxes.numpy(), atol=1e-3)
+        assert len(sample.gt_instances.labels) == len(sample.gt_instances.targets) == len(sample.prompts)
+
+
 def test_a_sample_holds_what_the_file_says(data):
     used = dataset(data, flip=0.0)
     content = coco.load(data / "annotations/train.agnostic.json", data / "images")
@@ -102,7 +132,7 @@ def test_wrong_image_size_names_file_and_id(data, tmp_path):
 def test_broken_mask_names_annotation(data):
     used = dataset(data)
     info = used.get_data_info(0)
-    info["annotations"][0]["segmentation"]["counts"] = "o"
+    info["instances"][0]["mask"]["counts"] = "o"
     with pytest.raises(DataError, match=r"image \d+, annotation \d+ has a malformed mask"):
         used.pipeline(info)
 
@@ -121,8 +151,9 @@ def test_grey_images_are_the_same_as_one_channel_and_as_three(data, flip):
 def test_the_device_normalises_as_preprocess_does():
     images = [torch.randint(0, 256, (3, h, w), dtype=torch.uint8) for h, w in ((64, 40), (30, 64))]
     for black in (False, True):
+        samples = [DetDataSample(metainfo={"img_shape": image.shape[1:]}) for image in images]
         batch = PromptDataPreprocessor(img_size=SIZE, black_padding=black)(
-            {"inputs": images, "data_samples": []}
+            {"inputs": images, "data_samples": samples}
         )["inputs"]
         for image, found in zip(images, batch, strict=True):
             steps = (preprocess.normalize, lambda i: preprocess.pad(i, SIZE))

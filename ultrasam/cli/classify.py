@@ -9,7 +9,7 @@ from typing import Any
 _EXAMPLES = """examples:
   ultrasam classify lesion.png --checkpoint probe/model.pth
   ultrasam classify clip/*.jpg --checkpoint probe/model.pth --clip
-  ultrasam classify images/*.png --checkpoint work_dirs/classifier_vit-b_bus-bra/iter_2000.pth --json out.json
+  ultrasam classify images/*.png --checkpoint work_dirs/classifier_vit-b_bus_bra/iter_2000.pth --json out.json
 """
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """examples:
   ultrasam reproduce --list
   ultrasam reproduce --table 1 --check                          what is missing, without running anything
-  ultrasam reproduce --row ultrasam-box-busbra --row sam-box-busbra
+  ultrasam reproduce --row ultrasam-box-bus_bra --row sam-box-bus_bra
   ultrasam reproduce --table 2 --data-root /data --out tables
 
 data come from 'ultrasam convert', weights from 'ultrasam weights fetch'; nothing is downloaded here
@@ -72,10 +72,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace) -> list[Row]:
     from ultrasam.errors import UltraSamError
-    from ultrasam.reproduce.rows import all_rows
+    from ultrasam.reproduce.rows import all_rows, current_id
 
     rows = [row for row in all_rows() if not args.table or row.table in args.table]
-    unknown = set(args.row or ()) - {row.id for row in rows}
+    wanted = {current_id(name) for name in args.row or ()}
+    unknown = wanted - {row.id for row in rows}
     if unknown:
         raise UltraSamError(f"no row {', '.join(sorted(unknown))}; 'ultrasam reproduce --list' prints them")
-    return [row for row in rows if not args.row or row.id in args.row]
+    return [row for row in rows if not wanted or row.id in wanted]

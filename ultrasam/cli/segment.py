@@ -10,7 +10,7 @@ from typing import Any
 from ultrasam.cli.options import add_config, make_folder
 
 _EXAMPLES = """examples:
-  ultrasam segment downstream/segmentation/mask2former_vit-b_bus-bra iter_8000.pth a.png --out found
+  ultrasam segment downstream/segmentation/mask2former_vit-b_bus_bra iter_8000.pth a.png --out found
 """
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from ultrasam.cli.options import WEIGHTS, add_run, set_local_rank
 
 _EXAMPLES = """examples:
-  ultrasam test ultrasam/ultrasam_vit-b_box-refine_bus-bra UltraSam.pth
+  ultrasam test ultrasam/ultrasam_vit-b_box-refine_bus_bra UltraSam.pth
   ultrasam test ultrasam/ultrasam_vit-t_phantom work_dirs/ultrasam_vit-t_phantom/iter_1000.pth --show-dir vis
-  tools/dist_test.sh configs/ultrasam/ultrasam_vit-b_point-refine_mmotu2d.py UltraSam.pth 4
+  tools/dist_test.sh configs/ultrasam/ultrasam_vit-b_point-refine_mmotu_2d.py UltraSam.pth 4
 """
 
 
@@ -24,7 +24,9 @@ def add_parser(subparsers: Any) -> None:
     )
     add_run(parser)
     parser.add_argument("checkpoint", help=WEIGHTS)
-    parser.add_argument("--out", metavar="FILE", help="write the predictions as a COCO results file")
+    parser.add_argument(
+        "--out", metavar="FILE", help="write the predictions: COCO's results to .json, MMDetection's to .pkl"
+    )
     parser.add_argument(
         "--show-dir", metavar="DIR", help="draw prompts and masks to this folder of the work directory"
     )

@@ -11,7 +11,7 @@ _EXAMPLES = """examples:
   ultrasam train ultrasam/ultrasam_vit-t_phantom
   ultrasam train ultrasam/ultrasam_vit-b_us43d --from sam_vit_b_01ec64.pth --amp
   ultrasam train my_config.py --resume
-  ultrasam train downstream/segmentation/mask2former_vit-b_bus-bra --from UltraSam.pth --amp
+  ultrasam train downstream/segmentation/mask2former_vit-b_bus_bra --from UltraSam.pth --amp
   ultrasam train downstream/classification/classifier_vit-t_phantom --from demo/model.pth
   tools/dist_train.sh configs/ultrasam/ultrasam_vit-b_us43d.py 4 --from sam_vit_b_01ec64.pth --amp
 """

@@ -43,7 +43,8 @@ class Settings:
         weights: a weight file of any kind that `ultrasam.load` takes, or a name.
         recipe: how to train.
         categories: use only objects of these categories; None for all.
-        held_out: share of the subjects that are tested on and not trained on, where the file has no test side.
+        held_out: share of the subjects that are tested on and not trained on, where the file has
+            no test side.
         img_size: side of the network's input; the weights' own where None.
     """
 

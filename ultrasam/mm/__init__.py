@@ -1,57 +1,40 @@
 """The MMDetection side: importing this registers everything a configuration names.
 
-The only folder that imports mmengine, mmcv, mmdet or mmpretrain.
+The only folder that imports mmengine, mmcv, mmdet or mmpretrain. It is sorted as MMDetection is.
 """
 
-from ultrasam.mm import compat  # noqa: I001  first: it lets the rest import
+from __future__ import annotations
 
-from ultrasam.mm.datasets.augment import Degrade, RandomView, Tone
-from ultrasam.mm.models.backbone import ResNetBackbone, UltraSamBackbone
-from ultrasam.mm.datasets.label_dataset import LabelDataset
-from ultrasam.mm.evaluation.label_metric import LabelMetric
-from ultrasam.mm.models.image_task import ImageTask
-from ultrasam.mm.datasets.prompt_dataset import PromptDataset
-from ultrasam.mm.datasets.tickets import PromptSampler
-from ultrasam.mm.models.detector import UltraSam
-from ultrasam.mm.engine.hooks import MainLoggerHook, PeakMemoryHook, PromptVisualizationHook, StepSeedHook
-from ultrasam.mm.datasets.instance_dataset import InstanceDataset
-from ultrasam.mm.evaluation.instance_metric import InstanceMetric
-from ultrasam.mm.evaluation.prompt_metric import PromptCocoMetric
-from ultrasam.mm.engine.optim import Bfloat16OptimWrapper, DecayMatrices
-from ultrasam.mm.engine.pictures import InstancePictureHook, LabelPictureHook
-from ultrasam.mm.models.preprocessor import PromptDataPreprocessor
-from ultrasam.mm.models.segmenter import InstanceSegmenter
-from ultrasam.mm.datasets.transforms import Flip, LoadImage, LoadObjects, PackPrompts, SimulatePrompts
+import warnings
+from typing import Any
 
-__all__ = [
-    "Bfloat16OptimWrapper",
-    "DecayMatrices",
-    "Degrade",
-    "Flip",
-    "ImageTask",
-    "InstanceDataset",
-    "InstanceMetric",
-    "InstancePictureHook",
-    "InstanceSegmenter",
-    "LabelDataset",
-    "LabelMetric",
-    "LabelPictureHook",
-    "LoadImage",
-    "LoadObjects",
-    "MainLoggerHook",
-    "PackPrompts",
-    "PeakMemoryHook",
-    "PromptCocoMetric",
-    "PromptDataPreprocessor",
-    "PromptDataset",
-    "PromptSampler",
-    "PromptVisualizationHook",
-    "RandomView",
-    "ResNetBackbone",
-    "SimulatePrompts",
-    "StepSeedHook",
-    "Tone",
-    "UltraSam",
-    "UltraSamBackbone",
-    "compat",
-]
+from ultrasam.mm import compat  # noqa: F401  first: it lets the rest import
+from ultrasam.mm.datasets import (
+    augment,
+    instance_dataset,
+    label_dataset,
+    prompt_dataset,
+    tickets,
+    transforms,
+)
+from ultrasam.mm.engine import hooks, optim, pictures
+from ultrasam.mm.evaluation import instance_metric, label_metric, prompt_metric
+from ultrasam.mm.models import backbone, detector, image_task, preprocessor, segmenter
+
+_REGISTERING = (
+    *(augment, instance_dataset, label_dataset, prompt_dataset, tickets, transforms),
+    *(hooks, optim, pictures),
+    *(instance_metric, label_metric, prompt_metric),
+    *(backbone, detector, image_task, preprocessor, segmenter),
+)
+
+
+def __getattr__(name: str) -> Any:
+    """What stood here in 0.1, from the module it is in."""
+    for module in _REGISTERING:
+        found = getattr(module, name, None)
+        if getattr(found, "__module__", None) == module.__name__:
+            text = f"'{name}' is in {module.__name__}; ultrasam.mm.{name} goes away in 0.3"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

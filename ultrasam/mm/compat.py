@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 import sys
 import warnings
 from importlib import metadata
@@ -15,6 +16,7 @@ from typing import Any
 
 import torch
 
+from ultrasam.errors import ConfigError
 from ultrasam.machine.torchvision_compat import bridge_torchvision
 
 
@@ -72,18 +74,35 @@ def bridge_mmpretrain() -> None:
         dependency.WITH_MULTIMODAL = False
 
 
+#: What a process is called by those who start it: number, how many there are, number on its machine.
+_CALLED = {
+    "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+    "mpi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
+}
+
+
 def init_process_group(launcher: str) -> None:
     """Join the other processes over gloo where there is no GPU.
 
     mmengine's own start selects a CUDA device; it leaves alone a group that is already there.
+
+    Raises:
+        ConfigError: the launcher is another than the one named.
     """
     if launcher == "none" or torch.cuda.is_available() or torch.distributed.is_initialized():
         return
-    if launcher == "slurm":
-        os.environ.setdefault("RANK", os.environ["SLURM_PROCID"])
-        os.environ.setdefault("WORLD_SIZE", os.environ["SLURM_NTASKS"])
-        os.environ.setdefault("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
+    if launcher in _CALLED:
+        for name, called in zip(("RANK", "WORLD_SIZE", "LOCAL_RANK"), _CALLED[launcher], strict=True):
+            if called not in os.environ:
+                raise ConfigError(
+                    f"--launcher {launcher}, but {called} is not set: start it with srun or mpirun"
+                )
+            os.environ[name] = os.environ[called]
         os.environ.setdefault("MASTER_PORT", "29500")
+    if launcher == "slurm" and "MASTER_ADDR" not in os.environ:
+        command = ["scontrol", "show", "hostnames", os.environ["SLURM_NODELIST"]]
+        hosts = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        os.environ["MASTER_ADDR"] = hosts[0]
     torch.distributed.init_process_group(backend="gloo")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,21 +12,10 @@ from ultrasam.evaluate.paper_tables import Published, published
 TOLERANCE = {"test": 1.0, "train": 3.0}
 
 
-@dataclass(frozen=True)
-class DataSet:
-    """A test set: its name in rows, in configurations, and the organ that ``ultrasam*`` never saw."""
-
-    short: str
-    config: str
-    organ: str
-
-
-#: By name among the converters.
-DATASETS = {
-    "bus_bra": DataSet("busbra", "bus-bra", "breast"),
-    "mmotu_2d": DataSet("mmotu2d", "mmotu2d", "ovary"),
-    "gist514_db": DataSet("gist514", "gist514-db", "gastrointestinal"),
-}
+#: Test sets, and the organ of each, which ``ultrasam*`` never saw.
+ORGANS = {"bus_bra": "breast", "mmotu_2d": "ovary", "gist514_db": "gastrointestinal"}
+#: How ids of rows ended in 0.1.
+OLD_ENDINGS = {"-busbra": "-bus_bra", "-mmotu2d": "-mmotu_2d", "-gist514": "-gist514_db"}
 #: Names in `ultrasam.checkpoints.download.WEIGHTS`.
 WEIGHTS = {"sam": "sam_vit_b", "medsam": "medsam", "ultrasam": "ultrasam", "resnet50": "resnet50"}
 Column = Literal["official", "measured"]
@@ -52,11 +42,11 @@ class Row:
     """One model on one data set.
 
     Attributes:
-        id: such as ``ultrasam-box-busbra``.
+        id: such as ``ultrasam-box-bus_bra``.
         table: 1, 2 or 3.
         model: whose weights; ``*`` for those that never saw the organ.
         task: ``point``, ``box``, ``class`` or ``mask2former``.
-        dataset: key of `DATASETS`.
+        dataset: its id, key of `ORGANS`.
         expected: the published numbers in percent.
         tolerance: allowed distance from them in points, for the run that repeats the publication.
         runs: ``official`` repeats the publication (for the post-processing see `ultrasam.preprocess`);
@@ -82,8 +72,9 @@ class Row:
     @property
     def zero_shot_config(self) -> str | None:
         """The configuration that trains the weights of an ``ultrasam*`` row, which are not published."""
-        organ = DATASETS[self.dataset].organ
-        return f"zero_shot/ultrasam_vit-b_us43d-no-{organ}" if self.model.endswith("*") else None
+        return (
+            f"zero_shot/ultrasam_vit-b_us43d-no-{ORGANS[self.dataset]}" if self.model.endswith("*") else None
+        )
 
 
 def all_rows() -> list[Row]:
@@ -91,12 +82,21 @@ def all_rows() -> list[Row]:
     return [_row(paper) for paper in published()]
 
 
+def current_id(name: str) -> str:
+    """A row's id, also of one that 0.1 called otherwise."""
+    for old, new in OLD_ENDINGS.items():
+        if name.endswith(old):
+            warnings.warn(f"row {name} is now {name.removesuffix(old)}{new}", FutureWarning, stacklevel=2)
+            return name.removesuffix(old) + new
+    return name
+
+
 def _row(paper: Published) -> Row:
     ways = {1: _prompted, 2: _classified, 3: _segmented}
-    runs = ways[paper.table](paper.model, paper.task, DATASETS[paper.dataset].config)
+    runs = ways[paper.table](paper.model, paper.task, paper.dataset)
     repeatable = paper.table == 1 and not paper.model.endswith("*")
     return Row(
-        id=f"{paper.model.replace('*', '-zero-shot')}-{paper.task}-{DATASETS[paper.dataset].short}",
+        id=f"{paper.model.replace('*', '-zero-shot')}-{paper.task}-{paper.dataset}",
         table=paper.table,
         model=paper.model,
         task=paper.task,

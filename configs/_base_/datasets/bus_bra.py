@@ -1,5 +1,5 @@
-"""BUS-BRA (breast), the patients of fold 1."""
+"""BUS-BRA (breast); fold 1 is the test."""
 
+made_by = "ultrasam convert bus_bra --raw DOWNLOAD --out data"
 data_root = "data/bus_bra/"
-data_prefix = dict(img="images/")
-test_ann = "annotations/test.agnostic.json"
+classes = ["breast_nodule_benign", "breast_nodule_malignant"]

@@ -1,5 +1,5 @@
-"""GIST514-DB (stomach), split 0."""
+"""GIST514-DB (stomach), leiomyoma or stromal tumour; fold 0 is the test."""
 
+made_by = "ultrasam convert gist514_db --raw DOWNLOAD --out data"
 data_root = "data/gist514_db/"
-data_prefix = dict(img="images/")
-test_ann = "annotations/test.agnostic.json"
+classes = ["lmym", "gist"]

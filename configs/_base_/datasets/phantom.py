@@ -1,7 +1,5 @@
-"""Simulated ultrasound, made by ``ultrasam data phantom --out data``."""
+"""Simulated ultrasound."""
 
+made_by = "ultrasam data phantom --out data"
 data_root = "data/phantom/"
-data_prefix = dict(img="images/")
-train_ann = "annotations/train.agnostic.json"
-val_ann = "annotations/val.agnostic.json"
-test_ann = "annotations/test.agnostic.json"
+classes = ["cyst", "tumour", "nodule", "vessel", "chamber", "head"]

@@ -4,31 +4,24 @@ The published settings of Meyer et al. 2025: 2,000 steps of 8 images, AdamW 1e-4
 over 500, flips, black padding. The last checkpoint counts.
 """
 
-_base_ = ["task.py"]
+_base_ = ["../runtime.py"]
 
 # Training asks for these weights, or others by --from; None starts from random weights without asking.
 starts_from = "ultrasam"
 
+img_size = 1024
 task = "single-label"
-column = None
-
 model = dict(
     type="ImageTask",
-    data_preprocessor=dict(type="PromptDataPreprocessor", black_padding=True),
-    backbone=dict(type="UltraSamBackbone", variant="vit_b", weights=dict(path=None)),
+    task=task,
+    data_preprocessor=dict(type="PromptDataPreprocessor", img_size=img_size, black_padding=True),
+    backbone=dict(type="UltraSamBackbone", variant="vit_b", img_size=img_size, weights=dict(path=None)),
 )
-train_dataloader = dict(dataset=dict(type="LabelDataset", flip=0.5))
-val_dataloader = dict(dataset=dict(type="LabelDataset"))
-test_dataloader = dict(dataset=dict(type="LabelDataset"))
-val_evaluator = dict(type="LabelMetric")
-test_evaluator = dict(type="LabelMetric")
+# They stay with the data set: two bases of a leaf may not have a name in common.
+del img_size, task
+
 default_hooks = dict(visualization=dict(type="LabelPictureHook"))
-custom_hooks = [
-    dict(type="StepSeedHook"),
-    dict(type="CheckInvalidLossHook", interval=50),
-    dict(type="PeakMemoryHook"),
-    dict(type="FitTargetsHook"),
-]
+custom_hooks = [*_base_.custom_hooks, dict(type="FitTargetsHook")]
 
 optim_wrapper = dict(
     type="OptimWrapper",

@@ -5,14 +5,16 @@ padded to the whole input, a geometry that the encoder knows; 8,000 steps, as th
 file says 30,000 with a rate that ends at 8,000).
 """
 
-_base_ = ["task.py"]
+_base_ = ["../runtime.py"]
 
 # Training asks for these weights, or others by --from; None starts from random weights without asking.
 starts_from = "ultrasam"
 
+img_size = 1024
 model = dict(
     type="InstanceSegmenter",
-    data_preprocessor=dict(type="InstanceDataPreprocessor"),
+    data_preprocessor=dict(type="InstanceDataPreprocessor", img_size=img_size),
+    backbone=dict(type="UltraSamBackbone", variant="vit_b", img_size=img_size, weights=dict(path=None)),
     # Start the decoder from COCO: --cfg-options model.decoder.path=mask2former_coco (or a file).
     decoder=dict(path=None),
     panoptic_head=dict(
@@ -90,11 +92,9 @@ model = dict(
     test_cfg=dict(max_per_image=100),
 )
 
-train_dataloader = dict(dataset=dict(type="InstanceDataset", flip=0.5, jitter=(0.1, 2.0)))
-val_dataloader = dict(dataset=dict(type="InstanceDataset"))
-test_dataloader = dict(dataset=dict(type="InstanceDataset"))
-val_evaluator = dict(type="InstanceMetric")
-test_evaluator = dict(type="InstanceMetric")
+# The size stays with the data set: two bases of a leaf may not have a name in common.
+del img_size
+
 default_hooks = dict(visualization=dict(type="InstancePictureHook"))
 
 optim_wrapper = dict(

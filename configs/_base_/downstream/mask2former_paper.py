@@ -8,6 +8,6 @@ _base_ = ["mask2former.py"]
 
 model = dict(
     data_preprocessor=dict(test_divisor=32),
-    backbone=dict(type="UltraSamBackbone", variant="vit_b", layers=(2, 5, 8, 11), weights=dict(path=None)),
+    backbone=dict(layers=(2, 5, 8, 11)),
     panoptic_head=dict(in_channels=[768] * 4, pixel_decoder=dict(strides=[16] * 4)),
 )

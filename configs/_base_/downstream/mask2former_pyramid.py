@@ -3,7 +3,7 @@
 _base_ = ["mask2former.py"]
 
 model = dict(
-    backbone=dict(type="UltraSamBackbone", variant="vit_b", layers=(-1,), weights=dict(path=None)),
+    backbone=dict(layers=(-1,)),
     neck=dict(type="PyramidNeck", width=768, channels=256),
     panoptic_head=dict(in_channels=[256] * 4, pixel_decoder=dict(strides=[4, 8, 16, 32])),
 )

@@ -5,6 +5,7 @@ _base_ = ["mask2former.py"]
 model = dict(
     data_preprocessor=dict(test_divisor=32),
     backbone=dict(
+        _delete_=True,
         type="ResNetBackbone",
         depth=50,
         num_stages=4,

@@ -22,9 +22,6 @@ model = dict(
     test_refine=dict(passes=1),
     postprocess="logits",
 )
-train_dataloader = dict(dataset=dict(size_rule="round", prompts=dict(released=False)))
-val_dataloader = dict(dataset=dict(size_rule="round", prompts=dict(released=False)))
-test_dataloader = dict(dataset=dict(size_rule="round", prompts=dict(released=False)))
 
 optim_wrapper = dict(
     type="OptimWrapper",

@@ -21,12 +21,8 @@ model = dict(
     test_refine=dict(passes=1, box_after_point=True),
     postprocess="official",
 )
-train_dataloader = dict(
-    batch_sampler=dict(type="AspectRatioBatchSampler"),
-    dataset=dict(size_rule="truncate", prompts=dict(released=True)),
-)
-val_dataloader = dict(dataset=dict(size_rule="truncate", prompts=dict(released=True)))
-test_dataloader = dict(dataset=dict(size_rule="truncate", prompts=dict(released=True)))
+# For the leaf to give to its data sets.
+released = dict(size_rule="truncate", prompts=dict(released=True))
 
 optim_wrapper = dict(
     type="OptimWrapper",

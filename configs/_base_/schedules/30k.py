@@ -1,8 +1,6 @@
 """30,000 steps: warm-up over 500, a tenth of the rate after 20,000 and after 28,888."""
 
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=30000, val_interval=5000)
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=500),

@@ -1,13 +1,16 @@
 """The kind of the largest object in simulated ultrasound: minutes on a laptop's processor."""
 
-_base_ = ["../../_base_/downstream/image_task.py", "../../_base_/downstream/datasets/phantom.py"]
+_base_ = ["../../_base_/downstream/image_task.py", "../../_base_/datasets/phantom_labels.py"]
 
 starts_from = None
 img_size = 128
-model = dict(backbone=dict(variant="vit_t"))
-train_dataloader = dict(batch_size=16, num_workers=1)
-val_dataloader = dict(batch_size=16, num_workers=1)
-test_dataloader = dict(batch_size=16, num_workers=1)
+model = dict(
+    classes=_base_.classes,
+    data_preprocessor=dict(img_size=img_size),
+    backbone=dict(variant="vit_t", img_size=img_size),
+)
+train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(img_size=img_size))
+val_dataloader = test_dataloader = train_dataloader
 optim_wrapper = dict(optimizer=dict(lr=5e-4, weight_decay=0.01), clip_grad=dict(max_norm=1.0))
 train_cfg = dict(max_iters=400, val_interval=200)
 param_scheduler = [

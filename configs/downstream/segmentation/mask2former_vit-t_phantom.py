@@ -1,11 +1,13 @@
 """A small Mask2Former on the pyramid of a small encoder, simulated ultrasound: minutes on a laptop."""
 
-_base_ = ["../../_base_/downstream/mask2former_pyramid.py", "../../_base_/downstream/datasets/phantom.py"]
+_base_ = ["../../_base_/downstream/mask2former_pyramid.py", "../../_base_/datasets/phantom_instances.py"]
 
 starts_from = None
 img_size = 128
 model = dict(
-    backbone=dict(variant="vit_t"),
+    num_classes=len(_base_.classes),
+    data_preprocessor=dict(img_size=img_size),
+    backbone=dict(variant="vit_t", img_size=img_size),
     neck=dict(width=192, channels=64),
     panoptic_head=dict(
         in_channels=[64] * 4,
@@ -36,9 +38,8 @@ model = dict(
     train_cfg=dict(num_points=1024),
     test_cfg=dict(max_per_image=20),
 )
-train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(jitter=(0.8, 1.25)))
-val_dataloader = dict(batch_size=8, num_workers=1)
-test_dataloader = dict(batch_size=8, num_workers=1)
+train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(img_size=img_size, jitter=(0.8, 1.25)))
+val_dataloader = test_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(img_size=img_size))
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3, weight_decay=0.01),
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.5))),

@@ -21,6 +21,7 @@ from ultrasam.data import coco
 from ultrasam.data.boxes import tight_boxes
 from ultrasam.errors import DataError
 from ultrasam.mm.datasets.tickets import Tickets
+from ultrasam.mm.datasets.transforms import instance, truth
 from ultrasam.preprocess import Geometry, resize_image
 
 
@@ -33,8 +34,9 @@ class InstanceDataset(Tickets, BaseDetDataset):
         classes: names of the categories to find; objects of others are left out and counted.
         flip: probability of a horizontal flip in training.
         jitter: range of the scale in training, as a factor on the size that fits the input.
-        seed: of flips, scales and crops.
-        kwargs: of mmdet's ``BaseDetDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``).
+        seed: of flips, scales and crops; None for the sampler's.
+        kwargs: of mmdet's ``BaseDetDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``); a
+            ``pipeline`` is left to MMDetection's inference tools, which look for it in the configuration.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class InstanceDataset(Tickets, BaseDetDataset):
         classes: Sequence[str],
         flip: float = 0.5,
         jitter: tuple[float, float] = (0.1, 2.0),
-        seed: int = 0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.seed = seed
@@ -76,13 +78,7 @@ class InstanceDataset(Tickets, BaseDetDataset):
                 "height": image.size[0],
                 "width": image.size[1],
                 "where": f"{self.ann_file}: image {image.id}",
-                "annotations": [
-                    {
-                        "label": classes.index(names[a["category_id"]]),
-                        **{k: a.get(k) for k in ("id", "bbox", "segmentation")},
-                    }
-                    for a in image.annotations
-                ],
+                "instances": [instance(a, classes.index(names[a["category_id"]])) for a in image.annotations],
             }
             for image in used.images
         ]
@@ -133,7 +129,7 @@ class ScaleJitter(BaseTransform):
         ]
         kept = [i for i, mask in enumerate(masks) if mask.any()]
         results["masks"] = [masks[i].astype(bool) for i in kept]
-        results["annotations"] = [results["annotations"][i] for i in kept]
+        results["instances"] = [results["instances"][i] for i in kept]
         results["boxes"] = tight_boxes(results["masks"])
         return results
 
@@ -144,7 +140,7 @@ class PackInstances(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
-        labels = [annotation["label"] for annotation in results["annotations"]]
+        labels = [instance["bbox_label"] for instance in results["instances"]]
         height, width = results["img"].shape[:2]
         sample = DetDataSample(
             metainfo={
@@ -163,11 +159,6 @@ class PackInstances(BaseTransform):
                 masks=BitmapMasks(masks.astype(np.uint8), height, width),
             )
         else:
-            rows = zip(results["boxes"].tolist(), labels, results["masks"], strict=True)
-            truth = [
-                {"bbox": box, "bbox_label": label, "mask": coco.encode(mask), "ignore_flag": 0}
-                for box, label, mask in rows
-            ]
-            sample.set_metainfo({"instances": truth})
+            sample.set_metainfo({"instances": truth(results)})
         image = torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
         return {"inputs": image, "data_samples": sample}

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmdet.registry import DATASETS, TRANSFORMS
+from mmdet.structures import DetDataSample
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
-from mmengine.structures import BaseDataElement
+from mmengine.structures import InstanceData
 
 from ultrasam.downstream.labels import Task, read_labels
 from ultrasam.mm.datasets.tickets import Tickets
@@ -29,21 +30,22 @@ class LabelDataset(Tickets, BaseDataset):
         clip: column or field that joins the frames of a clip.
         limits: lowest and highest number that can be true.
         flip: probability of a horizontal flip in training.
-        seed: of flips.
-        kwargs: of mmengine's ``BaseDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``).
+        seed: of flips; None for the sampler's.
+        kwargs: of mmengine's ``BaseDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``); a
+            ``pipeline`` is left to MMDetection's inference tools, which look for it in the configuration.
     """
 
     def __init__(
         self,
         *,
         img_size: int,
-        task: Task,
         classes: Sequence[str],
+        task: Task = "single-label",
         column: str | None = None,
         clip: str = "clip",
         limits: tuple[float, float] | None = None,
         flip: float = 0.5,
-        seed: int = 0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.seed = seed
@@ -52,7 +54,7 @@ class LabelDataset(Tickets, BaseDataset):
             {"type": "LoadImage"},
             *([] if kwargs.get("test_mode") else [{"type": "Flip", "probability": flip}]),
             {"type": "FitInput", "img_size": img_size},
-            {"type": "PackLabels"},
+            {"type": "PackLabels", "classes": classes, "task": task},
         ]
         super().__init__(metainfo={"classes": tuple(classes)}, **kwargs)
 
@@ -75,19 +77,48 @@ class LabelDataset(Tickets, BaseDataset):
         ]
 
     @property
+    def metainfo(self) -> dict[str, Any]:
+        """``classes`` and ``task``, for metrics and pictures."""
+        return {**super().metainfo, "task": self.options["task"]}
+
+    @property
     def targets(self) -> np.ndarray:
         """(N, C) float32."""
         return np.stack([self.get_data_info(i)["target"] for i in range(len(self))])
 
 
+def caption(task: Task, names: Sequence[str], target: np.ndarray) -> str:
+    """A target (C,) in words."""
+    if task == "regression":
+        return ", ".join(f"{name} {value:.3g}" for name, value in zip(names, target.tolist(), strict=True))
+    return ", ".join(name for name, value in zip(names, target.tolist(), strict=True) if value > 0.5)
+
+
 @TRANSFORMS.register_module()
 class PackLabels(BaseTransform):
-    """Pack for the model: ``inputs`` (3, h, w) uint8 and the target (C,)."""
+    """Pack for the model: ``inputs`` (3, h, w) uint8 and the target (C,).
+
+    In training ``gt_instances`` frame the image and say its label, for MMDetection to draw.
+
+    Args:
+        classes: names of the classes or numbers.
+        task: what they are.
+    """
+
+    def __init__(self, classes: Sequence[str], task: Task) -> None:
+        self.classes = classes
+        self.task = task
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
-        names = ("img_id", "img_path", "clip")
-        sample = BaseDataElement(metainfo={name: results[name] for name in names})
+        height, width = results["img"].shape[:2]
+        names = ("img_id", "img_path", "clip", "ori_shape")
+        sample = DetDataSample(metainfo={name: results[name] for name in names})
+        sample.set_metainfo({"img_shape": (height, width)})
         sample.target = torch.from_numpy(np.array(results["target"]))
+        if "rng" in results:
+            frame = np.array([[0, 0, width, height]], np.float32)
+            text = caption(self.task, self.classes, results["target"])
+            sample.gt_instances = InstanceData(bboxes=frame, labels=np.zeros(1, int), label_names=[text])
         image = np.ascontiguousarray(results["img"].transpose(2, 0, 1))
         return {"inputs": torch.from_numpy(image), "data_samples": sample}

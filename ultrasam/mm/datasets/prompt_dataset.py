@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from ultrasam.data import columns
 from ultrasam.mm.datasets.tickets import Tickets
+from ultrasam.mm.datasets.transforms import instance
 
 
 class SharedAnnotations(BaseDetDataset):
@@ -37,7 +38,7 @@ class SharedAnnotations(BaseDetDataset):
             "width": image.size[1],
             "dataset": image.dataset,
             "where": f"{self.ann_file}: image {image.id}",
-            "annotations": image.annotations,
+            "instances": [instance(annotation) for annotation in image.annotations],
             "sample_idx": idx,
         }
 
@@ -53,8 +54,9 @@ class PromptDataset(Tickets, SharedAnnotations):
         flip: probability of a horizontal flip in training.
         augment: further transforms between loading and resizing.
         categories: use only objects of these categories; None for all.
-        seed: of flips and prompts.
-        kwargs: of mmdet's ``BaseDetDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``).
+        seed: of flips and prompts; None for the sampler's.
+        kwargs: of mmdet's ``BaseDetDataset`` (``ann_file``, ``data_root``, ``data_prefix``, ``test_mode``); a
+            ``pipeline`` is left to MMDetection's inference tools, which look for it in the configuration.
     """
 
     METAINFO = {"classes": ("object",), "palette": [(255, 196, 0)]}  # noqa: RUF012  mmengine's convention
@@ -68,7 +70,7 @@ class PromptDataset(Tickets, SharedAnnotations):
         flip: float = 0.0,
         augment: Sequence[dict[str, Any]] = (),
         categories: Sequence[str] | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.categories = categories

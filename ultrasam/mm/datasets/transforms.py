@@ -5,6 +5,7 @@ Each transform draws from ``results["rng"]`` alone; in testing there is none and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,27 @@ from mmengine.structures import InstanceData
 from ultrasam.data import coco
 from ultrasam.data.boxes import to_xyxy
 from ultrasam.data.images import mirror, once_if_grey, read_image
-from ultrasam.errors import DataError
+from ultrasam.errors import ConfigError, DataError
 from ultrasam.preprocess import Geometry, SizeRule, resize_image
 from ultrasam.prompts.released import ReleasedRules
 from ultrasam.prompts.sample import BOX_NOISE, OURS, draw_sample, simulate_prompts
+
+
+def instance(annotation: Mapping[str, Any], label: int = 0) -> dict[str, Any]:
+    """An annotation of COCO's as an entry of MMDetection's ``instances``."""
+    return {
+        "bbox": to_xyxy(annotation["bbox"]).tolist(),
+        "bbox_label": label,
+        "mask": annotation["segmentation"],
+        "ignore_flag": 0,
+        "id": annotation.get("id"),
+    }
+
+
+def truth(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What predictions are scored against: the ``instances`` of a sample, their masks as RLE."""
+    pairs = zip(results["instances"], results["masks"], strict=True)
+    return [{**entry, "mask": coco.encode(mask)} for entry, mask in pairs]
 
 
 @TRANSFORMS.register_module()
@@ -43,7 +61,7 @@ class LoadImage(BaseTransform):
                 f"{results['img_path']} is {image.shape[1]} x {image.shape[0]} pixels, "
                 f"{results['where']} says {results['width']} x {results['height']}"
             )
-        results["img"] = image
+        results["img"], results["ori_shape"] = image, image.shape[:2]
         return results
 
 
@@ -55,14 +73,15 @@ class LoadObjects(BaseTransform):
         """Decode them; an undecodable mask is an error that names file, image and annotation."""
         size = results["height"], results["width"]
         masks = []
-        for annotation in results["annotations"]:
-            where = f"{results['where']}, annotation {annotation['id']}"
-            mask = coco.decode(annotation["segmentation"], size, where)
+        for entry in results["instances"]:
+            where = f"{results['where']}, annotation {entry['id']}"
+            mask = coco.decode(entry["mask"], size, where)
             if not mask.any():
                 raise DataError(f"{where} has a malformed mask: it decodes to no pixel")
             masks.append(mask)
         results["masks"] = masks
-        results["boxes"] = to_xyxy(np.reshape([a["bbox"] for a in results["annotations"]], (-1, 4)))
+        boxes = [entry["bbox"] for entry in results["instances"]]
+        results["boxes"] = np.array(boxes, dtype=np.float64).reshape(-1, 4)
         return results
 
 
@@ -149,8 +168,9 @@ class SimulatePrompts(BaseTransform):
 class PackPrompts(BaseTransform):
     """Pack for the model.
 
-    ``inputs`` is (3, h, w) uint8. The data sample's ``prompts`` hold points, labels and boxes; its
-    ``gt_instances`` the targets in training, and in testing ids, boxes and masks (RLE) to score against.
+    ``inputs`` is (3, h, w) uint8. The data sample's ``prompts`` hold points, labels and boxes. In training
+    its ``gt_instances`` hold the targets, and boxes and labels for MMDetection to draw; in testing its
+    metainfo holds ``instances`` to score against.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -174,13 +194,14 @@ class PackPrompts(BaseTransform):
             boxes=torch.from_numpy(arrays.boxes),
         )
         if "targets" in results:
-            sample.gt_instances = InstanceData(targets=torch.from_numpy(results["targets"]))
-        else:
+            boxes = results["geometry"].to_input(results["boxes"])
+            boxes = np.tile(boxes, (len(results["targets"]) // len(boxes), 1))
+            # As arrays, boxes and labels stay where they are when the batch goes to a GPU.
             sample.gt_instances = InstanceData(
-                bboxes=torch.from_numpy(results["boxes"]).float(),
-                labels=torch.zeros(len(results["boxes"]), dtype=torch.long),
-                masks=[coco.encode(mask) for mask in results["masks"]],
+                targets=torch.from_numpy(results["targets"]), bboxes=boxes, labels=np.zeros(len(boxes), int)
             )
+        else:
+            sample.set_field(truth(results), "instances", field_type="metainfo")
         # Channels come first by name alone: putting them there in memory takes longer than the resize.
         image = _tensor(results["img"]).permute(2, 0, 1)
         return {"inputs": image, "data_samples": sample}
@@ -191,3 +212,34 @@ def _tensor(image: np.ndarray) -> torch.Tensor:
     if image.strides[2]:
         return torch.from_numpy(image)
     return torch.from_numpy(image[..., :1].copy()).expand(-1, -1, 3)
+
+
+@TRANSFORMS.register_module()
+class PackImage(BaseTransform):
+    """Pack an image that comes without annotations, as MMDetection's inference tools load it (BGR)."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """``inputs`` (3, H, W) uint8 RGB; the model's preprocessor brings it to the input's size."""
+        image = np.ascontiguousarray(results["img"][..., ::-1].transpose(2, 0, 1))
+        sample = DetDataSample(metainfo={"ori_shape": results["img"].shape[:2]})
+        sample.set_metainfo({name: results[name] for name in ("img_id", "img_path") if name in results})
+        return {"inputs": torch.from_numpy(image), "data_samples": sample}
+
+
+@TRANSFORMS.register_module()
+class AskForPrompts(BaseTransform):
+    """Stands in a promptable model's test pipeline, where MMDetection's inference tools look for one.
+
+    Raises:
+        ConfigError: always, since those tools give images alone.
+    """
+
+    def __init__(self) -> None:
+        self.transform({})
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Say what to use."""
+        raise ConfigError(
+            "this model outlines what a point or a box asks for, and MMDetection's inference tools give "
+            "images alone: use ultrasam.Predictor(CHECKPOINT), or 'ultrasam predict'"
+        )

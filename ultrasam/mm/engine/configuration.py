@@ -1,7 +1,8 @@
-"""Configurations by name or path, made whole: one seed, one input size, one list of classes."""
+"""Configurations by name or path, with changes, and checked."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,10 @@ from typing import Any, Literal
 from mmengine.config import Config
 
 from ultrasam.errors import ConfigError
+from ultrasam.mm.engine.old_configs import new_name, rename_options
+from ultrasam.mm.engine.variables import read_config
+
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 Launcher = Literal["none", "pytorch", "slurm", "mpi"]
 
@@ -35,19 +40,24 @@ def load_config(
     """
     path = find_config(str(name))
     try:
-        config = Config.fromfile(path)
-        config.merge_from_dict(dict(cfg_options or {}))
+        config = read_config(path, cfg_options or {})
+    except ConfigError:
+        raise
     except Exception as error:
         raise ConfigError(f"{path} is not a valid configuration: {error}") from error
     config.launcher = launcher
     config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs", path.stem))
     if seed is not None:
         config.randomness = {"seed": seed}
-    _spread_seed(config)
-    if "backbone" in config.model:
-        _spread_task(config)
-    else:
-        _check_sizes(config)
+    rename_options(config)
+    # Runs within one process would share a visualizer of one name, and its folder.
+    config.visualizer.pop("name", None)
+    for name in LOADERS:
+        if config.get(name) and config[name].get("num_workers") == 0:
+            # PyTorch refuses the two together.
+            config[name].pop("persistent_workers", None)
+    _check_whole(config)
+    _check_sizes(config)
     return config
 
 
@@ -56,61 +66,41 @@ def find_config(name: str) -> Path:
     import ultrasam.configs
 
     own = Path(ultrasam.configs.__path__[0])
-    for path in (Path(name), own / name, own / f"{name}.py"):
-        if path.is_file():
-            return path
+    renamed = new_name(name)
+    for called in (name, renamed) if renamed else (name,):
+        for path in (Path(called), own / called, own / f"{called}.py"):
+            if path.is_file():
+                if called == renamed:
+                    text = f"the configuration {name} is now {renamed}; the old name goes away in 0.3"
+                    warnings.warn(text, FutureWarning, stacklevel=2)
+                return path
     raise ConfigError(f"no configuration at {name}; 'ultrasam configs' lists those of the package")
 
 
 def started(config: Config) -> Any:
     """The part of the configuration that takes start weights: the whole model, or a task's backbone."""
-    return config.model.backbone if "backbone" in config.model else config.model
+    return config.model if "network" in config.model else config.model.backbone
 
 
-def _spread_seed(config: Config) -> None:
-    """Give the run's one seed to everything that draws at random."""
-    seed = config.randomness.get("seed", 0)
-    config.train_dataloader.dataset.setdefault("seed", seed)
-    config.train_dataloader.sampler.setdefault("seed", seed)
-    for hook in config.get("custom_hooks", []):
-        if hook["type"] == "StepSeedHook":
-            hook.setdefault("seed", seed)
-
-
-def _spread_task(config: Config) -> None:
-    """Give the one input size, data set and list of classes of a task to the model and to every loader."""
-    if not config.get("classes"):
-        raise ConfigError("the configuration names no 'classes' (for a regression, the numbers' columns)")
-    config.model.data_preprocessor.img_size = config.img_size
-    if config.model.backbone.type == "UltraSamBackbone":
-        config.model.backbone.img_size = config.img_size
-    keys = ["img_size", "data_root", "data_prefix", "classes"]
-    if config.model.type == "InstanceSegmenter":
-        config.model.num_classes = len(config.classes)
-    else:
-        config.model.classes, config.model.task = config.classes, config.task
-        for part in (config.default_hooks.visualization, config.val_evaluator, config.test_evaluator):
-            part.task = config.task
-        keys += ["task", *(key for key in ("column", "clip", "limits") if key in config)]
-    config.default_hooks.visualization.classes = config.classes
-    for side in ("train", "val", "test"):
-        dataset = config[f"{side}_dataloader"].dataset
-        for key, name in (("ann_file", f"{side}_ann"), *((key, key) for key in keys)):
-            if name not in config:
-                raise ConfigError(f"the configuration does not say '{name}'")
-            dataset.setdefault(key, config[name])
+def _check_whole(config: Config) -> None:
+    """Every loader says what it reads."""
+    for name in LOADERS:
+        if not config.get(name):
+            continue
+        for key in ("type", "ann_file", "img_size"):
+            if not config[name].get("dataset", {}).get(key):
+                raise ConfigError(
+                    f"the configuration does not say '{name}.dataset.{key}': among its _base_ has to be one "
+                    "that reads data, such as configs/_base_/datasets/prompts.py, instances.py or labels.py"
+                )
 
 
 def _check_sizes(config: Config) -> None:
     """The input size stands at the model and at each loader; a difference would give wrong prompts."""
-    sizes: dict[str, Any] = {
-        "model.network": config.model.network.get("img_size"),
-        "model.data_preprocessor": config.model.data_preprocessor.get("img_size"),
-    }
-    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
-        if config.get(name):
-            sizes[f"{name}.dataset"] = config[name].dataset.get("img_size")
-    if len(set(sizes.values())) != 1:
+    parts = {f"model.{key}": config.model.get(key) for key in ("network", "backbone", "data_preprocessor")}
+    parts |= {f"{name}.dataset": config[name].dataset for name in LOADERS if config.get(name)}
+    sizes = {name: part["img_size"] for name, part in parts.items() if part and "img_size" in part}
+    if len(set(sizes.values())) > 1:
         raise ConfigError(
             "the input size differs: " + ", ".join(f"{k}.img_size is {v}" for k, v in sizes.items())
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mmengine.runner import Runner
 from ultrasam.data import coco
 from ultrasam.data.images import read_image, write_image
 from ultrasam.evaluate.metrics import rle_iou
+from ultrasam.mm.evaluation.prompt_metric import as_rle
 from ultrasam.report.draw import overlay
 
 
@@ -27,16 +28,29 @@ from ultrasam.report.draw import overlay
 class PromptVisualizationHook(Hook):
     """Draw prompts, predicted masks and true outlines of the first test or validation images.
 
+    Arguments that MMDetection's ``DetVisualizationHook`` has too mean the same here.
+
     Args:
+        draw: False draws nothing, in validation neither (there it is to ``vis_data`` and TensorBoard).
         limit: images drawn of each evaluation.
-        show_dir: where test pictures go; None draws none in testing.
-        validation: draw in validation too, to the work directory's ``vis_data`` and TensorBoard.
+        test_out_dir: where test pictures go, from the test's own folder in the work directory; None writes
+            none.
+        show: show test pictures in a window.
+        wait_time: for so many seconds each.
     """
 
-    def __init__(self, limit: int = 50, show_dir: str | None = None, validation: bool = True) -> None:
-        self.limit = limit
-        self.show_dir = show_dir
-        self.validation = validation
+    def __init__(
+        self,
+        draw: bool = True,
+        limit: int = 50,
+        test_out_dir: str | None = None,
+        show: bool = False,
+        wait_time: float = 0.0,
+    ) -> None:
+        self.limit = limit if draw else 0
+        self.test_out_dir = test_out_dir
+        self.show = show
+        self.wait_time = wait_time
         self._drawn = 0
 
     def before_val_epoch(self, runner: Runner) -> None:
@@ -56,9 +70,10 @@ class PromptVisualizationHook(Hook):
     ) -> None:
         """Show a few validation images in TensorBoard and the work directory."""
         for sample in outputs or ():
-            if self.validation and get_rank() == 0 and self._drawn < min(self.limit, 8):
+            if get_rank() == 0 and self._drawn < min(self.limit, 8):
                 self._drawn += 1
-                runner.visualizer.add_image(f"val/{sample.img_id}", self.draw(sample), step=runner.iter)
+                picture = self.picture(sample, runner.visualizer.dataset_meta)
+                runner.visualizer.add_image(f"val/{sample.img_id}", picture, step=runner.iter)
 
     def after_test_iter(
         self,
@@ -67,32 +82,43 @@ class PromptVisualizationHook(Hook):
         data_batch: Any = None,
         outputs: Sequence[DetDataSample] | None = None,
     ) -> None:
-        """Write test images to ``show_dir``."""
+        """Write test images to ``test_out_dir``, and show them."""
         for sample in outputs or ():
-            if self.show_dir and self._drawn < self.limit:
+            if (self.test_out_dir or self.show) and self._drawn < self.limit:
                 self._drawn += 1
                 name = f"{sample.img_id}_{Path(sample.img_path).stem}.png"
-                write_image(Path(self.show_dir) / name, self.draw(sample))
+                picture = self.picture(sample, runner.visualizer.dataset_meta)
+                if self.test_out_dir:
+                    folder = Path(runner.work_dir, runner.timestamp, self.test_out_dir)
+                    write_image(folder / name, picture)
+                if self.show:
+                    runner.visualizer.show(picture, win_name=name, wait_time=self.wait_time)
 
-    def draw(self, sample: DetDataSample) -> np.ndarray:
-        """The picture of a data sample, RGB uint8; other tasks draw other things."""
+    def picture(self, sample: DetDataSample, meta: Mapping[str, Any]) -> np.ndarray:
+        """The picture of a data sample, RGB uint8; other tasks draw other things.
+
+        Args:
+            sample: with its prediction.
+            meta: the data set's ``metainfo``.
+        """
         return draw_sample(sample)
 
 
 def draw_sample(sample: DetDataSample) -> np.ndarray:
     """A data sample's prompts, prediction and truth on its image, RGB uint8."""
     size, geometry = sample.ori_shape, sample.geometry
-    found, truth, prompts = sample.pred_instances, sample.gt_instances, sample.prompts
+    found, prompts = sample.pred_instances, sample.prompts
+    truth = [entry["mask"] for entry in sample.instances]
     points = [
         geometry.to_original(p[0].cpu().numpy()) if label[0] == 1 else None
         for p, label in zip(prompts.points, prompts.labels, strict=True)
     ]
     boxes = [None if b.isnan().any() else geometry.to_original(b.cpu().numpy()) for b in prompts.boxes]
-    iou = rle_iou(found.masks, truth.masks)
+    iou = rle_iou(as_rle(found.masks), truth)
     return overlay(
         read_image(sample.img_path),
-        [coco.decode(m, size, "prediction") for m in found.masks],
-        targets=[coco.decode(m, size, "truth") for m in truth.masks],
+        list(found.masks.cpu().numpy()),
+        targets=[coco.decode(mask, size, "truth") for mask in truth],
         points=points,
         boxes=boxes,
         captions=[f"IoU {i:.2f}, predicted {float(s):.2f}" for i, s in zip(iou, found.scores, strict=True)],
@@ -114,17 +140,17 @@ class StepSeedHook(Hook):
     """Seed torch anew at every training step, so that a resumed run drops out the same activations.
 
     Args:
-        seed: together with the step and the process it gives the step's seed.
+        seed: together with the step and the process it gives the step's seed; None for the run's.
     """
 
     priority = "VERY_HIGH"
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the step."""
-        seed = self.seed + runner.iter * get_world_size() + get_rank()
+        seed = (runner.seed if self.seed is None else self.seed) + runner.iter * get_world_size() + get_rank()
         # Not torch.manual_seed: without a GPU that queues one more call for a start of CUDA at every step.
         torch.random.default_generator.manual_seed(seed)
         if torch.cuda.is_available():

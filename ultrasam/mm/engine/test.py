@@ -13,6 +13,7 @@ from ultrasam.errors import ConfigError
 from ultrasam.machine.memory import memory_advice
 from ultrasam.mm.compat import init_process_group
 from ultrasam.mm.engine.configuration import Launcher, load_config, started
+from ultrasam.mm.evaluation.results import write_results
 
 
 def test(
@@ -32,7 +33,8 @@ def test(
         config: a path, or a name that ``ultrasam configs`` lists.
         checkpoint: a weight file; for prompts ours, the published UltraSam's, Segment Anything's, MedSAM's.
         work_dir: folder for the log (``work_dirs/<config>``).
-        out: write the predictions to this file: COCO results, or scores of images.
+        out: write the predictions to this file: ``.json`` for COCO's results, or scores of images; ``.pkl``
+            for what MMDetection's analysis tools read.
         show_dir: draw prompts and masks to this folder of the work directory.
         fold_residual: undo the doubled residual of the published decoder; decided by the file's names where
             None.
@@ -54,9 +56,9 @@ def test(
     cfg.load_from, cfg.resume, started(cfg).weights = None, False, None
     cfg.model.pop("decoder", None)
     if out:
-        cfg.test_evaluator.outfile = str(out)
+        write_results(cfg, out)
     if show_dir:
-        cfg.default_hooks.visualization.show_dir = str(Path(cfg.work_dir, show_dir))
+        cfg.default_hooks.visualization.test_out_dir = str(Path(cfg.work_dir, show_dir).resolve())
     init_process_group(launcher)
     runner = Runner.from_cfg(cfg)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -13,7 +13,6 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from ultrasam.downstream import label_metrics
-from ultrasam.downstream.labels import Task
 from ultrasam.errors import DataError
 
 
@@ -21,8 +20,9 @@ from ultrasam.errors import DataError
 class LabelMetric(BaseMetric):
     """Scores of classes or numbers, by image or by clip; see `ultrasam.downstream.label_metrics`.
 
+    What was predicted, and of which classes, comes with the data set.
+
     Args:
-        task: what was predicted.
         level: ``image``, or ``clip`` for the mean over a clip's frames.
         outfile: write truth and predictions to this JSON file.
         kwargs: of mmengine's ``BaseMetric``.
@@ -30,9 +30,8 @@ class LabelMetric(BaseMetric):
 
     default_prefix = "label"
 
-    def __init__(self, task: Task, level: str = "image", outfile: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, level: str = "image", outfile: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.task = task
         self.level = level
         self.outfile = outfile
 
@@ -48,7 +47,7 @@ class LabelMetric(BaseMetric):
         unique = list({row["img_id"]: row for row in results}.values())
         if not unique:
             raise DataError("nothing was predicted, so there is nothing to score: is the test set empty?")
-        names, task = self.dataset_meta["classes"], self.task
+        names, task = self.dataset_meta["classes"], self.dataset_meta["task"]
         truth, scores = (np.stack([row[k] for row in unique]) for k in ("target", "scores"))
         samples = [row["img_path"] for row in unique]
         if self.level == "clip":

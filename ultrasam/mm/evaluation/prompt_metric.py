@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from torch import Tensor
 
+from ultrasam.data import coco
 from ultrasam.data.files import write_json
 from ultrasam.errors import DataError
 from ultrasam.evaluate.coco_map import ImageResult, evaluate, to_coco_results
@@ -35,15 +38,15 @@ class PromptCocoMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what a batch's scores need."""
         for sample in data_samples:
-            prediction, target = sample["pred_instances"], sample["gt_instances"]
+            prediction, targets = sample["pred_instances"], sample["instances"]
             self.results.append(
                 ImageResult(
                     image_id=sample["img_id"],
                     dataset=sample["dataset"],
                     size=tuple(sample["ori_shape"]),
-                    targets=target["masks"],
-                    target_boxes=target["bboxes"].cpu().numpy(),
-                    predictions=prediction["masks"],
+                    targets=[entry["mask"] for entry in targets],
+                    target_boxes=np.array([entry["bbox"] for entry in targets], np.float32).reshape(-1, 4),
+                    predictions=as_rle(prediction["masks"]),
                     prediction_boxes=prediction["bboxes"].cpu().numpy(),
                     scores=prediction["scores"].cpu().numpy(),
                 )
@@ -59,6 +62,13 @@ class PromptCocoMetric(BaseMetric):
         scores = evaluate(unique)
         print_log("\n" + table(scores).text(), logger="current")
         return scores
+
+
+def as_rle(masks: Tensor | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Predicted masks (n, H, W), or what MMDetection's ``DumpDetResults`` kept of them, as compressed RLE."""
+    if isinstance(masks, Tensor):
+        return [coco.encode(mask) for mask in masks.cpu().numpy()]
+    return [{**mask, "counts": mask["counts"].decode()} for mask in masks]
 
 
 def table(scores: dict[str, float]) -> Table:

@@ -16,7 +16,6 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ultrasam import checkpoints
-from ultrasam.data import coco
 from ultrasam.data.boxes import tight_boxes
 from ultrasam.losses import MaskLoss, session_losses
 from ultrasam.modeling.adapt import tuning
@@ -43,6 +42,7 @@ class UltraSam(BaseDetector):
         adapt: train a few new parameters of the image encoder, arguments of `ultrasam.modeling.adapt.adapt`,
             and the decoder; ``decoder=False`` freezes that too, as published.
         data_preprocessor: configuration of `PromptDataPreprocessor`.
+        backbone: not used; MMDetection's ``init_detector`` looks for it in a configuration.
         init_cfg: not used; weights come by ``weights``.
     """
 
@@ -57,6 +57,7 @@ class UltraSam(BaseDetector):
         weights: dict[str, Any] | None = None,
         adapt: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
+        backbone: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
@@ -103,7 +104,11 @@ class UltraSam(BaseDetector):
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: Sequence[DetDataSample], rescale: bool = True
     ) -> Sequence[DetDataSample]:
-        """Add ``pred_instances``: masks (RLE, original size), bboxes, scores and labels, one a prompt."""
+        """Add ``pred_instances``, one a prompt.
+
+        They are ``masks`` (n, H, W) bool of the original size, in the CPU's memory, ``bboxes`` (n, 4),
+        ``scores`` and ``labels``.
+        """
         prompts = Prompts.of_images([sample.prompts for sample in batch_data_samples])
         geometries = [sample.geometry for sample in batch_data_samples]
         embeddings = self.extract_feat(batch_inputs)
@@ -128,15 +133,13 @@ class UltraSam(BaseDetector):
         return prediction.logits, prediction.iou
 
     def _instances(self, prediction: Prediction, sample: DetDataSample) -> InstanceData:
-        masks, boxes = [], []
-        for logits in prediction.logits:
-            # One at a time: many masks of a large image at full resolution would fill the memory.
-            mask = to_masks(logits[None], sample.geometry, self.postprocess)[0, 0].cpu().numpy()
-            masks.append(coco.encode(mask))
-            boxes.append(tight_boxes([mask]))
+        masks = torch.zeros(len(prediction.logits), *sample.ori_shape, dtype=torch.bool)
+        for number, logits in enumerate(prediction.logits):
+            # One at a time: the logits of many masks of a large image would fill the memory.
+            masks[number] = to_masks(logits[None], sample.geometry, self.postprocess)[0, 0].cpu()
         return InstanceData(
             masks=masks,
-            bboxes=_on_device(boxes, prediction.iou),
+            bboxes=_on_device([tight_boxes(masks.numpy())], prediction.iou),
             scores=prediction.iou[:, 0].float(),
             labels=torch.zeros(len(masks), dtype=torch.long, device=prediction.iou.device),
         )

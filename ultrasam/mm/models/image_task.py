@@ -7,16 +7,17 @@ from typing import Any
 
 import torch
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
-from mmengine.structures import BaseDataElement
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ultrasam import checkpoints
 from ultrasam.checkpoints.loading import load_into
 from ultrasam.downstream.labels import Task
 from ultrasam.downstream.linear import LinearHead, decode
-from ultrasam.errors import CheckpointError
+from ultrasam.errors import CheckpointError, ConfigError
 
 
 @MODELS.register_module()
@@ -38,6 +39,8 @@ class ImageTask(BaseModel):
         data_preprocessor: dict[str, Any],
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
+        if not classes:
+            raise ConfigError("the model has no classes (for a regression, the numbers' columns) to predict")
         self.backbone = MODELS.build(backbone)
         preprocessing = {k: v for k, v in data_preprocessor.items() if k != "type"}
         self.head = LinearHead(self.backbone.width, task, classes, preprocessing)
@@ -62,9 +65,9 @@ class ImageTask(BaseModel):
         print_log(str(load_into(self, state, "classifier", str(path))), logger="current")
 
     def forward(
-        self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, mode: str = "tensor"
+        self, inputs: Tensor, data_samples: Sequence[DetDataSample] | None = None, mode: str = "tensor"
     ) -> Any:
-        """``loss``: the losses; ``predict``: data samples with ``scores``; else (B, C) outputs."""
+        """``loss``: the losses; ``predict``: data samples with ``scores`` (C,); else (B, C) outputs."""
         features = self.backbone(inputs)[-1].mean(dim=(2, 3))
         if mode == "tensor":
             return self.head(features)
@@ -74,4 +77,6 @@ class ImageTask(BaseModel):
             return {"loss": self.head.loss(features, targets)}
         for sample, scores in zip(data_samples, self.head.predict(features), strict=True):
             sample.scores = scores
+            # As MMDetection's inference tools look for them: every class with its score.
+            sample.pred_instances = InstanceData(labels=torch.arange(len(scores)), scores=scores)
         return data_samples

@@ -11,12 +11,26 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from ultrasam import preprocess
-from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD
+from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD, Geometry
+
+
+def fitted(data: dict[str, Any], size: int) -> dict[str, Any]:
+    """A batch whose images are all of the network's size: those of no data set are as read so far."""
+    images = []
+    for image, sample in zip(data["inputs"], data["data_samples"], strict=True):
+        if "img_shape" not in sample:
+            height, width = image.shape[1:]
+            geometry = Geometry.of(height, width, size)
+            resized = preprocess.resize_image(image.permute(1, 2, 0).cpu().numpy(), geometry)
+            image = torch.from_numpy(resized).permute(2, 0, 1).contiguous()
+            sample.set_metainfo({"img_shape": geometry.resized, "scale_factor": geometry.scale})
+        images.append(image)
+    return {**data, "inputs": images}
 
 
 @MODELS.register_module()
 class PromptDataPreprocessor(BaseDataPreprocessor):
-    """Stack resized images into (B, 3, S, S) float32.
+    """Stack images into (B, 3, S, S) float32.
 
     Args:
         img_size: S, side of the network's input in pixels.
@@ -36,7 +50,9 @@ class PromptDataPreprocessor(BaseDataPreprocessor):
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """``inputs``, a list of (3, h, w) uint8, become one normalised, padded batch."""
-        data = self.cast_data(data)
+        data = self.cast_data(fitted(data, self.img_size))
+        for sample in data["data_samples"]:
+            sample.set_field((self.img_size, self.img_size), "pad_shape", field_type="metainfo")
         images = [self._padded(image) for image in data["inputs"]]
         return {"inputs": torch.stack(images), "data_samples": data["data_samples"]}
 
@@ -63,5 +79,6 @@ class InstanceDataPreprocessor(DetDataPreprocessor):
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """``inputs``, a list of (3, h, w) uint8, become one batch."""
+        data = fitted(data, self.img_size)
         self.pad_size_divisor = self.img_size if training else self.test_divisor or self.img_size
         return super().forward(data, training)

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 
 from ultrasam import checkpoints
 from ultrasam.checkpoints.loading import load_into
-from ultrasam.errors import CheckpointError
+from ultrasam.errors import CheckpointError, ConfigError
 
 _HEAD = "panoptic_head."
 
@@ -38,6 +38,8 @@ class InstanceSegmenter(Mask2Former):
         decoder: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        if num_classes < 1:
+            raise ConfigError("the model has no classes to find: 'classes' of the data set is empty")
         head = ConfigDict(deepcopy(panoptic_head))
         counts = {"num_things_classes": num_classes, "num_stuff_classes": 0}
         head.update(counts)

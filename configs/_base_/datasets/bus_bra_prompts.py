@@ -1,0 +1,5 @@
+"""BUS-BRA, an object a prompt."""
+
+_base_ = ["prompts.py", "bus_bra.py"]
+
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(data_root=_base_.data_root))

@@ -1,0 +1,7 @@
+"""GIST514-DB, its objects by class."""
+
+_base_ = ["instances.py", "gist514_db.py"]
+
+train_dataloader = val_dataloader = test_dataloader = dict(
+    dataset=dict(data_root=_base_.data_root, classes=_base_.classes)
+)

@@ -1,0 +1,7 @@
+"""MMOTU-2D, its images by class."""
+
+_base_ = ["labels.py", "mmotu_2d.py"]
+
+train_dataloader = val_dataloader = test_dataloader = dict(
+    dataset=dict(data_root=_base_.data_root, classes=_base_.classes)
+)

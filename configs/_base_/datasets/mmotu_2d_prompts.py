@@ -1,0 +1,5 @@
+"""MMOTU-2D, an object a prompt."""
+
+_base_ = ["prompts.py", "mmotu_2d.py"]
+
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(data_root=_base_.data_root))

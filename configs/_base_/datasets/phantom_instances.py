@@ -1,0 +1,7 @@
+"""Simulated ultrasound, its objects by class."""
+
+_base_ = ["instances.py", "phantom.py"]
+
+train_dataloader = val_dataloader = test_dataloader = dict(
+    dataset=dict(data_root=_base_.data_root, classes=_base_.classes)
+)

@@ -1,7 +1,0 @@
-"""Classes of BUS-BRA by ResNet-50 from ImageNet and a linear layer."""
-
-_base_ = ["classifier_vit-b_bus-bra.py"]
-
-model = dict(
-    backbone=dict(_delete_=True, type="ResNetBackbone", depth=50, weights=dict(path="resnet50")),
-)

@@ -1,0 +1,7 @@
+"""Classes of GIST514-DB by ResNet-50 from ImageNet and a linear layer."""
+
+_base_ = ["classifier_vit-b_gist514_db.py"]
+
+model = dict(
+    backbone=dict(_delete_=True, type="ResNetBackbone", depth=50, weights=dict(path="resnet50")),
+)

@@ -1,0 +1,5 @@
+"""Mask2Former on the encoder's pyramid, GIST514-DB; choose the start with --from."""
+
+_base_ = ["../../_base_/downstream/mask2former_pyramid.py", "../../_base_/datasets/gist514_db_instances.py"]
+
+model = dict(num_classes=len(_base_.classes))

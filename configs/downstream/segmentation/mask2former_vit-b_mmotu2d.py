@@ -1,3 +1,0 @@
-"""Mask2Former on the encoder's pyramid, MMOTU-2D; choose the start with --from."""
-
-_base_ = ["../../_base_/downstream/mask2former_pyramid.py", "../../_base_/downstream/datasets/mmotu_2d.py"]

@@ -1,4 +1,0 @@
-"""Test with central points, one pass, as released."""
-
-_base_ = ["ultrasam_vit-b_point-refine_mmotu2d.py"]
-model = dict(test_refine=dict(passes=0))

@@ -1,4 +1,0 @@
-"""Test with exact boxes, one pass."""
-
-_base_ = ["ultrasam_vit-b_box-refine_bus-bra.py"]
-model = dict(test_refine=dict(passes=0))

@@ -1,4 +1,0 @@
-"""Test with exact boxes, one pass."""
-
-_base_ = ["ultrasam_vit-b_box-refine_gist514-db.py"]
-model = dict(test_refine=dict(passes=0))

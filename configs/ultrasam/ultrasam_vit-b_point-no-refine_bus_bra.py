@@ -1,0 +1,4 @@
+"""Test with central points, one pass."""
+
+_base_ = ["ultrasam_vit-b_point-refine_bus_bra.py"]
+model = dict(test_refine=dict(passes=0))
