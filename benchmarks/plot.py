@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
+from textwrap import wrap
 from typing import Any
 
 from ultrasam.report.plot import svg, svg_text
@@ -14,7 +15,11 @@ OURS, PEER = "#1f77b4", "#b8bec6"
 
 def bars(title: str, comparisons: Sequence[Mapping[str, Any]]) -> str:
     """One group of bars for each comparison, each on a scale of its own."""
-    parts, y = [svg_text(12, 26, title, bold=True, size=16)], 56
+    parts, y = [], 6
+    for line in wrap(title, 84):
+        y += 20
+        parts.append(svg_text(12, y, line, bold=True, size=16))
+    y += 30
     for comparison in comparisons:
         parts.append(svg_text(12, y, f"{comparison['title']} ({comparison['unit']})", bold=True, size=13))
         most = max(max(values) for values in comparison["samples"].values())

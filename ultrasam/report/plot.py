@@ -70,7 +70,9 @@ def svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' font-family='sans-serif' "
         f"role='img' aria-label='{html.escape(title, quote=True)}'>"
-        f"<rect class='paper' width='{width}' height='{height}' fill='white'/>{''.join(parts)}</svg>"
+        + "\n".join(
+            [f"<rect class='paper' width='{width}' height='{height}' fill='white'/>", *parts, "</svg>"]
+        )
     )
 
 
