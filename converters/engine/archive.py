@@ -102,7 +102,7 @@ def _copy(stream: IO[bytes] | Iterator[bytes], target: Path, budget: int, archiv
     read = getattr(stream, "read", None)
     chunks: Any = iter(lambda: read(CHUNK), b"") if read else stream
     written = 0
-    with open(target, "wb") as file:
+    with target.open("wb") as file:
         for chunk in chunks:
             written += len(chunk)
             if written > budget:

@@ -24,9 +24,9 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
     try:
         yield part
         if sync:
-            with open(part, "rb+") as file:
+            with part.open("rb+") as file:
                 os.fsync(file.fileno())
-        os.replace(part, path)
+        part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()

@@ -145,7 +145,7 @@ def write_png(image: NDArray[np.uint8], path: Path) -> int:
 def write_bytes(data: bytes | Iterable[bytes], path: Path, *, sync: bool = False) -> None:
     """Write through a temporary file in the same folder and rename."""
     try:
-        with replacing(path, sync=sync) as part, open(part, "wb") as file:
+        with replacing(path, sync=sync) as part, part.open("wb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)
     except OSError as error:
         raise ConverterError(f"cannot write {path}: {error.strerror or error}") from error

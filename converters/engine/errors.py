@@ -20,7 +20,7 @@ class ArchiveError(ConverterError):
 class CaseError(ConverterError):
     """One case cannot be converted; the others can."""
 
-    def __init__(self, file: str | Path, reason: str):
+    def __init__(self, file: str | Path, reason: str) -> None:
         super().__init__(f"{file}: {reason}")
         self.file = str(file)
         self.reason = reason

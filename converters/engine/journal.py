@@ -42,7 +42,7 @@ def header(dataset: Dataset, keep_empty: bool) -> Record:
 class Journal:
     """An append-only file of finished cases; a half-written last line is ignored."""
 
-    def __init__(self, path: Path, head: Record, *, resume: bool):
+    def __init__(self, path: Path, head: Record, *, resume: bool) -> None:
         self.path = path
         self.done: dict[str, Record] = {}
         if resume and path.is_file():
@@ -51,7 +51,7 @@ class Journal:
                 records = (_parse(line) for line in lines[1:])
                 self.done = {r["key"]: r for r in records if r is not None}
         try:
-            self._file = open(path.with_name(f".{path.name}.new"), "w", encoding="utf-8")  # noqa: SIM115 - closed on exit
+            self._file = path.with_name(f".{path.name}.new").open("w", encoding="utf-8")
             for record in (head, *self.done.values()):
                 self._file.write(json.dumps(record) + "\n")
             self._file.flush()

@@ -116,7 +116,7 @@ def variables(path: Path) -> dict[str, Array]:
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-        with open(path, "rb") as opened:
+        with path.open("rb") as opened:
             newest = opened.read(19) == b"MATLAB 7.3 MAT-file"
         if newest:
             import h5py
@@ -156,7 +156,7 @@ class _NumpyOnly(pickle.Unpickler):
 def pickled_dict(path: Path) -> dict[str, Any]:
     """Read a dict that was saved with `np.save`, through an unpickler that knows only arrays."""
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0
             if version != (1, 0):

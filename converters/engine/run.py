@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -182,7 +181,7 @@ def _earlier(journal: Journal, case: Case, images: Path) -> Record | None:
         return None
     for image in record["images"]:
         try:
-            if os.stat(images / image["file_name"]).st_size != image["bytes"]:
+            if (images / image["file_name"]).stat().st_size != image["bytes"]:
                 return None
         except OSError:
             return None

@@ -36,7 +36,7 @@ class Member(NamedTuple):
 class SplitZip:
     """The volumes of one archive as one long file."""
 
-    def __init__(self, last: Path):
+    def __init__(self, last: Path) -> None:
         self.last = last
         self.volumes = [*self.parts(last), last]
         sizes = [path.stat().st_size for path in self.volumes]
@@ -67,7 +67,7 @@ class SplitZip:
         result = b""
         while length > 0 and start < self.starts[-1]:
             volume = bisect_right(self.starts, start) - 1
-            with open(self.volumes[volume], "rb") as file:
+            with self.volumes[volume].open("rb") as file:
                 file.seek(start - self.starts[volume])
                 chunk = file.read(min(length, self.starts[volume + 1] - start))
             result += chunk

@@ -104,7 +104,7 @@ def test_colour_images_are_rgb():
     "wrong", [{"organ": "tooth"}, {"size": 8}, {"seed": -1}, {"index": -1}], ids=lambda w: next(iter(w))
 )
 def test_wrong_arguments_are_named(wrong):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
         simulate(**{"seed": 0, "index": 0, **wrong})
 
 

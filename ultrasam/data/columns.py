@@ -163,7 +163,7 @@ def _alone(path: Path, wanted: bool) -> Iterator[None]:
                 import fcntl
 
                 # The JSON file itself is locked, so nothing is left behind, whoever dies.
-                fcntl.flock(stack.enter_context(open(path, "rb")), fcntl.LOCK_EX)
+                fcntl.flock(stack.enter_context(path.open("rb")), fcntl.LOCK_EX)
         yield
 
 
@@ -205,7 +205,7 @@ def _read(files: Sequence[Path], key: Sequence[Any]) -> Columns | None:
     """The arrays of the first file that is whole and was made for this key."""
     for file in files:
         try:
-            with open(file, "rb") as source:
+            with file.open("rb") as source:
                 if source.readline() != MAGIC:
                     continue
                 header = json.loads(source.readline())

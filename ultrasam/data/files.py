@@ -34,7 +34,7 @@ def open_atomic(path: str | Path) -> Iterator[BinaryIO]:
 
     Better for ``torch.save``: given a path, it does not say why it failed.
     """
-    with atomic(path) as part, open(part, "wb") as file:
+    with atomic(path) as part, part.open("wb") as file:
         yield file
 
 

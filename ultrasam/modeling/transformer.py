@@ -78,7 +78,7 @@ class TwoWayTransformer(nn.Module):
 
     def __init__(
         self, *, channels: int, depth: int = 2, heads: int = 8, mlp_dim: int = 2048, dropout: float = 0.0
-    ):
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             TwoWayAttentionBlock(channels, heads, mlp_dim, dropout, first=i == 0) for i in range(depth)

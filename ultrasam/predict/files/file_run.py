@@ -95,8 +95,7 @@ class FileRun:
         records: list[dict[str, Any]] = []
         for source, name in zip(files, sources.names(files), strict=True):
             try:
-                for record in self._file(source, name, each):
-                    records.append(record)
+                records.extend(self._file(source, name, each))
             except UltraSamError as error:
                 message = str(error)
                 self.summary.failed.append(
