@@ -86,7 +86,7 @@ def test_points_on_new_phantoms(predictor, phantoms):
     def ask(mask):
         y, x = np.nonzero(mask)
         nearest = np.argmin((x - x.mean()) ** 2 + (y - y.mean()) ** 2)
-        return ObjectPrompt([[x[nearest], y[nearest]]])
+        return ObjectPrompt([[x[nearest] + 0.5, y[nearest] + 0.5]])
 
     assert scores(predictor, phantoms, ask)[0] > 0.6
 
