@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from pycocotools import mask as coco_mask
 
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling.build import Variant, build_variant
@@ -12,6 +13,7 @@ from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.preprocess import Geometry, region
 from ultrasam.prompts.refine import Refinement
+from ultrasam.types import ModelUsage
 
 TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=128, window=8)
 
@@ -62,6 +64,8 @@ def test_same_masks_as_on_the_cut_out_image(model, image):
     held[60:100, 70:110] = True
     assert np.array_equal(found.masks[:, y1:y2, x1:x2], expected.masks & held[y1:y2, x1:x2])
     assert found.masks.any() and not found.masks[:, ~held].any() and expected.masks.sum() > found.masks.sum()
+    for code, mask in zip(found.rles(), found.masks, strict=True):
+        assert np.array_equal(coco_mask.decode(code).astype(bool), mask)
     masks, iou, low = closer.predict(box=box, multimask_output=True)
     assert masks.shape == (3, 200, 200) and np.array_equal(masks[iou.argmax()], found.masks[0])
     assert low.shape == (3, 32, 32)
@@ -135,6 +139,25 @@ def test_logits_move_between_crops():
 def test_refinement_has_no_closer_views(model):
     with pytest.raises(UltraSamError, match="exclude each other"):
         Predictor(model, closer=True, refinement=Refinement())
+
+
+@pytest.mark.parametrize("closer", [False, True])
+def test_no_objects(model, image, closer):
+    predictor = Predictor(model, closer=closer)
+    predictor.set_image(image)
+    found = predictor.segment([])
+    assert found.masks.shape == (0, 200, 200) and found.rles() == found.coco() == [] and len(found) == 0
+    assert found.logits.shape == (0, 32, 32)
+
+
+def test_a_model_says_whether_it_looks_closer(model):
+    assert not Predictor(model).closer and Predictor(model, closer=True).closer
+    model.usage = ModelUsage(closer=True)
+    try:
+        assert Predictor(model).closer and not Predictor(model, closer=False).closer
+        assert not Predictor(model, refinement=Refinement()).closer
+    finally:
+        model.usage = ModelUsage()
 
 
 def test_an_input_tensor_shows_no_detail(model):
