@@ -46,7 +46,7 @@ def test_masks_and_codes_equal_the_full_path(size, mode, rule):
     "box", [None, [70.4, 41, 110, 80.6], [20, 30, 60, 70], [31, 41, 32, 42], [0, 0, 9, 9]]
 )
 def test_masks_of_a_crop_lie_where_it_was_cut_out(box, mode):
-    """Against the crop's masks pasted into the image and cut, pixel by pixel, to those that the box touches."""
+    """Against masks of the crop pasted into the image and cut, pixel by pixel, to what the box touches."""
     crop, size = Crop((30, 40), Geometry.of(60, 90, 256)), (120, 140)
     logits = some_logits(64)
     expected = np.zeros((len(logits), *size), bool)
