@@ -1,8 +1,9 @@
 """A mask to a point or a box: random for training, central for testing.
 
 Everything here is numpy with an explicit random generator. Masks are (H, W) bool in the original image,
-coordinates in pixels of the network's input where a `Geometry`, which joins the two, is given. The functions are
-our rules; those of the released code, half a pixel off here and there, are in `ultrasam.prompts.released`.
+coordinates in pixels of the network's input where a `Geometry`, which joins the two, is given. The functions
+are our rules; those of the released code, half a pixel off here and there, are in
+`ultrasam.prompts.released`.
 """
 
 from __future__ import annotations
