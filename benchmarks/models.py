@@ -111,9 +111,9 @@ def predictors(quick: bool = False) -> tuple[segment_anything.SamPredictor, Pred
     first = segment_anything.SamPredictor(theirs(model, quick))
     second = Predictor(model, resampling="pillow")
     geometry = second.embedder.geometry(np.zeros((*SIZE, 3), np.uint8))
-    first.features = second.features = embedding(model)
+    first.features = embedding(model)
     first.original_size, first.input_size, first.is_image_set = SIZE, geometry.resized, True
-    second.geometries = [geometry]
+    second.set_embeddings(first.features, [geometry])
     return first, second
 
 

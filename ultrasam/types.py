@@ -1,27 +1,83 @@
-"""The records that cross module borders, and the vocabulary of shapes.
+"""The records that cross module borders, and the vocabulary of shapes and coordinates.
 
 B images, N prompted objects (flat over the batch), K points, M masks an object, C channels,
 H, W pixels of an image, S side of the square network input, h, w cells of the embedding (S / patch).
-Points are ``(x, y)``, boxes ``(x1, y1, x2, y2)``, in pixels; the origin is the top-left corner of the
-top-left pixel, so the centre of that pixel is (0.5, 0.5).
+
+Points are ``(x, y)``, boxes ``(x1, y1, x2, y2)``, in continuous pixels: the origin is the top-left corner of
+the top-left pixel, so the center of that pixel is (0.5, 0.5), and the box that holds it alone is
+(0, 0, 1, 1), as in COCO. segment-anything counts pixel indices instead, (0, 0) for the center of that pixel.
+They live only where its interface is imitated: `Predictor.predict`, ``predict_batch``, ``predict_torch`` and
+``transform``, `PromptEncoder.forward`, and the exported decoder; `pixel_centers` and `pixel_indices` are the
+door between the two.
+
+A box of an image is the same four numbers on both sides: its users, too, give the edges that COCO has. That
+it takes them for indices and so moves the corners by half a pixel of the input is what its weights know, and
+`object_prompt.pack` repeats it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ultrasam.errors import PromptError
+from ultrasam.errors import CheckpointError, PromptError
 
 NEGATIVE, POSITIVE = 0, 1
 #: Side of a cell of mask logits, in pixels of the input.
 MASK_STRIDE = 4
 #: Label of a slot that holds no point: rows with fewer points than K are filled up with it.
 PADDING = -1
+
+Coordinates = TypeVar("Coordinates", np.ndarray, Tensor)
+
+
+def pixel_centers(indices: Coordinates) -> Coordinates:
+    """segment-anything's pixel indices (..., 2) or (..., 4) as continuous pixels, of floating type."""
+    return indices + 0.5
+
+
+def pixel_indices(centers: Coordinates) -> Coordinates:
+    """The inverse of `pixel_centers`."""
+    return centers - 0.5
+
+
+@dataclass(frozen=True)
+class ModelUsage:
+    """What weights want to be used with: a fact of their file, which a loaded model carries as ``usage``.
+
+    Attributes:
+        closer: segment each object in a view of its own, see `ultrasam.predict.closer`.
+    """
+
+    #: Under which files and state dicts keep it.
+    KEY: ClassVar[str] = "ultrasam"
+
+    closer: bool = False
+
+    @classmethod
+    def of(cls, note: Mapping[str, Any] | str | None) -> ModelUsage:
+        """What a file notes, as a mapping or as JSON; the defaults where it notes nothing.
+
+        Raises:
+            CheckpointError: the note has another form.
+        """
+        try:
+            found = json.loads(note) if isinstance(note, str) else dict(note or {})
+            known = {f.name: found[f.name] for f in fields(cls) if f.name in found}
+        except (ValueError, TypeError, KeyError):
+            known = {"note": None}
+        if not all(isinstance(value, bool) for value in known.values()):
+            raise CheckpointError(
+                f"'{cls.KEY}' should say how the weights are used, as in "
+                f'{{"closer": true}}, and says {note!r}'
+            )
+        return cls(**known)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def test_folder_to_coco_masks_overlays(folder, weights, tmp_path, capsys):
         predict(folder, "--checkpoint", weights, "--box", "20,10,90,70", "--box", "5,5,40,40", "--out", out)
         == 0
     )
-    assert "3 pictures segmented, 6 objects" in capsys.readouterr().out
+    assert "3 images segmented, 6 objects" in capsys.readouterr().out
     coco = COCO(out / "predictions.json")
     assert [i["file_name"] for i in coco.dataset["images"]] == ["a.png", "b.png", "sub/a.png"]
     assert len(coco.dataset["annotations"]) == 6
@@ -74,10 +74,10 @@ def test_started_again_it_goes_on(folder, weights, tmp_path, capsys):
     (tmp_path / "out" / "records" / "b.json").unlink()
     capsys.readouterr()
     predict(*args)
-    assert "1 pictures segmented, 1 objects, 2 kept" in capsys.readouterr().out
+    assert "1 images segmented, 1 objects, 2 kept" in capsys.readouterr().out
     assert (tmp_path / "out" / "predictions.json").read_bytes() == first
     predict(*args, "--refine", "1")
-    assert "3 pictures segmented" in capsys.readouterr().out
+    assert "3 images segmented" in capsys.readouterr().out
 
 
 def test_boxes_of_a_coco_file(folder, weights, tmp_path, capsys):
@@ -110,7 +110,7 @@ def test_a_damaged_file_does_not_stop_the_others(folder, weights, tmp_path, caps
         folder, "--checkpoint", weights, "--object", "box=9,9,80,70 point=20,30,0", "--out", tmp_path / "o"
     )
     printed = capsys.readouterr()
-    assert code == 1 and "3 pictures segmented" in printed.out and "broken.png" in printed.err
+    assert code == 1 and "3 images segmented" in printed.out and "broken.png" in printed.err
 
 
 def dicom(path, frames, kind="MONOCHROME2", regions=(), **tags):

@@ -210,7 +210,9 @@ class Knowing(Predictor):
         masks = np.stack([self.answers[i] for i in range(len(objects))])
         logits = torch.zeros(len(objects), 16, 16)
         scores = np.full(len(objects), 0.9, np.float32)
-        return Segmentation(logits, scores, self.geometries[0], objects, closer_masks=masks)
+        found = Segmentation(logits, scores, masks.shape[1:], [], objects)
+        found.masks = masks
+        return found
 
 
 def test_perfect_and_empty_answers(data, weights):

@@ -31,9 +31,8 @@ def objects(kind, index):
     for mask in published.masks(index):
         y, x = np.nonzero(mask)
         box = [x.min(), y.min(), x.max() + 1, y.max() + 1]
-        found.append(
-            ObjectPrompt(points=[[x.mean(), y.mean()]]) if kind == "point" else ObjectPrompt(box=box)
-        )
+        center = [x.mean() + 0.5, y.mean() + 0.5]
+        found.append(ObjectPrompt(points=[center]) if kind == "point" else ObjectPrompt(box=box))
     return found
 
 

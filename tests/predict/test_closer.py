@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from pycocotools import mask as coco_mask
 
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.phantom import simulate
-from ultrasam.predict.closer import View, resample
+from ultrasam.predict.crop import Crop, resample
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.preprocess import Geometry, region
 from ultrasam.prompts.refine import Refinement
+from ultrasam.types import ModelUsage
 
 TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=128, window=8)
 
@@ -44,7 +46,8 @@ def test_same_masks_as_on_the_cut_out_image(model, image):
     box = np.array([70.0, 60, 110, 100])
     x1, y1, x2, y2 = region(box, *image.shape[:2])
     assert (x1, y1, x2, y2) == (61, 51, 119, 109)
-    prompts = [ObjectPrompt(box=box), ObjectPrompt([[90, 80], [66, 56]], [1, 0], box=box)]
+    points = np.array([[90.5, 80.5], [66.5, 56.5]])
+    prompts = [ObjectPrompt(box=box), ObjectPrompt(points, [1, 0], box=box)]
     closer = Predictor(model, closer=True)
     closer.set_image(image)
     cut = Predictor(model)
@@ -52,7 +55,7 @@ def test_same_masks_as_on_the_cut_out_image(model, image):
     corner = np.array([x1, y1])
     moved = [
         ObjectPrompt(box=box - np.tile(corner, 2)),
-        ObjectPrompt(np.array([[90, 80], [66, 56]]) - corner, [1, 0], box=box - np.tile(corner, 2)),
+        ObjectPrompt(points - corner, [1, 0], box=box - np.tile(corner, 2)),
     ]
     found, expected = closer.segment(prompts, multimask=True), cut.segment(moved, multimask=True)
     assert np.allclose(found.scores, expected.scores, atol=1e-6)
@@ -61,13 +64,15 @@ def test_same_masks_as_on_the_cut_out_image(model, image):
     held[60:100, 70:110] = True
     assert np.array_equal(found.masks[:, y1:y2, x1:x2], expected.masks & held[y1:y2, x1:x2])
     assert found.masks.any() and not found.masks[:, ~held].any() and expected.masks.sum() > found.masks.sum()
+    for code, mask in zip(found.rles(), found.masks, strict=True):
+        assert np.array_equal(coco_mask.decode(code).astype(bool), mask)
     masks, iou, low = closer.predict(box=box, multimask_output=True)
     assert masks.shape == (3, 200, 200) and np.array_equal(masks[iou.argmax()], found.masks[0])
     assert low.shape == (3, 32, 32)
 
 
 def test_a_region_that_is_the_whole_image_changes_nothing(model, image):
-    entry = ObjectPrompt([[100, 100]], box=[10, 10, 190, 195])
+    entry = ObjectPrompt([[100.5, 100.5]], box=[10, 10, 190, 195])
     near, far = Predictor(model, closer=True), Predictor(model)
     near.set_image(image)
     far.set_image(image)
@@ -79,8 +84,8 @@ def test_a_region_that_is_the_whole_image_changes_nothing(model, image):
 def test_a_positive_point_outside_widens_what_a_box_holds(model, image):
     near = Predictor(model, closer=True)
     near.set_image(image)
-    inside = near.segment([ObjectPrompt([[75, 65]], box=[70.4, 60, 110, 100])]).masks[0]
-    wider = near.segment([ObjectPrompt([[130, 65]], box=[70.4, 60, 110, 100])]).masks[0]
+    inside = near.segment([ObjectPrompt([[75.5, 65.5]], box=[70.4, 60, 110, 100])]).masks[0]
+    wider = near.segment([ObjectPrompt([[130.5, 65.5]], box=[70.4, 60, 110, 100])]).masks[0]
     for mask, right in ((inside, 110), (wider, 131)):
         rows, columns = np.nonzero(mask)
         # Column 70 is touched by the box.
@@ -92,12 +97,12 @@ def test_a_point_alone_looks_round_the_first_mask(model, image):
     far, near = Predictor(model), Predictor(model, closer=True)
     far.set_image(image)
     near.set_image(image)
-    entry = ObjectPrompt([[90, 80]])
+    entry = ObjectPrompt([[90.5, 80.5]])
     first = far.segment([entry], multimask=True)
     corners = np.array([first.boxes[0][:2], first.boxes[0][2:], [90, 80], [91, 81]])
     x1, y1, x2, y2 = region(np.concatenate([corners.min(0), corners.max(0)]), 200, 200)
     far.set_image(np.ascontiguousarray(image[y1:y2, x1:x2]))
-    expected = far.segment([ObjectPrompt([[90 - x1, 80 - y1]])])
+    expected = far.segment([ObjectPrompt([[90.5 - x1, 80.5 - y1]])])
     assert np.array_equal(near.segment([entry]).masks[:, y1:y2, x1:x2], expected.masks)
 
 
@@ -113,15 +118,15 @@ def test_objects_on_several_images(model, image):
         assert found.masks.shape[1:] == picture.shape[:2]
 
 
-def test_logits_move_between_views():
-    whole = View((0, 0), Geometry.of(200, 100, 128))
-    part = View((30, 40), Geometry.of(60, 60, 128))
+def test_logits_move_between_crops():
+    whole = Crop((0, 0), Geometry.of(200, 100, 128))
+    part = Crop((30, 40), Geometry.of(60, 60, 128))
     y, x = np.mgrid[:32, :32].astype(np.float32)
 
-    def plane(view):
+    def plane(crop):
         """2 x - y of the image at the middle of each cell."""
-        sx, sy = view.geometry.scale
-        return 2 * ((x + 0.5) * 4 / sx + view.corner[0]) - ((y + 0.5) * 4 / sy + view.corner[1])
+        sx, sy = crop.geometry.scale
+        return 2 * ((x + 0.5) * 4 / sx + crop.corner[0]) - ((y + 0.5) * 4 / sy + crop.corner[1])
 
     assert np.allclose(resample(plane(whole), whole, whole), plane(whole), atol=1e-3)
     assert np.allclose(resample(plane(whole), whole, part), plane(part), atol=0.3)
@@ -134,6 +139,25 @@ def test_logits_move_between_views():
 def test_refinement_has_no_closer_views(model):
     with pytest.raises(UltraSamError, match="exclude each other"):
         Predictor(model, closer=True, refinement=Refinement())
+
+
+@pytest.mark.parametrize("closer", [False, True])
+def test_no_objects(model, image, closer):
+    predictor = Predictor(model, closer=closer)
+    predictor.set_image(image)
+    found = predictor.segment([])
+    assert found.masks.shape == (0, 200, 200) and found.rles() == found.coco() == [] and len(found) == 0
+    assert found.logits.shape == (0, 32, 32)
+
+
+def test_a_model_says_whether_it_looks_closer(model):
+    assert not Predictor(model).closer and Predictor(model, closer=True).closer
+    model.usage = ModelUsage(closer=True)
+    try:
+        assert Predictor(model).closer and not Predictor(model, closer=False).closer
+        assert not Predictor(model, refinement=Refinement()).closer
+    finally:
+        model.usage = ModelUsage()
 
 
 def test_an_input_tensor_shows_no_detail(model):

@@ -60,8 +60,9 @@ def test_a_folder_of_that_name_is_not_in_the_way(tmp_path, monkeypatch):
 
 
 def test_it_looks_closer_by_itself_and_others_do_not(predictor):
-    assert predictor.closer and not Predictor(ultrasam.load()).closer
-    assert not Predictor(closer=False).closer and Predictor("small").closer
+    assert predictor.closer and Predictor("small").closer and Predictor(ultrasam.load()).closer
+    assert not Predictor(closer=False).closer and not Predictor.as_published("small").closer
+    assert not Predictor(ultrasam.build_ultrasam("vit_t")).closer
 
 
 def scores(predictor, phantoms, ask):
@@ -85,7 +86,7 @@ def test_points_on_new_phantoms(predictor, phantoms):
     def ask(mask):
         y, x = np.nonzero(mask)
         nearest = np.argmin((x - x.mean()) ** 2 + (y - y.mean()) ** 2)
-        return ObjectPrompt([[x[nearest], y[nearest]]])
+        return ObjectPrompt([[x[nearest] + 0.5, y[nearest] + 0.5]])
 
     assert scores(predictor, phantoms, ask)[0] > 0.6
 

@@ -35,7 +35,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
     add_weights(parser, "--checkpoint", "the model (small, which comes with the package)", default="small")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
-    ask = parser.add_argument_group("what to segment (pixels of the image, x to the right, y down)")
+    ask = parser.add_argument_group(
+        "what to segment",
+        "in pixels of the image, x to the right, y down, from its top-left corner: 0.5,0.5 is the middle of "
+        "its first pixel",
+    )
     ask.add_argument("--box", action="append", default=[], metavar="X1,Y1,X2,Y2", help="one object each")
     ask.add_argument(
         "--point",
@@ -56,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--closer",
         action=argparse.BooleanOptionalAction,
-        help="cut out the region round each object and segment it there (only with the small model)",
+        help="cut out the region round each object and segment it there (with weights trained for it)",
     )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
@@ -79,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ultrasam.machine import process
     from ultrasam.predict.files import sources
-    from ultrasam.predict.files.file_run import FileRun
+    from ultrasam.predict.files.file_run import FileRun, Options
 
     process.keep_memory()
     prompts_of, categories = _prompts(args)
@@ -91,14 +95,16 @@ def run(args: argparse.Namespace) -> int:
         prompts_of,
         categories=categories,
         settings=_settings(args),
-        multimask=not args.single_mask,
-        window=_window(args.window),
-        spacing=_pair(args.spacing, "--spacing"),
-        follow=args.follow,
-        overlays=not args.no_overlays,
+        options=Options(
+            multimask=not args.single_mask,
+            window=_window(args.window),
+            spacing=_pair(args.spacing, "--spacing"),
+            follow=args.follow,
+            overlays=not args.no_overlays,
+        ),
     )
     _check_names(job, files, args)
-    with tqdm(unit=" pictures", disable=args.quiet or None) as bar:
+    with tqdm(unit=" images", disable=args.quiet or None) as bar:
         summary = job.run(files, lambda frame: bar.update())
     print(f"{summary}; see {args.out / 'predictions.json'}")
     for message in summary.failed:

@@ -17,7 +17,6 @@ from ultrasam.errors import DataError
 from ultrasam.evaluate.baselines import ellipse_in_box, grow_region
 from ultrasam.evaluate.coco_map import ImageResult, evaluate
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import PromptKind, central_point
 
 
@@ -54,7 +53,7 @@ class Baselines:
     def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Answers:
         """A mask for each box or point; all have the score 1, as a baseline has no opinion of its masks."""
         masks = [
-            grow_region(self.image, prompt.points[0] + 0.5)
+            grow_region(self.image, prompt.points[0])
             if prompt.box is None
             else ellipse_in_box(prompt.box, self.image.shape[:2])
             for prompt in objects
@@ -79,9 +78,7 @@ def read_checked(item: coco.CocoImage) -> np.ndarray:
 
 def central_points(targets: Sequence[np.ndarray]) -> np.ndarray:
     """The points (n, 2) xy that a user would click in the middle of n masks (H, W) bool, in their pixels."""
-    height, width = targets[0].shape
-    here = Geometry((height, width), (height, width), max(height, width))
-    return np.array([central_point(mask, here) for mask in targets])
+    return np.array([central_point(mask) for mask in targets])
 
 
 def as_prompts(kind: str, places: Iterable[np.ndarray]) -> list[ObjectPrompt]:
@@ -93,8 +90,7 @@ def as_prompts(kind: str, places: Iterable[np.ndarray]) -> list[ObjectPrompt]:
     """
     if kind == "box":
         return [ObjectPrompt(box=box) for box in places]
-    # `ObjectPrompt` takes pixel indices: half a pixel less than where a place in the image is.
-    return [ObjectPrompt(points=np.atleast_2d(points) - 0.5) for points in places]
+    return [ObjectPrompt(points=np.atleast_2d(points)) for points in places]
 
 
 def object_prompts(

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ultrasam import preprocess
 from ultrasam.modeling.sam import Sam
+from ultrasam.types import pixel_centers
 
 DECODER_INPUTS = (
     "image_embeddings",
@@ -106,7 +107,7 @@ class DecoderGraph(nn.Module):
         return self._enlarge(low, orig_im_size), iou, low
 
     def _embed(self, coords: Tensor, labels: Tensor) -> Tensor:
-        position = self.prompt_encoder.pe_layer.encode((coords + 0.5) / self.size)
+        position = self.prompt_encoder.pe_layer.encode(pixel_centers(coords) / self.size)
         position = position * (labels != -1).to(position.dtype)[..., None]
         return position + self.get_buffer("kinds")[labels.long() + 1]
 

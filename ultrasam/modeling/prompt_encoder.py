@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ultrasam.modeling.layers import LayerNorm2d, PositionEmbeddingRandom
-from ultrasam.types import PADDING, Prompts
+from ultrasam.types import PADDING, Prompts, pixel_centers
 
 #: segment-anything's label of a "point that is none", which it appends to points given without a box.
 NOT_A_POINT = -1
@@ -60,8 +60,8 @@ class PromptEncoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Encode as segment-anything does, for code that is written for it.
 
-        Coordinates are pixel *indices* here (0 is the centre of the first pixel), labels may hold
-        `NOT_A_POINT`, which is a token like any other.
+        Coordinates are its pixel indices, see `ultrasam.types`; labels may hold `NOT_A_POINT`, which is a
+        token like any other.
 
         Args:
             points: coordinates (N, K, 2) and labels (N, K).
@@ -73,13 +73,13 @@ class PromptEncoder(nn.Module):
         """
         parts = []
         if points is not None:
-            coords, labels = points[0] + 0.5, points[1].long()
+            coords, labels = pixel_centers(points[0]), points[1].long()
             if boxes is None:
                 coords = torch.cat([coords, coords.new_zeros(len(coords), 1, 2)], dim=1)
                 labels = torch.cat([labels, labels.new_full((len(labels), 1), NOT_A_POINT)], dim=1)
             parts.append(self._embed(coords, labels))
         if boxes is not None:
-            parts.append(self._embed_boxes(boxes.reshape(-1, 4) + 0.5))
+            parts.append(self._embed_boxes(pixel_centers(boxes.reshape(-1, 4))))
         if parts:
             sparse = torch.cat(parts, dim=1)
         else:

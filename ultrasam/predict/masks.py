@@ -7,7 +7,7 @@ network's output are all negative is background, and only the surroundings of po
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ultrasam.data import coco
+from ultrasam.data.coco import compress, counts
+from ultrasam.predict.crop import Crop
 from ultrasam.preprocess import Geometry, Postprocessing
 
 # Cells around the positive ones whose interpolated values can still be positive.
@@ -29,7 +30,7 @@ _BAND = 64
 
 @dataclass(frozen=True)
 class Part:
-    """The rectangle of a picture outside of which a mask is empty.
+    """The rectangle of an image outside of which a mask is empty.
 
     Attributes:
         x: its columns.
@@ -41,19 +42,90 @@ class Part:
     y: slice
     mask: np.ndarray
 
+    def moved(self, x: int, y: int) -> Part:
+        """The same part, so many pixels further to the right and down."""
+        return Part(
+            slice(self.x.start + x, self.x.stop + x), slice(self.y.start + y, self.y.stop + y), self.mask
+        )
+
+    def within(self, box: np.ndarray) -> Part | None:
+        """The pixels that a box (4,) xyxy touches; None where there are none."""
+        x1, y1, x2, y2 = (int(v) for v in (*np.floor(box[:2]), *np.ceil(box[2:])))
+        x = slice(max(self.x.start, x1), min(self.x.stop, x2))
+        y = slice(max(self.y.start, y1), min(self.y.stop, y2))
+        if x.start >= x.stop or y.start >= y.stop:
+            return None
+        columns = slice(x.start - self.x.start, x.stop - self.x.start)
+        rows = slice(y.start - self.y.start, y.stop - self.y.start)
+        return Part(x, y, self.mask[columns, rows])
+
+
+@dataclass(frozen=True)
+class MaskLogits:
+    """What a mask is made from, when it is asked for.
+
+    Attributes:
+        logits: (4h, 4w) float32.
+        crop: the part of the image that they are of.
+        mode: how they become a mask.
+        box: (4,) xyxy in the image that holds the object; None where nothing is known.
+    """
+
+    logits: np.ndarray
+    crop: Crop
+    mode: Postprocessing = "logits"
+    box: np.ndarray | None = None
+
+    def part(self) -> Part | None:
+        """The mask; None where it is empty."""
+        # Weights are not negative: a pixel is positive where it touches a foreground cell at all.
+        logits = (self.logits > 0).astype(np.float32) if self.mode == "official" else self.logits
+        part = _part(logits, self.crop.geometry)
+        if part is None:
+            return None
+        part = part.moved(*self.crop.corner)
+        return part if self.box is None else part.within(self.box)
+
+
+def of_whole(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> list[MaskLogits]:
+    """Logits (N, 4h, 4w) of a whole image, ready to be made masks."""
+    crop = Crop((0, 0), geometry)
+    return [MaskLogits(row, crop, mode) for row in logits.detach().float().cpu().numpy()]
+
+
+def draw(masks: Sequence[MaskLogits], size: tuple[int, int]) -> np.ndarray:
+    """N masks of an image of ``size`` (H, W) as (N, H, W) bool.
+
+    Each is Fortran-ordered, which is what run-length encoding reads fastest.
+    """
+    height, width = size
+    # (N, W, H) in memory, seen as (N, H, W).
+    drawn = np.zeros((len(masks), width, height), dtype=bool)
+    for out, mask in zip(drawn, masks, strict=True):
+        part = mask.part()
+        if part is not None:
+            out[part.x, part.y] = part.mask
+    return drawn.transpose(0, 2, 1)
+
+
+def encode(masks: Sequence[MaskLogits], size: tuple[int, int]) -> list[dict[str, Any]]:
+    """N masks of an image of ``size`` (H, W) as COCO's compressed run-length codes."""
+    nothing = np.array([size[0] * size[1]])
+    parts = (mask.part() for mask in masks)
+    lengths = [
+        nothing if part is None else counts(part.mask, (part.x.start, part.y.start), size) for part in parts
+    ]
+    return compress(lengths, size)
+
 
 def masks_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> np.ndarray:
-    """Logits (N, 4h, 4w) -> masks (N, H, W) bool; equal to `preprocess.to_masks`.
+    """Logits (N, 4h, 4w) of a whole image -> masks (N, H, W) bool; equal to `preprocess.to_masks`."""
+    return draw(of_whole(logits, geometry, mode), geometry.original)
 
-    Each mask is Fortran-ordered, which is what run-length encoding reads fastest.
-    """
-    height, width = geometry.original
-    # (N, W, H) in memory, seen as (N, H, W).
-    masks = np.zeros((len(logits), width, height), dtype=bool)
-    for mask, part in zip(masks, _parts(logits, geometry, mode), strict=True):
-        if part is not None:
-            mask[part.x, part.y] = part.mask
-    return masks.transpose(0, 2, 1)
+
+def rles_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> list[dict[str, Any]]:
+    """Logits (N, 4h, 4w) of a whole image -> COCO's compressed run-length codes."""
+    return encode(of_whole(logits, geometry, mode), geometry.original)
 
 
 def by_rows(masks: np.ndarray) -> np.ndarray:
@@ -63,24 +135,6 @@ def by_rows(masks: np.ndarray) -> np.ndarray:
         # OpenCV transposes in blocks, ten times as fast as numpy.
         cv2.transpose(mask.T.view(np.uint8), dst=out.view(np.uint8))
     return turned
-
-
-def rles_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> list[dict[str, Any]]:
-    """Logits (N, 4h, 4w) -> COCO's compressed run-length codes; equal to `encode` of `masks_of`."""
-    size = geometry.original
-    nothing = np.array([size[0] * size[1]])
-    lengths = [
-        nothing if part is None else coco.counts(part.mask, (part.x.start, part.y.start), size)
-        for part in _parts(logits, geometry, mode)
-    ]
-    return coco.compress(lengths, size)
-
-
-def _parts(logits: Tensor, geometry: Geometry, mode: Postprocessing) -> Iterator[Part | None]:
-    """Where each of the masks (N, 4h, 4w) is; None for an empty one."""
-    for row in logits.detach().float().cpu().numpy():
-        # Weights are not negative: a pixel is positive where it touches a foreground cell at all.
-        yield _part((row > 0).astype(np.float32) if mode == "official" else row, geometry)
 
 
 def _part(logits: np.ndarray, geometry: Geometry) -> Part | None:
@@ -151,11 +205,6 @@ def _bilinear(inputs: int, outputs: int) -> np.ndarray:
     impulses = torch.eye(inputs)[None, :, None]
     weights = F.interpolate(impulses, (1, outputs), mode="bilinear", align_corners=False)
     return weights[0, :, 0].t().double().numpy()
-
-
-def encode(masks: np.ndarray) -> list[dict[str, Any]]:
-    """Masks (N, H, W) bool as COCO's compressed run-length codes."""
-    return [coco.encode(mask) for mask in masks]
 
 
 def polygons(mask: np.ndarray, tolerance: float = 0.0) -> list[list[float]]:

@@ -11,15 +11,15 @@ import torch
 
 from ultrasam.errors import PromptError
 from ultrasam.preprocess import Geometry
-from ultrasam.types import NEGATIVE, PADDING, POSITIVE, Prompts
+from ultrasam.types import NEGATIVE, PADDING, POSITIVE, Prompts, pixel_centers, pixel_indices
 
 
 @dataclass(frozen=True)
 class ObjectPrompt:
-    """Everything known of one object, in pixel indices of its image ((0, 0) is the top-left pixel).
+    """Everything known of one object, in continuous pixels of its image, see `ultrasam.types`.
 
     Attributes:
-        points: (K, 2) xy, or None.
+        points: (K, 2) xy, or None; (0.5, 0.5) is the center of the top-left pixel.
         labels: (K,) 1 inside the object, 0 outside; None means that all are inside.
         box: (4,) x1, y1, x2, y2, or None.
         mask: (4h, 4w) or (1, 4h, 4w) logits of an earlier prediction, or None.
@@ -33,13 +33,15 @@ class ObjectPrompt:
     image: int = 0
 
 
-@dataclass(frozen=True)
-class _Checked:
-    points: np.ndarray
-    labels: np.ndarray
-    box: np.ndarray | None
-    mask: np.ndarray | None
-    image: int
+def check(
+    objects: Sequence[ObjectPrompt], geometries: Sequence[Geometry], mask_size: tuple[int, int]
+) -> list[ObjectPrompt]:
+    """N objects over B images as arrays, or None: points (K, 2), labels (K,), box (4,), mask (4h, 4w).
+
+    Raises:
+        PromptError: it names the object and what is wrong with it.
+    """
+    return [_check(entry, number, geometries, mask_size) for number, entry in enumerate(objects)]
 
 
 def pack(
@@ -48,66 +50,62 @@ def pack(
     """The prompts of N objects over B images, in pixels of the network's input.
 
     Args:
-        objects: N of them, any mixture of points, boxes and masks.
+        objects: N of them, from `check`.
         geometries: of the B images.
         mask_size: (4h, 4w) of a mask prompt.
-
-    Raises:
-        PromptError: it names the object and what is wrong with it.
     """
-    checked = [_check(entry, number, geometries, mask_size) for number, entry in enumerate(objects)]
-    index = torch.tensor([entry.image for entry in checked], dtype=torch.long)
+    masks = _masks(objects, mask_size)
     return Prompts(
-        index,
-        *_points(checked, geometries),
-        boxes=_boxes(checked, geometries),
-        masks=_masks(checked, mask_size),
-        has_mask=torch.tensor([entry.mask is not None for entry in checked])
-        if any(entry.mask is not None for entry in checked)
-        else None,
+        torch.tensor([entry.image for entry in objects], dtype=torch.long),
+        *_points(objects, geometries),
+        boxes=_boxes(objects, geometries),
+        masks=masks,
+        has_mask=None if masks is None else torch.tensor([entry.mask is not None for entry in objects]),
     )
 
 
-def to_input(xy: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Pixel indices of an image as pixels of the input, float32, rounded where segment-anything rounds.
+def _to_input(indices: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Pixel indices of an image as pixels of the input, float32.
 
-    Segment Anything scales indices and then moves to the pixel's centre; float32 in between, so that both
-    give the same numbers to the last bit.
+    Segment Anything scales indices and then moves to the pixel's center, for points and for the corners of
+    boxes alike; its weights, and those that come from them, know prompts at these places. float32 in between
+    gives its numbers to the last bit.
     """
-    return geometry.to_input(xy).astype(np.float32) + np.float32(0.5)
+    return pixel_centers(geometry.to_input(indices).astype(np.float32))
 
 
 def _points(
-    checked: Sequence[_Checked], geometries: Sequence[Geometry]
+    objects: Sequence[ObjectPrompt], geometries: Sequence[Geometry]
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    longest = max((len(entry.points) for entry in checked), default=0)
+    longest = max((len(entry.points) for entry in objects if entry.points is not None), default=0)
     if longest == 0:
         return None, None
-    points = np.zeros((len(checked), longest, 2), dtype=np.float32)
-    labels = np.full((len(checked), longest), PADDING, dtype=np.int64)
-    for row, entry in enumerate(checked):
-        k = len(entry.points)
-        if k:
-            points[row, :k] = to_input(entry.points, geometries[entry.image])
+    points = np.zeros((len(objects), longest, 2), dtype=np.float32)
+    labels = np.full((len(objects), longest), PADDING, dtype=np.int64)
+    for row, entry in enumerate(objects):
+        if entry.points is not None:
+            k = len(entry.points)
+            points[row, :k] = _to_input(pixel_indices(entry.points), geometries[entry.image])
             labels[row, :k] = entry.labels
     return torch.from_numpy(points), torch.from_numpy(labels)
 
 
-def _boxes(checked: Sequence[_Checked], geometries: Sequence[Geometry]) -> torch.Tensor | None:
-    if all(entry.box is None for entry in checked):
+def _boxes(objects: Sequence[ObjectPrompt], geometries: Sequence[Geometry]) -> torch.Tensor | None:
+    if all(entry.box is None for entry in objects):
         return None
-    boxes = np.full((len(checked), 4), np.nan, dtype=np.float32)
-    for row, entry in zip(boxes, checked, strict=True):
+    boxes = np.full((len(objects), 4), np.nan, dtype=np.float32)
+    for row, entry in zip(boxes, objects, strict=True):
         if entry.box is not None:
-            row[:] = to_input(entry.box, geometries[entry.image])
+            # Edges, taken for indices: see `ultrasam.types`.
+            row[:] = _to_input(entry.box, geometries[entry.image])
     return torch.from_numpy(boxes)
 
 
-def _masks(checked: Sequence[_Checked], size: tuple[int, int]) -> torch.Tensor | None:
-    if all(entry.mask is None for entry in checked):
+def _masks(objects: Sequence[ObjectPrompt], size: tuple[int, int]) -> torch.Tensor | None:
+    if all(entry.mask is None for entry in objects):
         return None
-    masks = np.zeros((len(checked), 1, *size), dtype=np.float32)
-    for row, entry in zip(masks, checked, strict=True):
+    masks = np.zeros((len(objects), 1, *size), dtype=np.float32)
+    for row, entry in zip(masks, objects, strict=True):
         if entry.mask is not None:
             row[:] = entry.mask
     return torch.from_numpy(masks)
@@ -115,7 +113,7 @@ def _masks(checked: Sequence[_Checked], size: tuple[int, int]) -> torch.Tensor |
 
 def _check(
     entry: ObjectPrompt, number: int, geometries: Sequence[Geometry], mask_size: tuple[int, int]
-) -> _Checked:
+) -> ObjectPrompt:
     where = f"object {number}"
     if not 0 <= entry.image < len(geometries):
         raise PromptError(f"{where} is on image {entry.image}, there are {len(geometries)}")
@@ -123,9 +121,11 @@ def _check(
     points, labels = _check_points(entry, where, width, height)
     box = None if entry.box is None else _check_box(entry.box, where, width, height)
     mask = None if entry.mask is None else _check_mask(entry.mask, where, mask_size)
-    if not len(points) and box is None and mask is None:
+    if len(points):
+        return ObjectPrompt(points, labels, box, mask, entry.image)
+    if box is None and mask is None:
         raise PromptError(f"{where} has no prompt: give a point, a box or a mask")
-    return _Checked(points, labels, box, mask, entry.image)
+    return ObjectPrompt(box=box, mask=mask, image=entry.image)
 
 
 def _check_points(entry: ObjectPrompt, where: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
@@ -133,28 +133,29 @@ def _check_points(entry: ObjectPrompt, where: str, width: int, height: int) -> t
         if entry.labels is not None:
             raise PromptError(f"{where} has labels, but no points")
         return np.zeros((0, 2)), np.zeros(0, dtype=np.int64)
-    points = _numbers(entry.points, f"the points of {where}")
+    points = numbers(entry.points, f"the points of {where}")
     if points.ndim != 2 or points.shape[1] != 2:
         raise PromptError(f"the points of {where} must be (K, 2) x, y, got {points.shape}")
-    labels = (
-        np.ones(len(points)) if entry.labels is None else _numbers(entry.labels, f"the labels of {where}")
-    )
+    labels = np.ones(len(points)) if entry.labels is None else numbers(entry.labels, f"the labels of {where}")
     if labels.shape != (len(points),):
         raise PromptError(f"{where} has {len(points)} points and labels of shape {labels.shape}")
     wrong = [float(v) for v in labels if v not in (NEGATIVE, POSITIVE, PADDING)]
     if wrong:
         raise PromptError(f"{where} has the label {wrong[0]:g}: 1 is inside, 0 outside, -1 no point")
     used = points[labels != PADDING]
-    # A pixel index i covers i - 0.5 to i + 0.5; coordinates of the other convention are let through.
-    outside = (used < -0.5).any(axis=1) | (used > (width, height)).any(axis=1)
+    # Half a pixel too far is let through: of places that were taken for indices.
+    outside = (used < 0).any(axis=1) | (used > (width + 0.5, height + 0.5)).any(axis=1)
     if outside.any():
         x, y = used[outside][0]
-        raise PromptError(f"{where} has a point at ({x:g}, {y:g}), outside its image of {width} x {height}")
+        raise PromptError(
+            f"{where} has a point at ({x:g}, {y:g}), outside its image of {width} x {height} "
+            "(0.5, 0.5 is the center of its first pixel)"
+        )
     return used, labels[labels != PADDING].astype(np.int64)
 
 
 def _check_box(box: Any, where: str, width: int, height: int) -> np.ndarray:
-    box = _numbers(box, f"the box of {where}")
+    box = numbers(box, f"the box of {where}")
     if box.shape not in ((4,), (1, 4)):
         raise PromptError(f"the box of {where} must be (4,) x1, y1, x2, y2, got {box.shape}")
     x1, y1, x2, y2 = box.reshape(4)
@@ -178,7 +179,7 @@ def _check_mask(mask: Any, where: str, size: tuple[int, int]) -> np.ndarray:
         raise PromptError(
             f"the mask prompt of {where} is boolean; it takes the low-resolution logits of a prediction"
         )
-    mask = _numbers(mask, f"the mask of {where}")
+    mask = numbers(mask, f"the mask of {where}")
     if mask.shape not in (size, (1, *size)):
         raise PromptError(
             f"the mask of {where} must be logits (1, {size[0]}, {size[1]}), as a prediction returns them, "
@@ -187,7 +188,12 @@ def _check_mask(mask: Any, where: str, size: tuple[int, int]) -> np.ndarray:
     return mask.reshape(size)
 
 
-def _numbers(values: Any, what: str) -> np.ndarray:
+def numbers(values: Any, what: str) -> np.ndarray:
+    """Anything like an array of numbers as float64; ``what`` it is, for the error.
+
+    Raises:
+        PromptError: not numbers, or not finite.
+    """
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu().numpy()
     try:

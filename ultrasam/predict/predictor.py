@@ -1,133 +1,51 @@
-"""Set an image once, prompt it as often as you like: numpy in, numpy out.
+"""The predictor under segment-anything's names, so that what is written for it runs here.
 
 `Predictor` has the methods, arguments and results of segment-anything's ``SamPredictor`` (and of SAM 2's for
-batches of images), and gives the same masks for the same weights. `Predictor.segment` is the shorter way for
-many objects with any mixture of prompts.
+batches of images), and gives the same masks for the same weights. They count in pixel indices; here, and in
+`Predictor.transform`, these become the continuous pixels of everything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ultrasam import checkpoints, preprocess
-from ultrasam.data.boxes import tight_boxes
+from ultrasam import preprocess
 from ultrasam.errors import PromptError, UltraSamError
-from ultrasam.modeling.sam import Sam
-from ultrasam.predict import closer as closer_views
 from ultrasam.predict import masks
-from ultrasam.predict.embedder import Embedder, available, best_device
-from ultrasam.predict.embeddings_cache import EmbeddingsCache
-from ultrasam.predict.object_prompt import ObjectPrompt, pack
-from ultrasam.predict.pixels import Window, to_rgb8
-from ultrasam.predict.segmentation import Segmentation
+from ultrasam.predict.object_predictor import ObjectPredictor
+from ultrasam.predict.object_prompt import ObjectPrompt, numbers
+from ultrasam.predict.pixels import to_rgb8
 from ultrasam.predict.transform import Transform
-from ultrasam.preprocess import Geometry, Postprocessing, Resampling, SizeRule
-from ultrasam.prompts.refine import Refinement, interact
-from ultrasam.types import Prediction, Prompts
-
-BoxesOf = Callable[[Tensor], Tensor]
+from ultrasam.preprocess import Geometry
+from ultrasam.types import Prompts, pixel_centers
 
 
-class Predictor:
-    """Segments images with a loaded model.
-
-    Args:
-        model: a model, a weight file, or a name that `ultrasam.load` knows; the small model that comes with
-            the package where None.
-        device: where to run; the best at hand for a file, where the model is for a model.
-        dtype: ``torch.bfloat16`` or ``torch.float16`` runs the image encoder in half precision.
-        size_rule: how the resized image's sides are rounded.
-        resampling: how it is resized; ``pillow`` is what ``SamPredictor`` does.
-        postprocessing: how logits become masks.
-        refinement: feed each prediction back as a mask prompt; None for none.
-        window: grey values shown as black and white, for 16-bit and floating-point images.
-        cache: keep image embeddings on disk; a folder or an `EmbeddingsCache`.
-        closer: cut out the region round each object and segment it there, see `ultrasam.predict.closer`; None
-            does so with the package's own model, which was trained for it. Not together with refinement.
-    """
-
-    def __init__(
-        self,
-        model: Sam | str | Path | None = None,
-        *,
-        device: str | torch.device | None = None,
-        dtype: torch.dtype | None = None,
-        size_rule: SizeRule = "round",
-        resampling: Resampling = "opencv",
-        postprocessing: Postprocessing = "logits",
-        refinement: Refinement | None = None,
-        window: Window | None = None,
-        cache: EmbeddingsCache | str | Path | None = None,
-        closer: bool | None = None,
-    ) -> None:
-        if closer and refinement is not None:
-            raise UltraSamError("closer views and refinement passes exclude each other: choose one")
-        self.closer = closer if closer is not None else refinement is None and checkpoints.is_own(model)
-        if not isinstance(model, Sam):
-            model, device = checkpoints.load(model), device or best_device()
-        self.model = model.to(available(device) if device is not None else model.device).eval()
-        store = EmbeddingsCache(cache) if isinstance(cache, (str, Path)) else cache
-        self.embedder = Embedder(self.model, size_rule, resampling, dtype, store)
-        self.postprocessing: Postprocessing = postprocessing
-        self.refinement = refinement
-        self.window = window
-        self.transform = Transform(model.img_size, resampling)
-        self.reset_image()
-
-    @classmethod
-    def as_published(cls, model: Sam | str | Path, **options: Any) -> Predictor:
-        """A predictor that repeats the published UltraSam's test: two passes, sizes and masks included."""
-        refinement = Refinement(passes=1, box_after_point=True)
-        published = {"size_rule": "truncate", "postprocessing": "official", "refinement": refinement}
-        return cls(model, **{**published, **options})
+class Predictor(ObjectPredictor):
+    """Segments images with a loaded model, under `ObjectPredictor`'s and segment-anything's names."""
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return self.model.device
-
-    def reset_image(self) -> None:
-        """Forget the images."""
-        self.features: Tensor | None = None
-        self.geometries: list[Geometry] = []
-        self.images: list[np.ndarray] = []
-
-    reset_predictor = reset_image
-
-    @property
-    def is_image_set(self) -> bool:
-        """Whether an image was set."""
-        return self.features is not None
+    def transform(self) -> Transform:
+        """Images and pixel indices to the network's input."""
+        return Transform(self.model.img_size, self.embedder.resampling)
 
     @property
     def original_size(self) -> tuple[int, int] | None:
         """(H, W) of the first image."""
-        return self.geometries[0].original if self.geometries else None
+        return self.view.geometries[0].original if self.view else None
 
     @property
     def input_size(self) -> tuple[int, int] | None:
         """(h, w) of the first image inside the network's input."""
-        return self.geometries[0].resized if self.geometries else None
+        return self.view.geometries[0].resized if self.view else None
 
-    def set_image(self, image: np.ndarray, image_format: str = "RGB") -> None:
-        """Encode an image (H, W, 3) or (H, W); see `pixels.to_rgb8` for what it may be."""
-        self.set_image_batch([image], image_format)
-
-    def set_image_batch(self, images: Sequence[np.ndarray], image_format: str = "RGB") -> None:
-        """Encode several images, of any sizes."""
-        if not len(images):
-            raise UltraSamError("set_image_batch takes one image or more, got none")
+    def reset_predictor(self) -> None:
+        """Forget the images."""
         self.reset_image()
-        arrays = [to_rgb8(image, image_format, self.window) for image in images]
-        self.geometries = [self.embedder.geometry(array) for array in arrays]
-        self.images = arrays if self.closer else []
-        self.features = self.embedder.embed(arrays)
 
     def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, ...]) -> None:
         """Encode an image that is resized already, RGB (1, 3, h, w) in 0..255, its longest side S."""
@@ -136,14 +54,12 @@ class Predictor:
         if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) > size:
             raise UltraSamError(f"set_torch_image takes (1, 3, h, w) within {size} pixels, got {shape}")
         height, width = original_image_size
-        self.geometries = [Geometry((height, width), (shape[2], shape[3]), size)]
-        if self.closer:
-            raise UltraSamError("closer views need the image itself: use set_image, or closer=False")
-        self.features = self.embedder.encode(self.model.preprocess(transformed_image.to(self.device)))
+        features = self.embedder.encode(self.model.preprocess(transformed_image.to(self.device)))
+        self.set_embeddings(features, [Geometry((height, width), (shape[2], shape[3]), size)])
 
     def get_image_embedding(self) -> Tensor:
         """The embedding (B, C, h, w) of what was set."""
-        return self._set_features()
+        return self._seen().features
 
     def predict(
         self,
@@ -167,16 +83,14 @@ class Predictor:
         Returns:
             masks (M, H, W) bool or logits float32; predicted IoU (M,); low-resolution logits (M, 4h, 4w).
         """
-        entry = ObjectPrompt(point_coords, point_labels, box, mask_input)
-        prediction, sharp = self._ask([entry], multimask_output)
-        logits, iou = prediction.logits[0].float().cpu(), prediction.iou[0].float().cpu().numpy()
-        if sharp is not None and not return_logits:
-            full = sharp[0]
-        elif return_logits:
-            full = preprocess.upsample_logits(logits[None], self.geometries[0])[0].numpy()
+        view = self._seen()
+        entry = _from_indices(point_coords, point_labels, box, mask_input)
+        answer = view.answer([entry], multimask=multimask_output)
+        if return_logits:
+            full = preprocess.upsample_logits(answer.logits, view.geometries[0])[0].numpy()
         else:
-            full = masks.by_rows(masks.masks_of(logits, self.geometries[0], self.postprocessing))
-        return full, iou, logits.numpy()
+            full = masks.by_rows(masks.draw(answer.masks[0], view.geometries[0].original))
+        return full, answer.iou[0], answer.logits[0].numpy()
 
     def predict_torch(
         self,
@@ -189,6 +103,8 @@ class Predictor:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """N prompts that `transform` has brought to the input's pixels; as ``SamPredictor``'s.
 
+        They are looked for on the whole image: closer views need prompts in the image's pixels.
+
         Args:
             point_coords: (N, K, 2).
             point_labels: (N, K), -1 for no point.
@@ -200,22 +116,22 @@ class Predictor:
         Returns:
             masks (N, M, H, W); predicted IoU (N, M); low-resolution logits (N, M, 4h, 4w).
         """
+        view = self._seen()
         given = next((t for t in (point_coords, boxes, mask_input) if t is not None), None)
         if given is None:
             raise PromptError("no prompt: give points, boxes or masks")
         prompts = Prompts(
             torch.zeros(len(given), dtype=torch.long, device=self.device),
-            None if point_coords is None else point_coords.float() + 0.5,
+            None if point_coords is None else pixel_centers(point_coords.float()),
             None if point_labels is None else point_labels.long(),
-            None if boxes is None else boxes.reshape(-1, 4).float() + 0.5,
+            None if boxes is None else pixel_centers(boxes.reshape(-1, 4).float()),
             mask_input,
         )
-        prediction = self._decode(prompts, multimask_output)
-        geometry = self.geometries[0]
+        prediction = view.decode(prompts, multimask_output)
         if return_logits:
-            full = preprocess.upsample_logits(prediction.logits.float(), geometry)
+            full = preprocess.upsample_logits(prediction.logits.float(), view.geometries[0])
         else:
-            full = preprocess.to_masks(prediction.logits, geometry, self.postprocessing)
+            full = preprocess.to_masks(prediction.logits, view.geometries[0], self.postprocessing)
         return full, prediction.iou, prediction.logits
 
     def predict_batch(
@@ -227,7 +143,8 @@ class Predictor:
         multimask_output: bool = True,
     ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
         """One object on each image of `set_image_batch`, results as lists over the images, as SAM 2's."""
-        count = len(self.geometries)
+        view = self._seen()
+        count = len(view.geometries)
 
         def column(values: Sequence[Any] | None, what: str) -> Sequence[Any]:
             if values is not None and len(values) != count:
@@ -242,45 +159,12 @@ class Predictor:
             range(count),
             strict=True,
         )
-        prediction, sharp = self._ask([ObjectPrompt(*row) for row in columns], multimask_output)
-        logits = prediction.logits.float().cpu()
-        full = sharp or [
-            masks.by_rows(masks.masks_of(row, geometry, self.postprocessing))
-            for row, geometry in zip(logits, self.geometries, strict=True)
+        answer = view.answer([_from_indices(*row) for row in columns], multimask=multimask_output)
+        full = [
+            masks.by_rows(masks.draw(row, geometry.original))
+            for row, geometry in zip(answer.masks, view.geometries, strict=True)
         ]
-        return full, list(prediction.iou.float().cpu().numpy()), list(logits.numpy())
-
-    def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Segmentation:
-        """Many objects on the first image: one mask each; see `segment_batch`."""
-        return self.segment_batch(objects, multimask=multimask)[0]
-
-    def segment_batch(
-        self, objects: Sequence[ObjectPrompt], *, multimask: bool = False
-    ) -> list[Segmentation]:
-        """Many objects on all images that were set, decoded together.
-
-        Args:
-            objects: any mixture of points, boxes and masks; each names its image.
-            multimask: make three masks of each and keep the one with the highest predicted IoU, which is
-                better for a single point; refinement does so in its last pass anyway.
-
-        Returns:
-            one `Segmentation` for each image.
-        """
-        self._set_features()
-        found = sharp = None
-        if objects:
-            found, sharp = self._ask(objects, multimask or self.refinement is not None, best=True)
-        results = []
-        for number, geometry in enumerate(self.geometries):
-            rows = [i for i, entry in enumerate(objects) if entry.image == number]
-            side = self.model.prompt_encoder.mask_input_size
-            logits = found.logits[rows, 0].float().cpu() if found else torch.zeros(0, *side)
-            scores = found.iou[rows, 0].float().cpu().numpy() if found else np.zeros(0, dtype=np.float32)
-            chosen = [objects[i] for i in rows]
-            close = np.concatenate([sharp[i] for i in rows]) if sharp and rows else None
-            results.append(Segmentation(logits, scores, geometry, chosen, self.postprocessing, close))
-        return results
+        return full, list(answer.iou), list(answer.logits.numpy())
 
     def automatic_masks(self, image: np.ndarray, **options: Any) -> list[dict[str, Any]]:
         """Masks of everything, by segment-anything's generator, with its options and its records."""
@@ -297,50 +181,9 @@ class Predictor:
         generator.predictor = self
         return generator.generate(to_rgb8(image, window=self.window))
 
-    def _set_features(self) -> Tensor:
-        if self.features is None:
-            raise UltraSamError("no image is set: call set_image(image) first")
-        return self.features
 
-    def _ask(
-        self, objects: Sequence[ObjectPrompt], multimask: bool, *, best: bool = False
-    ) -> tuple[Prediction, list[np.ndarray] | None]:
-        """The prediction of N objects; with closer views also their masks, N times (M, H, W) bool."""
-        self._set_features()
-        size = self.model.prompt_encoder.mask_input_size
-        prompts = pack(objects, self.geometries, size).to(self.device)
-        if self.closer:
-            return closer_views.segment(
-                self.model,
-                self.embedder,
-                self.images,
-                objects,
-                lambda rows: self._decode(prompts[rows], True).best(),
-                multimask=multimask,
-                best=best,
-                mode=self.postprocessing,
-            )
-        prediction = self._decode(prompts, multimask)
-        return prediction.best() if best else prediction, None
-
-    @torch.no_grad()
-    def _decode(self, prompts: Prompts, multimask: bool) -> Prediction:
-        features = self._set_features()
-        if self.refinement is None:
-            return self.model.decode(features, prompts, multimask=multimask)
-        box_of = _boxes_of(prompts.image_index, self.geometries, self.postprocessing)
-        prediction = list(interact(self.model, features, prompts, self.refinement, box_of))[-1]
-        return prediction if multimask else prediction.best()
-
-
-def _boxes_of(image_index: Tensor, geometries: Sequence[Geometry], mode: Postprocessing) -> BoxesOf:
-    """From first-pass logits (N, 1, 4h, 4w) to boxes (N, 4) in the input, as the published test does."""
-
-    def boxes(logits: Tensor) -> Tensor:
-        rows = []
-        for row, number in zip(logits, image_index.tolist(), strict=True):
-            box = tight_boxes(masks.masks_of(row, geometries[number], mode))
-            rows.append(geometries[number].to_input(box))
-        return torch.from_numpy(np.concatenate(rows)).float().to(logits.device)
-
-    return boxes
+def _from_indices(points: Any, labels: Any, box: Any, mask: Any, image: int = 0) -> ObjectPrompt:
+    """An object whose points are pixel indices."""
+    if points is not None:
+        points = pixel_centers(numbers(points, "point_coords"))
+    return ObjectPrompt(points, labels, box, mask, image)

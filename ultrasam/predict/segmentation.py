@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ultrasam.data.boxes import tight_boxes, to_xywh
 from ultrasam.predict import masks
+from ultrasam.predict.masks import MaskLogits
 from ultrasam.predict.measure import Measurement, measure
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.preprocess import Geometry, Postprocessing
 from ultrasam.report import draw
 
 SpacingOf = Callable[[Sequence[float]], "tuple[float, float] | None"]
@@ -27,19 +27,16 @@ class Segmentation:
     Attributes:
         logits: (N, 4h, 4w) float32 low-resolution logits; a row can be the mask prompt of a next round.
         scores: (N,) predicted IoU.
-        geometry: how the image lies in the network's input.
+        size: (H, W) of the image.
+        sources: what the N masks are made from.
         objects: the prompts.
-        postprocessing: how logits become masks.
-        closer_masks: (N, H, W) bool where objects were segmented in views of their own, sharper than
-            ``logits`` can say; None where the masks follow from the logits.
     """
 
     logits: Tensor
     scores: np.ndarray
-    geometry: Geometry
-    objects: Sequence[ObjectPrompt] = field(default_factory=list)
-    postprocessing: Postprocessing = "logits"
-    closer_masks: np.ndarray | None = None
+    size: tuple[int, int]
+    sources: Sequence[MaskLogits]
+    objects: Sequence[ObjectPrompt]
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -47,9 +44,7 @@ class Segmentation:
     @cached_property
     def masks(self) -> np.ndarray:
         """(N, H, W) bool."""
-        if self.closer_masks is not None:
-            return self.closer_masks
-        return masks.masks_of(self.logits, self.geometry, self.postprocessing)
+        return masks.draw(self.sources, self.size)
 
     @cached_property
     def boxes(self) -> np.ndarray:
@@ -57,10 +52,8 @@ class Segmentation:
         return tight_boxes(self.masks)
 
     def rles(self) -> list[dict[str, Any]]:
-        """COCO's compressed run-length codes; masks of the logits need not be made for them."""
-        if self.closer_masks is not None:
-            return masks.encode(self.closer_masks)
-        return masks.rles_of(self.logits, self.geometry, self.postprocessing)
+        """COCO's compressed run-length codes; the masks need not be made for them."""
+        return masks.encode(self.sources, self.size)
 
     def polygons(self, tolerance: float = 0.0) -> list[list[list[float]]]:
         """COCO polygons of each object; see `masks.polygons`."""
@@ -84,7 +77,7 @@ class Segmentation:
         ``spacing`` is (x, y) in mm a pixel, or a function that gives it for a box.
         """
         shapes = self.polygons() if polygons else self.rles()
-        found = []
+        entries = []
         for i, shape in enumerate(shapes):
             box = self.boxes[i]
             size = measure(self.masks[i], spacing(box.tolist()) if callable(spacing) else spacing)
@@ -100,8 +93,8 @@ class Segmentation:
                 "long_px": round(size.long_px, 2),
                 "short_px": round(size.short_px, 2),
             }
-            found.append(entry | {k: v for k, v in size.as_dict().items() if "mm" in k})
-        return found
+            entries.append(entry | {k: v for k, v in size.as_dict().items() if "mm" in k})
+        return entries
 
     def overlay(self, image: np.ndarray, captions: Sequence[str] | None = None) -> np.ndarray:
         """The masks and prompts drawn on the image (H, W, 3) uint8 RGB; captions are the scores."""

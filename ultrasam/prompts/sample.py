@@ -1,8 +1,9 @@
 """A mask to a point or a box: random for training, central for testing.
 
 Everything here is numpy with an explicit random generator. Masks are (H, W) bool in the original image,
-coordinates in pixels of the network's input; `Geometry` joins the two. The functions are our rules; those of
-the released code, half a pixel off here and there, are in `ultrasam.prompts.released`.
+coordinates in pixels of the network's input where a `Geometry`, which joins the two, is given. The functions
+are our rules; those of the released code, half a pixel off here and there, are in
+`ultrasam.prompts.released`.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def pick(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.array([x, y]) + rng.random(2)
 
 
-def central_point(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """The point that a user would click in the middle of a mask, (2,) xy in the input.
+def central_point(mask: np.ndarray) -> np.ndarray:
+    """The point that a user would click in the middle of a mask, (2,) xy in the image.
 
     It is the centroid; where that lies outside a concave object, the object's pixel nearest to it.
 
@@ -60,7 +61,7 @@ def central_point(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
         y, x = np.nonzero(mask)
         nearest = np.argmin((x - mean[0]) ** 2 + (y - mean[1]) ** 2)
         mean = np.array([x[nearest], y[nearest]], dtype=np.float64)
-    return geometry.to_input(mean + 0.5)
+    return mean + 0.5
 
 
 def centroid(mask: np.ndarray) -> np.ndarray:
@@ -139,10 +140,14 @@ class PromptRules:
     """How a mask becomes a prompt and a target; ours, and the base of others."""
 
     random_point = staticmethod(random_point)
-    central_point = staticmethod(central_point)
     exact_box = staticmethod(exact_box)
     noisy_box = staticmethod(noisy_box)
     mask_target = staticmethod(mask_target)
+
+    @staticmethod
+    def central_point(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
+        """The point in the middle of a mask, (2,) xy in the input."""
+        return geometry.to_input(central_point(mask))
 
 
 OURS = PromptRules()

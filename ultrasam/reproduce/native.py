@@ -43,8 +43,8 @@ class _MedSam:
     def set_image(self, image: np.ndarray) -> None:
         predictor, side = self.predictor, self.predictor.model.img_size
         self.size = (image.shape[0], image.shape[1])
-        predictor.geometries = [Geometry(self.size, (side, side), side)]
-        predictor.features = predictor.embedder.encode(medsam_input(image, side))
+        features = predictor.embedder.encode(medsam_input(image, side))
+        predictor.set_embeddings(features, [Geometry(self.size, (side, side), side)])
 
     def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Answers:
         found = self.predictor.segment(objects, multimask=multimask)

@@ -20,7 +20,7 @@ _TWO_DIMENSIONAL = 1
 
 @dataclass(frozen=True)
 class Region:
-    """A calibrated part of the picture.
+    """A calibrated part of the image.
 
     Attributes:
         box: x1, y1, x2, y2 in pixels, the last row and column included in it.
@@ -39,7 +39,7 @@ class Clip:
         path: the file.
         frames: how many.
         regions: calibrated two-dimensional regions.
-        spacing: of the whole picture where the file has no regions, or None.
+        spacing: of the whole image where the file has no regions, or None.
     """
 
     path: Path

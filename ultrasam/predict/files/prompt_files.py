@@ -1,4 +1,4 @@
-"""Prompts for many pictures: the same for all, or boxes of a COCO file, such as a detector's."""
+"""Prompts for many images: the same for all, or boxes of a COCO file, such as a detector's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ultrasam.predict.object_prompt import ObjectPrompt
 
 
 def same_for_all(objects: Sequence[ObjectPrompt]) -> PromptsOf:
-    """The same objects on every picture."""
+    """The same objects on every image."""
     asked = Asked(list(objects), [1] * len(objects))
     return lambda file_name: asked
 
@@ -29,7 +29,7 @@ def from_coco(path: str | Path, min_score: float = 0.0) -> tuple[dict[str, Asked
         min_score: leave out annotations with a lower score.
 
     Returns:
-        what is asked of each picture, and the file's categories.
+        what is asked of each image, and the file's categories.
 
     Raises:
         DataError: not a COCO file, or a box is malformed; the message names it.
@@ -51,7 +51,7 @@ def from_coco(path: str | Path, min_score: float = 0.0) -> tuple[dict[str, Asked
         if not (isinstance(box, list) and len(box) == 4 and np.isfinite(box).all()):
             raise DataError(f"{where} has no valid bbox (x, y, width, height): {box}")
         row = asked[by_id[entry["image_id"]]]
-        row.objects.append(ObjectPrompt(box=to_xyxy(box)))
+        row.objects.append(ObjectPrompt(box=to_xyxy(box).tolist()))
         row.categories.append(int(entry.get("category_id", 1)))
     return asked, content["categories"]
 
@@ -77,7 +77,7 @@ def parse_box(text: str) -> ObjectPrompt:
 
 
 def parse_points(texts: Sequence[str]) -> tuple[list[list[float]], list[int]]:
-    """``x,y`` or ``x,y,label`` each, as the points and labels of one object."""
+    """``x,y`` or ``x,y,label`` each, in continuous pixels, as the points and labels of one object."""
     rows = [_numbers(text, (2, 3), "a point is x,y or x,y,label (1 inside, 0 outside)") for text in texts]
     return [row[:2] for row in rows], [int(row[2]) if len(row) == 3 else 1 for row in rows]
 

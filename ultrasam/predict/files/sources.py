@@ -27,13 +27,13 @@ SpacingOf = Callable[[Sequence[float]], "tuple[float, float] | None"]
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture to segment.
+    """One image to segment.
 
     Attributes:
         name: its path without an ending, unique among the inputs; outputs are named after it.
         file_name: the file, relative to the folder or glob that it was found by.
-        number: of the frame in its clip, None for a single picture.
-        read: makes the picture, (H, W, 3) uint8 RGB.
+        number: of the frame in its clip, None for a single image.
+        read: makes the image, (H, W, 3) uint8 RGB.
         spacing_of: its calibration, or None.
     """
 
@@ -98,7 +98,7 @@ def names(sources: Sequence[Source]) -> list[str]:
 
 
 def frames(source: Source, name: str, window: Window | None = None) -> Iterator[Frame]:
-    """The frames of a file; pictures are decoded when they are asked for, video as it is read.
+    """The frames of a file; images are decoded when they are asked for, video as it is read.
 
     Raises:
         DataError: the file can't be read.
@@ -116,13 +116,13 @@ def frames(source: Source, name: str, window: Window | None = None) -> Iterator[
                 clip.spacing_of,
             )
     elif path.suffix.lower() in VIDEOS:
-        for number, picture in enumerate(_video(path)):
-            yield Frame(f"{name}_{number:05d}", source.file_name, number, _later(lambda p: p, picture))
+        for number, image in enumerate(_video(path)):
+            yield Frame(f"{name}_{number:05d}", source.file_name, number, _later(lambda array: array, image))
     else:
-        yield Frame(name, source.file_name, None, _later(read_picture, path, window))
+        yield Frame(name, source.file_name, None, _later(_read, path, window))
 
 
-def read_picture(path: str | Path, window: Window | None = None) -> np.ndarray:
+def _read(path: Path, window: Window | None = None) -> np.ndarray:
     """An image file of any depth as (H, W, 3) uint8 RGB; deeper than 8 bits needs a window.
 
     Raises:
@@ -145,11 +145,11 @@ def _video(path: Path) -> Iterator[np.ndarray]:
     try:
         count = 0
         while True:
-            more, picture = capture.read()
+            more, image = capture.read()
             if not more:
                 break
             count += 1
-            yield images.as_rgb(picture)
+            yield images.as_rgb(image)
         if count == 0:
             raise DataError(f"{path} is not a readable video (damaged, or its codec is not at hand)")
     finally:

@@ -1,0 +1,69 @@
+"""A record for each frame of a run, so that an interrupted run goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultrasam.data.files import write_json
+from ultrasam.predict.files.sources import Frame, Source
+
+#: Counts up where the same prompts come to mean something else: earlier records are then made again.
+_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records in the folder of a run, and the one COCO file that is made of them.
+
+    Attributes:
+        out: the folder; records are in ``records/``.
+        settings: everything that changes a result; records of other settings do not count.
+        categories: COCO's list of categories.
+    """
+
+    out: Path
+    settings: dict[str, Any]
+    categories: list[dict[str, Any]]
+
+    def digest(self, asked: object, source: Source) -> str:
+        """Of everything that a result depends on: settings, what is asked, the file."""
+        stat = source.path.stat()
+        told = [_VERSION, self.settings, repr(asked), stat.st_size, stat.st_mtime_ns]
+        text = json.dumps(told, sort_keys=True, default=str)
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+    def kept(self, frame: Frame, digest: str) -> dict[str, Any] | None:
+        """The record of an earlier run of the same digest, if it is whole."""
+        try:
+            record = json.loads(self._path(frame).read_text())
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) and record.get("settings") == digest else None
+
+    def keep(self, frame: Frame, record: dict[str, Any]) -> None:
+        """Write a frame's record."""
+        write_json(self._path(frame), record)
+
+    def write_coco(self, records: Sequence[dict[str, Any]]) -> None:
+        """Write ``predictions.json``."""
+        images: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
+        for number, record in enumerate(records, start=1):
+            images.append({"id": number, **record["image"]})
+            for entry in record["annotations"]:
+                annotations.append({**entry, "id": len(annotations) + 1, "image_id": number})
+        content = {
+            "info": {"description": "segmented by ultrasam predict", **self.settings},
+            "images": images,
+            "annotations": annotations,
+            "categories": self.categories,
+        }
+        write_json(self.out / "predictions.json", content)
+
+    def _path(self, frame: Frame) -> Path:
+        return self.out / "records" / f"{frame.name}.json"

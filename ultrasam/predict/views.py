@@ -1,0 +1,109 @@
+"""Encoded images, and what the network says of objects on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ultrasam.data.boxes import tight_boxes
+from ultrasam.predict import masks
+from ultrasam.predict.embedder import Embedder
+from ultrasam.predict.masks import MaskLogits
+from ultrasam.predict.object_prompt import ObjectPrompt, check, pack
+from ultrasam.preprocess import Geometry, Postprocessing
+from ultrasam.prompts.refine import Refinement, interact
+from ultrasam.types import Prediction, Prompts
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found of N objects, M masks each.
+
+    Attributes:
+        logits: (N, M, 4h, 4w) float32 on the CPU, as the whole image has them: a mask can be a prompt again.
+        iou: (N, M) float32 predicted IoU.
+        masks: N rows of M; `masks.draw` and `masks.encode` make them.
+    """
+
+    logits: Tensor
+    iou: np.ndarray
+    masks: Sequence[Sequence[MaskLogits]]
+
+
+@dataclass(frozen=True)
+class WholeView:
+    """B encoded images; each object is looked for on the whole of its image.
+
+    Attributes:
+        embedder: made the embeddings.
+        features: (B, C, h, w) embeddings.
+        geometries: how the images lie in the network's input.
+        images: RGB (H, W, 3) uint8, or None where only the embeddings are known.
+        postprocessing: how logits become masks.
+        refinement: feed each prediction back as a mask prompt; None for none.
+    """
+
+    embedder: Embedder
+    features: Tensor
+    geometries: Sequence[Geometry]
+    images: Sequence[np.ndarray] | None = None
+    postprocessing: Postprocessing = "logits"
+    refinement: Refinement | None = None
+
+    def answer(self, objects: Sequence[ObjectPrompt], *, multimask: bool, best: bool = False) -> Answer:
+        """Segment objects.
+
+        Args:
+            objects: N prompts, on any of the images.
+            multimask: three masks an object instead of one.
+            best: only the mask with the highest predicted IoU: M is 1.
+
+        Raises:
+            PromptError: a prompt makes no sense; the message names it.
+        """
+        prediction = self.decode(self.pack(self.check(objects)), multimask)
+        prediction = prediction.best() if best else prediction
+        logits = prediction.logits.float().cpu()
+        made = [
+            masks.of_whole(row, self.geometries[entry.image], self.postprocessing)
+            for row, entry in zip(logits, objects, strict=True)
+        ]
+        return Answer(logits, prediction.iou.float().cpu().numpy(), made)
+
+    def check(self, objects: Sequence[ObjectPrompt]) -> list[ObjectPrompt]:
+        """N prompts as arrays; see `object_prompt.check`."""
+        return check(objects, self.geometries, self.embedder.model.prompt_encoder.mask_input_size)
+
+    def pack(self, objects: Sequence[ObjectPrompt]) -> Prompts:
+        """N checked prompts in the network's input."""
+        size = self.embedder.model.prompt_encoder.mask_input_size
+        return pack(objects, self.geometries, size).to(self.features.device)
+
+    @torch.no_grad()
+    def decode(self, prompts: Prompts, multimask: bool) -> Prediction:
+        """The prediction of N prompts on the whole images, refined where that is wanted."""
+        model = self.embedder.model
+        if self.refinement is None:
+            return model.decode(self.features, prompts, multimask=multimask)
+        box_of = _boxes_of(prompts.image_index, self.geometries, self.postprocessing)
+        prediction = list(interact(model, self.features, prompts, self.refinement, box_of))[-1]
+        return prediction if multimask else prediction.best()
+
+
+def _boxes_of(
+    image_index: Tensor, geometries: Sequence[Geometry], mode: Postprocessing
+) -> Callable[[Tensor], Tensor]:
+    """From first-pass logits (N, 1, 4h, 4w) to boxes (N, 4) in the input, as the published test does."""
+
+    def boxes(logits: Tensor) -> Tensor:
+        rows = []
+        for row, number in zip(logits, image_index.tolist(), strict=True):
+            box = tight_boxes(masks.masks_of(row, geometries[number], mode))
+            rows.append(geometries[number].to_input(box))
+        return torch.from_numpy(np.concatenate(rows)).float().to(logits.device)
+
+    return boxes
