@@ -147,3 +147,14 @@ def test_refusals():
     adapt(other, type="adapter")
     with pytest.raises(ConfigError, match="adapters already"):
         adapt(other, type="adapter")
+
+
+def test_what_holds_an_encoder_can_be_adapted(tmp_path):
+    model = build_variant(TINY)
+    torch.save(model.state_dict(), tmp_path / "w.pth")
+    held = ultrasam.load_encoder(tmp_path / "w.pth")
+    adapt(held, "lora", rank=2)
+    trained = [name for name, p in held.named_parameters() if p.requires_grad]
+    assert trained and all("lora" in name for name in trained)
+    with pytest.raises(ConfigError, match="Linear holds no image encoder"):
+        adapt(torch.nn.Linear(2, 2), "lora")

@@ -15,19 +15,22 @@ from ultrasam.modeling.image_encoder import ImageEncoderViT
 _KINDS: dict[str, Callable[..., None]] = {"lora": add_lora, "adapter": add_adapters}
 
 
-def adapt(encoder: ImageEncoderViT, type: str, **options: Any) -> None:
+def adapt(model: nn.Module, type: str, **options: Any) -> None:
     """Put parameter-efficient parts on a built encoder whose weights are loaded; the rest is frozen.
 
     Args:
-        encoder: of a promptable model, of a detector's backbone, of a classifier.
+        model: an image encoder, or what holds one: a promptable model, an `Encoder`, a classifier.
         type: ``lora`` or ``adapter``.
         options: of `add_lora` (``rank``, ``alpha``, ``dropout``, ``parts``) or `add_adapters` (``hidden``).
 
     Raises:
-        ConfigError: an unknown type or option.
+        ConfigError: an unknown type or option, or no image encoder.
     """
     if type not in _KINDS:
         raise ConfigError(f"an encoder is adapted by {' or '.join(_KINDS)}, not {type!r}")
+    encoder = next((part for part in model.modules() if isinstance(part, ImageEncoderViT)), None)
+    if encoder is None:
+        raise ConfigError(f"a {model.__class__.__name__} holds no image encoder of this package to adapt")
     try:
         _KINDS[type](encoder, **options)
     except TypeError as error:
