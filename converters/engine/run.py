@@ -241,7 +241,7 @@ def _finish(
     if twice:
         raise ConverterError(f"{dataset.name}: two images would be written to {twice[0]}")
     coco = to_coco(entries, dataset.categories, _info(dataset, files, len(records)))
-    _remove_strays(folder / "images", {image["file_name"] for image in coco["images"]})
+    _remove_strays(folder, {image["file_name"] for image in coco["images"]})
     write_splits(coco, folder / "annotations")
     report.images, report.annotations = len(coco["images"]), len(coco["annotations"])
     names = {c["id"]: c["name"] for c in coco["categories"]}
@@ -272,8 +272,8 @@ def _info(dataset: Dataset, files: int, cases: int) -> dict[str, Any]:
     }
 
 
-def _remove_strays(images: Path, keep: set[str]) -> None:
-    """Remove what killed or earlier runs left, so that the folder holds what the files list."""
-    for path in images.iterdir():
-        if path.name not in keep and (path.suffix == ".png" or path.name.endswith(".part")):
-            path.unlink()
+def _remove_strays(folder: Path, keep: set[str]) -> None:
+    """Remove what killed or earlier runs left, so that the image folder holds what the files list."""
+    images = [path for path in (folder / "images").glob("*.png") if path.name not in keep]
+    for path in (*images, *folder.glob(".*.part"), *folder.glob("*/.*.part")):
+        path.unlink()

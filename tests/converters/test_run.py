@@ -91,7 +91,13 @@ def test_lost_image_is_made_again(tmp_path):
     convert(toy(), None, tmp_path)
     before = outputs(tmp_path)
     (tmp_path / "toy/images/003.png").write_bytes(b"")
-    (tmp_path / "toy/images/stray.png").write_bytes(b"x")
+    for stray in (
+        "images/stray.png",
+        "images/.004.png.7.7.part",
+        "annotations/.all.json.7.7.part",
+        ".report.json.7.7.part",
+    ):
+        (tmp_path / "toy" / stray).write_bytes(b"x")
     assert convert(toy(), None, tmp_path).resumed == COUNT - 2
     assert outputs(tmp_path) == before
 
