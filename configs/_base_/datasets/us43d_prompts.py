@@ -2,7 +2,10 @@
 
 _base_ = ["prompts.py"]
 
-made_by = "ultrasam data merge --root data --out data/us43d"
+made_by = (
+    "ultrasam convert ID --raw DOWNLOAD --out data for each data set of 'ultrasam convert list', "
+    "then ultrasam data merge --root data --out data/us43d"
+)
 data_root = "data/"
 data_prefix = dict(img="")
 train_ann = "us43d/train.json"
