@@ -10,6 +10,7 @@ _base_ = ["../_base_/recipes/corrected.py", "../_base_/datasets/prompts.py"]
 starts_from = None
 img_size = 256
 data_root = "data/small/"
+made_by = "the commands in docs/small.md"
 data_prefix = dict(img="")
 train_ann = "train.json"
 val_ann = "val.json"

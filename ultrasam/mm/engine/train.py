@@ -143,6 +143,10 @@ def _require_data(config: Config) -> None:
     missing = [str(path) for path in files_of(config, ("train", "val")) if not path.exists()]
     if missing:
         made = config.get("made_by")
-        hint = f"They are made by: {made}" if made else "Give their places with --cfg-options, or make them"
+        hint = (
+            f"They are made by: {made}"
+            if made
+            else "Say where they lie: in the configuration, or with --cfg-options"
+        )
         trial = "" if made and "data phantom" in made else f" To try without a download: {_TRY}"
         raise DataError(f"data to train on are not there: {', '.join(missing)}. {hint}.{trial}")
