@@ -8,20 +8,54 @@ top-left pixel, so the centre of that pixel is (0.5, 0.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ultrasam.errors import PromptError
+from ultrasam.errors import CheckpointError, PromptError
 
 NEGATIVE, POSITIVE = 0, 1
 #: Side of a cell of mask logits, in pixels of the input.
 MASK_STRIDE = 4
 #: Label of a slot that holds no point: rows with fewer points than K are filled up with it.
 PADDING = -1
+
+
+@dataclass(frozen=True)
+class ModelUsage:
+    """What weights want to be used with: a fact of their file, which a loaded model carries as ``usage``.
+
+    Attributes:
+        closer: segment each object in a view of its own, see `ultrasam.predict.closer`.
+    """
+
+    #: Under which files and state dicts keep it.
+    KEY: ClassVar[str] = "ultrasam"
+
+    closer: bool = False
+
+    @classmethod
+    def of(cls, note: Mapping[str, Any] | str | None) -> ModelUsage:
+        """What a file notes, as a mapping or as JSON; the defaults where it notes nothing.
+
+        Raises:
+            CheckpointError: the note has another form.
+        """
+        try:
+            found = json.loads(note) if isinstance(note, str) else dict(note or {})
+            known = {f.name: found[f.name] for f in fields(cls) if f.name in found}
+        except (ValueError, TypeError, KeyError):
+            known = {"note": None}
+        if not all(isinstance(value, bool) for value in known.values()):
+            raise CheckpointError(
+                f"'{cls.KEY}' should say how the weights are used, as in "
+                f'{{"closer": true}}, and says {note!r}'
+            )
+        return cls(**known)
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,9 @@ def test_a_folder_of_that_name_is_not_in_the_way(tmp_path, monkeypatch):
 
 
 def test_it_looks_closer_by_itself_and_others_do_not(predictor):
-    assert predictor.closer and not Predictor(ultrasam.load()).closer
-    assert not Predictor(closer=False).closer and Predictor("small").closer
+    assert predictor.closer and Predictor("small").closer and Predictor(ultrasam.load()).closer
+    assert not Predictor(closer=False).closer and not Predictor.as_published("small").closer
+    assert not Predictor(ultrasam.build_ultrasam("vit_t")).closer
 
 
 def scores(predictor, phantoms, ask):

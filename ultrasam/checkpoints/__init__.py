@@ -5,7 +5,7 @@ names of others are known in this folder and nowhere else.
 """
 
 from ultrasam.checkpoints.detection import describe, detect
-from ultrasam.checkpoints.download import fetch, is_own, resolve
+from ultrasam.checkpoints.download import fetch, resolve
 from ultrasam.checkpoints.formats import named_as_sam
 from ultrasam.checkpoints.loading import (
     LoadReport,
@@ -26,7 +26,6 @@ __all__ = [
     "detect",
     "fetch",
     "from_published",
-    "is_own",
     "is_published",
     "load",
     "load_file_into",

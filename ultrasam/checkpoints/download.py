@@ -100,13 +100,6 @@ def resolve(path: str | Path | None) -> Path:
     return Path(path)
 
 
-def is_own(path: object) -> bool:
-    """Whether something that names weights names the package's own small model."""
-    if path is not None and not isinstance(path, (str, Path)):
-        return False
-    return path is None or path == OWN or Path(path).absolute() == OWN_FILE
-
-
 def cache_folder() -> Path:
     """Where weights are kept: $ULTRASAM_WEIGHTS, or the user's cache."""
     given = os.environ.get(FOLDER_VARIABLE)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ultrasam.checkpoints.detection import describe, detect, not_finite, resized
 from ultrasam.checkpoints.download import resolve
 from ultrasam.checkpoints.formats import named_as_sam
-from ultrasam.checkpoints.reading import read
+from ultrasam.checkpoints.reading import read_with_usage
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.build import build_variant
 from ultrasam.modeling.sam import Sam
@@ -82,7 +82,8 @@ def load_with_report(
     """
     path = resolve(path)
     try:
-        state, kind, folded = named_as_sam(read(path), fold_residual=fold_residual)
+        state, usage = read_with_usage(path)
+        state, kind, folded = named_as_sam(state, fold_residual=fold_residual)
         spec, variant = detect(state)
         if img_size and img_size != spec.img_size:
             if img_size % spec.patch_size:
@@ -95,6 +96,7 @@ def load_with_report(
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
     report.folded = folded
+    model.usage = usage
     return model, report
 
 
@@ -105,7 +107,8 @@ def load_file_into(model: Sam, path: str | Path, *, fold_residual: bool | None =
         CheckpointError: the file can't be read or is of another architecture than the model.
     """
     path = resolve(path)
-    state, kind, folded = named_as_sam(read(path), fold_residual=fold_residual)
+    state, usage = read_with_usage(path)
+    state, kind, folded = named_as_sam(state, fold_residual=fold_residual)
     variant = detect(state)[1]
     try:
         report = load_into(model, state, kind, f"{variant} from {path}")
@@ -115,6 +118,7 @@ def load_file_into(model: Sam, path: str | Path, *, fold_residual: bool | None =
             f"choose the configuration of that variant and input size.\n{error}"
         ) from error
     report.folded = folded
+    model.usage = usage
     return report
 
 

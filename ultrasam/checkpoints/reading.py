@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ultrasam.errors import CheckpointError
+from ultrasam.types import ModelUsage
 
 #: Wrappers that training frameworks put round a state dict, and prefixes they put before its names.
 _CONTAINERS = ("state_dict", "model_state_dict", "model", "ema_state_dict", "network_weights")
@@ -52,7 +54,12 @@ def _allowed() -> list[Any]:
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
-    """The state dict in a weight file, without wrappers and prefixes; nothing of the file is executed.
+    """The state dict in a weight file, without wrappers and prefixes; see `read_with_usage`."""
+    return read_with_usage(path)[0]
+
+
+def read_with_usage(path: str | Path) -> tuple[dict[str, Tensor], ModelUsage]:
+    """The state dict in a weight file, without wrappers and prefixes, and what it wants to be used with.
 
     Args:
         path: ``.pth`` / ``.pt`` (bare or in a container of mmengine or others), ``.safetensors``, or a folder
@@ -61,23 +68,70 @@ def read(path: str | Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: the file is missing, damaged, holds no tensors, or asks to run code.
     """
-    path = _file(Path(path))
+    given, path = Path(path), _file(Path(path))
+    if path.suffix == ".safetensors":
+        state: Mapping[str, Any]
+        state, note = _read_safetensors(path)
+    else:
+        state = _unwrap(read_objects(path), path)
+        note = note_of(state)
+    if given.is_dir():
+        note = _note_of_transformers(given)
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+        usage = ModelUsage.of(note)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise CheckpointError(f"{path} holds no weights (no tensors found in it)")
+    return _strip(tensors), usage
 
-            content: Any = load_file(path)
-        else:
-            with torch.serialization.safe_globals(_allowed()):
-                content = torch.load(path, map_location="cpu", weights_only=True)
+
+def read_objects(path: Path) -> Any:
+    """What a file of ``torch.save`` holds; nothing of the file is executed.
+
+    Raises:
+        CheckpointError: the file is damaged, or asks to run code.
+    """
+    try:
+        with torch.serialization.safe_globals(_allowed()):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} holds objects other than weights and was not loaded, since they could run code: "
             f"{_first_line(error)}"
         ) from error
     except Exception as error:
-        raise CheckpointError(f"{path} is not a readable weight file: {_first_line(error)}") from error
-    return _strip(_unwrap(content, path))
+        raise _unreadable(path, error) from error
+
+
+def note_of(state: Mapping[str, Any]) -> Any:
+    """What a state dict's metadata say on the use of its weights; None where they say nothing."""
+    metadata = getattr(state, "_metadata", None)
+    entries = metadata.values() if isinstance(metadata, Mapping) else ()
+    notes = (entry.get(ModelUsage.KEY) for entry in entries if isinstance(entry, Mapping))
+    return next(filter(None, notes), None)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
+    """The tensors, and the header's note on their use."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
+            return state, (file.metadata() or {}).get(ModelUsage.KEY)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _note_of_transformers(folder: Path) -> Any:
+    """What a folder's ``config.json`` says on the use of its weights."""
+    config = folder / "config.json"
+    try:
+        return json.loads(config.read_text()).get(ModelUsage.KEY) if config.is_file() else None
+    except (ValueError, AttributeError, OSError) as error:
+        raise CheckpointError(f"{config} is not a configuration of transformers: {error}") from error
 
 
 def _file(path: Path) -> Path:
@@ -95,18 +149,18 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
+def _unreadable(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{path} is not a readable weight file: {_first_line(error)}")
+
+
+def _unwrap(content: Any, path: Path) -> Mapping[str, Any]:
+    """The innermost state dict."""
     while isinstance(content, Mapping):
         inner = next((content[k] for k in _CONTAINERS if isinstance(content.get(k), Mapping)), None)
         if inner is None:
-            break
+            return content
         content = inner
-    state = (
-        {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, Mapping) else {}
-    )
-    if not state:
-        raise CheckpointError(f"{path} holds no weights (no tensors found in it)")
-    return state
+    raise CheckpointError(f"{path} holds no weights (no tensors found in it)")
 
 
 def _strip(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,7 +15,7 @@ from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.modeling.kernels import many_prompts
 from ultrasam.modeling.mask_decoder import MaskDecoder
 from ultrasam.modeling.prompt_encoder import PromptEncoder
-from ultrasam.types import Prediction, Prompts
+from ultrasam.types import ModelUsage, Prediction, Prompts
 
 
 class Sam(nn.Module):
@@ -25,6 +28,10 @@ class Sam(nn.Module):
         image_encoder: images to embeddings.
         prompt_encoder: prompts to tokens.
         mask_decoder: tokens and embeddings to masks.
+
+    Attributes:
+        usage: what the weights want to be used with. It is part of the state dict's metadata, where modules
+            keep their versions, so it is saved and loaded with the parameters.
     """
 
     mask_threshold = 0.0
@@ -37,6 +44,9 @@ class Sam(nn.Module):
         self.image_encoder = image_encoder
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
+        self.usage = ModelUsage()
+        self.register_state_dict_post_hook(_note_usage)
+        self.register_load_state_dict_pre_hook(_take_usage)
 
     @property
     def device(self) -> torch.device:
@@ -102,3 +112,14 @@ class Sam(nn.Module):
         wanted = self.prompt_encoder.mask_input_size
         if prompts.masks is not None and tuple(prompts.masks.shape[-2:]) != wanted:
             raise PromptError(f"mask prompts must be {wanted} logits, got {tuple(prompts.masks.shape[-2:])}")
+
+
+def _note_usage(model: Sam, state: dict[str, Any], prefix: str, local_metadata: dict[str, Any]) -> None:
+    local_metadata[ModelUsage.KEY] = asdict(model.usage)
+
+
+def _take_usage(
+    model: Sam, state: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *others: Any
+) -> None:
+    if ModelUsage.KEY in local_metadata:
+        model.usage = ModelUsage.of(local_metadata[ModelUsage.KEY])

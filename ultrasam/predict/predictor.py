@@ -49,7 +49,7 @@ class Predictor:
         window: grey values shown as black and white, for 16-bit and floating-point images.
         cache: keep image embeddings on disk; a folder or an `EmbeddingsCache`.
         closer: cut out the region round each object and segment it there, see `ultrasam.predict.closer`; None
-            does so with the package's own model, which was trained for it. Not together with refinement.
+            does what the weights were trained for (``model.usage``). Not together with refinement.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class Predictor:
     ) -> None:
         if closer and refinement is not None:
             raise UltraSamError("closer views and refinement passes exclude each other: choose one")
-        self.closer = closer if closer is not None else refinement is None and checkpoints.is_own(model)
         if not isinstance(model, Sam):
             model, device = checkpoints.load(model), device or best_device()
+        self.closer = closer if closer is not None else refinement is None and model.usage.closer
         self.model = model.to(available(device) if device is not None else model.device).eval()
         store = EmbeddingsCache(cache) if isinstance(cache, (str, Path)) else cache
         self.embedder = Embedder(self.model, size_rule, resampling, dtype, store)
