@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import ultrasam
 from ultrasam import checkpoints
-from ultrasam.data.files import open_atomic, write_json
+from ultrasam.data.files import write_json
 from ultrasam.data.settings import forget_other_settings
 from ultrasam.data.split import TEST_SHARE, Split, load_split
 from ultrasam.errors import UltraSamError
@@ -107,7 +105,7 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     merged = merge_lora(model.image_encoder)
     if merged:
         print(f"the LoRA of {merged} layers is merged: {out / 'model.pth'} is an ordinary checkpoint")
-    _save(model, out / "model.pth")
+    checkpoints.save(model.state_dict(), out / "model.pth")
     after = score_images(predictor, held_out, describe="after, held-out images")
     scores: Scores = {
         "before": {kind: evaluate(results) for kind, results in before.items()},
@@ -134,12 +132,6 @@ def _with_files(settings: Settings, weights: Path) -> dict[str, Any]:
     files = [Path(settings.coco), *([weights] if weights.is_file() else [])]
     stamps = [[f.stat().st_size, f.stat().st_mtime_ns] for f in files]
     return {**_described(settings), "files": stamps}
-
-
-def _save(model: Sam, path: Path) -> None:
-    """The whole network under Meta's names."""
-    with open_atomic(path) as file:
-        torch.save({name: value.detach().cpu() for name, value in model.state_dict().items()}, file)
 
 
 def _remedies(recipe: Recipe) -> list[str]:
