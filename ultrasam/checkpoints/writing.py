@@ -6,7 +6,7 @@ import json
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ultrasam.checkpoints.detection import describe, detect
-from ultrasam.checkpoints.formats import SHARED_EMBEDDING, TIMM, TRANSFORMERS
+from ultrasam.checkpoints.formats import PROMPT_EMBEDDING, SHARED_EMBEDDING, TIMM, TRANSFORMERS
 from ultrasam.checkpoints.loading import read_named
 from ultrasam.checkpoints.published import VITSAM, to_published
 from ultrasam.checkpoints.reading import note_of
@@ -149,8 +149,7 @@ def _safetensors(state: State, out: Path, spec: Variant, usage: ModelUsage) -> l
 def _transformers(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
     """A folder for ``SamModel.from_pretrained``."""
     named = TRANSFORMERS.to_theirs(state)
-    matrix = named["prompt_encoder.shared_embedding.positional_embedding"]
-    named[SHARED_EMBEDDING] = matrix.clone()
+    named[SHARED_EMBEDDING] = named[PROMPT_EMBEDDING].clone()
     config = _transformers_config(spec) | {ModelUsage.KEY: asdict(usage)}
     return [
         *_weights(named, out / "model.safetensors", usage),
@@ -247,7 +246,8 @@ def _atomic(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise CheckpointError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 
 

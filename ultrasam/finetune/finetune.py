@@ -117,7 +117,8 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     for kind, folder in shown.items():
         draw_pairs(held_out, before[kind], after[kind], kind, folder)
     said = advice(scores["before"], scores["after"], recipe.mode)
-    page = write_page(out, scores, losses, shown, said, _described(settings))
+    about = {**_described(settings), "closer": predictor.closer}
+    page = write_page(out, scores, losses, shown, said, about)
     shutil.rmtree(out / "embeddings", ignore_errors=True)
     print(f"\n{finetune_table(scores).text()}\n{said}")
     print(f"\nweights: {out / 'model.pth'}\npage:    {page.resolve().as_uri()}")
