@@ -2,6 +2,7 @@
 
 import json
 from collections import OrderedDict
+from pathlib import Path
 
 import pytest
 import torch
@@ -135,17 +136,21 @@ def test_a_file_is_written_whole_or_not_at_all(model, tmp_path, monkeypatch, to)
     path = tmp_path / FILES[to]
     checkpoints.save(model.state_dict(), path, to)
     before = path.read_bytes()
+    (tmp_path / "any").touch()
+    assert path.stat().st_mode == (tmp_path / "any").stat().st_mode
 
-    def full(content, part, *others):
-        part.write_bytes(b"half") if hasattr(part, "write_bytes") else part.write(b"half")
+    write = Path.write_bytes
+
+    def full(*given):
+        write(next(part for part in given if isinstance(part, Path)), b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(writing.torch, "save", full)
-    monkeypatch.setattr("safetensors.torch.save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(CheckpointError, match=f"cannot write .*{path.name}: No space left"):
         checkpoints.save(model.state_dict(), path, to)
     assert path.read_bytes() == before
-    assert {p.name for p in tmp_path.iterdir()} <= {"w.pth", "w.safetensors", "w.json"}
+    assert {p.name for p in tmp_path.iterdir()} <= {"w.pth", "w.safetensors", "w.json", "any"}
 
 
 def test_no_file_where_a_file_is_a_folder(model, tmp_path):

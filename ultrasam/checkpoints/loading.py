@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from ultrasam.checkpoints.detection import describe, detect, detect_encoder, not_finite, resized
 from ultrasam.checkpoints.download import resolve
 from ultrasam.checkpoints.formats import named_as_sam
-from ultrasam.checkpoints.reading import read_with_usage
+from ultrasam.checkpoints.reading import errors_name, read_with_usage
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.modeling.image_encoder import ImageEncoderViT
@@ -73,22 +72,6 @@ class NamedWeights:
     kind: str
     folded: list[str]
     usage: ModelUsage
-
-
-@contextmanager
-def errors_name(path: Path, says: str | None = None) -> Iterator[None]:
-    """Errors of weights say which file they are about, unless they do so already.
-
-    Args:
-        path: the file.
-        says: what the message says of it in any case, between the path and the error.
-    """
-    try:
-        yield
-    except CheckpointError as error:
-        if says is None and str(path) in str(error):
-            raise
-        raise CheckpointError(f"{path}{says or ': '}{error}") from error
 
 
 def read_named(path: str | Path | None, *, fold_residual: bool | None = None) -> NamedWeights:

@@ -213,11 +213,12 @@ def _weights(state: State, out: Path, usage: ModelUsage) -> list[Path]:
     """Safetensors where the name says so, else a bare dict of torch."""
     if out.suffix != ".safetensors":
         return _torch(_noted(state, usage), out)
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     metadata = {"format": "pt", ModelUsage.KEY: json.dumps(asdict(usage))}
     with _atomic(out) as part:
-        save_file({name: value.contiguous() for name, value in state.items()}, part, metadata)
+        # Its own way to a file makes one that nobody else may read.
+        part.write_bytes(to_bytes({n: value.contiguous() for n, value in state.items()}, metadata))
     return [out]
 
 

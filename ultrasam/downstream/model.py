@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ultrasam import preprocess
 from ultrasam.checkpoints.detection import detect_encoder
-from ultrasam.checkpoints.loading import BACKBONE, ENCODER, empty_encoder, errors_name, load_into
-from ultrasam.checkpoints.reading import read
+from ultrasam.checkpoints.loading import BACKBONE, ENCODER, empty_encoder, load_into
+from ultrasam.checkpoints.reading import errors_name, read
 from ultrasam.checkpoints.writing import write_objects
 from ultrasam.data.images import read_image
 from ultrasam.downstream.encoder import Encoder

@@ -13,7 +13,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ultrasam import checkpoints
-from ultrasam.checkpoints.loading import errors_name, load_into, load_start
+from ultrasam.checkpoints.loading import load_into, load_start
+from ultrasam.checkpoints.reading import errors_name
 from ultrasam.downstream.pyramid import Pyramid
 from ultrasam.errors import ConfigError
 from ultrasam.modeling.adapt import tuning

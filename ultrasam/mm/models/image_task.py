@@ -14,7 +14,8 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ultrasam.checkpoints.loading import errors_name, load_into
+from ultrasam.checkpoints.loading import load_into
+from ultrasam.checkpoints.reading import errors_name
 from ultrasam.downstream.labels import Task
 from ultrasam.downstream.linear import LinearHead, decode
 from ultrasam.downstream.model import read_image_model

@@ -12,7 +12,8 @@ from mmengine.config import ConfigDict
 from mmengine.logging import print_log
 
 from ultrasam import checkpoints
-from ultrasam.checkpoints.loading import errors_name, load_into
+from ultrasam.checkpoints.loading import load_into
+from ultrasam.checkpoints.reading import errors_name
 from ultrasam.errors import CheckpointError, ConfigError
 
 _HEAD = "panoptic_head."
