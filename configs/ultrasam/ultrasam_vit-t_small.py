@@ -22,6 +22,8 @@ model = dict(
     network=dict(variant="vit_t", img_size=img_size),
     train_correct=dict(rounds=4, clicks=0.75),
     test_refine=dict(passes=0),
+    # Trained on views close to an object, so to be used with them.
+    usage=dict(closer=True),
 )
 train_dataloader = dict(
     batch_size=16,

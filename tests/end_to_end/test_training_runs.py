@@ -50,6 +50,19 @@ def test_losses_are_logged_and_weights_load_everywhere(finished):
     assert model.img_size == 64 and not report.missing and not report.unexpected
 
 
+def test_what_the_small_model_wants_is_kept_through_training_and_resuming(data, tmp_path):
+    """Started from it, averaged, stopped, and gone on with by a recipe that says nothing itself."""
+    changes = [*options(data, 2, 1), "default_hooks.checkpoint.interval=1"]
+    changes += [f"model.{part}.img_size=256" for part in ("network", "data_preprocessor")]
+    changes += [f"{name}_dataloader.dataset.img_size=256" for name in ("train", "val", "test")]
+    run(train_command(tmp_path, "--from", "small", "--ema", "0.1", *changes))
+    (tmp_path / "iter_2.pth").unlink()
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "iter_1.pth"))
+    run(train_command(tmp_path, "--resume", "--ema", "0.1", *changes))
+    for step in (1, 2):
+        assert checkpoints.load(tmp_path / f"iter_{step}.pth").usage.closer
+
+
 def test_killed_and_resumed_ends_the_same(data, finished, tmp_path):
     slow = options(data, STEPS, 8, workers=1) + ["default_hooks.checkpoint.interval=2"]
     process = subprocess.Popen(

@@ -11,6 +11,7 @@ from ultrasam.errors import ConfigError
 from ultrasam.export import onnx_files as export
 from ultrasam.export import parity as export_check
 from ultrasam.modeling.build import Variant, build_variant
+from ultrasam.types import ModelUsage
 
 onnxruntime = pytest.importorskip("onnxruntime")
 TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=256, window=7)
@@ -23,6 +24,7 @@ def model():
     with torch.no_grad():
         for value in network.parameters():
             value.add_(torch.randn_like(value) * 0.05)
+    network.usage = ModelUsage(closer=True)
     return network
 
 
@@ -56,6 +58,12 @@ def test_names_that_tools_read(exported):
     assert [o.name for o in encoder.get_outputs()] == ["image_embeddings"]
 
 
+def test_files_say_what_the_weights_want_to_be_used_with(exported):
+    for path in (*exported.encoders.values(), exported.decoder):
+        noted = session(path).get_modelmeta().custom_metadata_map
+        assert json.loads(noted["ultrasam"]) == {"closer": True}, path
+
+
 @pytest.mark.parametrize("size", [(300, 400), (777, 128), (64, 64)])
 def test_any_picture_and_the_whole_chain(model, exported, size):
     rng = np.random.default_rng(1)
@@ -79,7 +87,7 @@ def test_any_picture_and_the_whole_chain(model, exported, size):
     assert np.abs(full - expected).max() < 1e-4
     from ultrasam.predict.predictor import Predictor
 
-    predictor = Predictor(model)
+    predictor = Predictor(model, closer=False)
     predictor.set_image(picture)
     ours = predictor.predict(box=[10, 10, 50, 60], return_logits=True)
     assert np.abs(ours[0] - full[0, 1:]).max() < 1e-3 and np.abs(ours[1] - iou[0, 1:]).max() < 1e-4
@@ -122,7 +130,9 @@ def test_single_mask_and_batches(model, tmp_path):
 
 
 def test_torch_export(model, tmp_path):
-    program = torch.export.load(export.to_torch_export(model, tmp_path))
+    noted = {"ultrasam": ""}
+    program = torch.export.load(export.to_torch_export(model, tmp_path), extra_files=noted)
+    assert json.loads(noted["ultrasam"]) == {"closer": True}
     images = torch.randn(3, 3, 256, 256)
     with torch.no_grad():
         assert (program.module()(images) - model.encode_images(images)).abs().max() < 1e-4

@@ -1,5 +1,6 @@
 """Fine-tuning from start to end on phantoms of 64 pixels, and what it refuses."""
 
+import html
 import json
 import os
 import signal
@@ -94,6 +95,20 @@ def test_the_file_is_a_checkpoint_like_any_other(finished, data, tmp_path):
     checkpoints.convert(finished / "model.pth", tmp_path / "hf", "transformers")
     ours, theirs = (ultrasam.load(p).state_dict() for p in (finished / "model.pth", tmp_path / "hf"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_small_is_tested_as_it_is_used_and_stays_so(data, tmp_path):
+    """A step that changes nothing loses nothing: before, after, and whoever loads the result look closer."""
+    extra = ["--mode", "decoder", "--steps", "1", "--lr", "1e-12", "--batch-size", "1"]
+    assert main(command(data, "small", tmp_path, *extra)) == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["before"] == scores["after"]
+    tuned, plain = Predictor(tmp_path / "model.pth", device="cpu"), Predictor("small", closer=False)
+    assert tuned.closer is True and '"closer": true' in html.unescape((tmp_path / "index.html").read_text())
+    items = coco.load(tmp_path / "held_out.json", data / "phantom/images").images
+    assert evaluate(score_images(tuned, items)["box"]) == scores["after"]["box"]
+    assert evaluate(score_images(Predictor("small", device="cpu"), items)["box"]) == scores["before"]["box"]
+    assert evaluate(score_images(plain, items)["box"]) != scores["before"]["box"]
 
 
 @pytest.mark.parametrize("mode", ["decoder", "lora", "adapter"])

@@ -12,6 +12,7 @@ from ultrasam.checkpoints.loading import (
     load,
     load_file_into,
     load_into,
+    load_start,
     load_with_report,
 )
 from ultrasam.checkpoints.published import from_published, is_published, to_published
@@ -30,6 +31,7 @@ __all__ = [
     "load",
     "load_file_into",
     "load_into",
+    "load_start",
     "load_with_report",
     "named_as_sam",
     "read",

@@ -50,11 +50,16 @@ def detect_encoder(state: Mapping[str, Tensor]) -> Variant:
         ) from error
 
 
+def variant_name(spec: Variant) -> str | None:
+    """The name in `VARIANTS` of an architecture, whatever its input size; None where it has none."""
+    keys = ("width", "depth", "heads", "global_blocks")
+    names = (n for n, v in VARIANTS.items() if all(getattr(spec, key) == getattr(v, key) for key in keys))
+    return next(names, None)
+
+
 def describe(spec: Variant) -> str:
     """A variant's name and input size, or its numbers."""
-    keys = ("width", "depth", "heads", "global_blocks")
-    known = (n for n, v in VARIANTS.items() if all(getattr(spec, key) == getattr(v, key) for key in keys))
-    name = next(known, f"width {spec.width}, {spec.depth} blocks,")
+    name = variant_name(spec) or f"width {spec.width}, {spec.depth} blocks,"
     adapters = f" with adapters of width {spec.adapter}" if spec.adapter else ""
     return f"{name} at {spec.img_size} px{adapters}"
 
@@ -97,11 +102,21 @@ def _with_windows(found: Variant, grid: int) -> Variant:
     return found
 
 
-def resized(state: Mapping[str, Tensor], spec: Variant, img_size: int) -> dict[str, Tensor]:
-    """Parameters whose position tables are brought to another input size; global blocks only.
+def resized(
+    state: Mapping[str, Tensor], spec: Variant, img_size: int | None
+) -> tuple[dict[str, Tensor], Variant]:
+    """Parameters whose position tables are brought to another input size, and their architecture then.
 
-    The absolute table is resized bicubically, the relative ones linearly, as everywhere in this field.
+    The absolute table is resized bicubically, the relative ones of global blocks linearly, as everywhere in
+    this field. Nothing changes where the size is None or the parameters' own.
+
+    Raises:
+        CheckpointError: the size is not a multiple of the patch.
     """
+    if not img_size or img_size == spec.img_size:
+        return dict(state), spec
+    if img_size % spec.patch_size:
+        raise CheckpointError(f"the input size {img_size} is not a multiple of {spec.patch_size}")
     grid = img_size // spec.patch_size
     found = dict(state)
     table = state["image_encoder.pos_embed"].permute(0, 3, 1, 2)
@@ -112,7 +127,7 @@ def resized(state: Mapping[str, Tensor], spec: Variant, img_size: int) -> dict[s
             name = f"image_encoder.blocks.{block}.attn.rel_pos_{axis}"
             rows = F.interpolate(state[name].t()[None], size=2 * grid - 1, mode="linear")
             found[name] = rows[0].t().contiguous()
-    return found
+    return found, replace(spec, img_size=img_size)
 
 
 def not_finite(state: Mapping[str, Tensor]) -> list[str]:

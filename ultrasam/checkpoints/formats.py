@@ -61,7 +61,8 @@ TRANSFORMERS = Table(
         ),
     )
 )
-#: transformers keeps the position code's matrix twice.
+#: transformers has the position code's matrix under two names; folders it saves itself hold the second alone.
+PROMPT_EMBEDDING = "prompt_encoder.shared_embedding.positional_embedding"
 SHARED_EMBEDDING = "shared_image_embedding.positional_embedding"
 
 
@@ -104,7 +105,10 @@ def named_as_sam(
 
 def _renamed(state: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
     if kind == "transformers":
-        return TRANSFORMERS.to_ours({k: v for k, v in state.items() if k != SHARED_EMBEDDING})
+        own = dict(state)
+        if SHARED_EMBEDDING in own:
+            own.setdefault(PROMPT_EMBEDDING, own.pop(SHARED_EMBEDDING))
+        return TRANSFORMERS.to_ours(own)
     if kind == "timm":
         return TIMM.to_ours({k: v for k, v in state.items() if not k.startswith("head.")})
     if kind == "mmpretrain":

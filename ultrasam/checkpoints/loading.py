@@ -1,20 +1,26 @@
-"""Weights into a network: strictly, and with a report that a person can read."""
+"""Weights into a network: models, encoders and backbones, strictly, with a report that a person can read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from ultrasam.checkpoints.detection import describe, detect, not_finite, resized
+from ultrasam.checkpoints.detection import describe, detect, detect_encoder, not_finite, resized
 from ultrasam.checkpoints.download import resolve
 from ultrasam.checkpoints.formats import named_as_sam
-from ultrasam.checkpoints.reading import read_with_usage
+from ultrasam.checkpoints.reading import errors_name, read_with_usage
 from ultrasam.errors import CheckpointError
-from ultrasam.modeling.build import build_variant
+from ultrasam.modeling.build import Variant, build_variant
+from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.modeling.sam import Sam
+from ultrasam.types import ModelUsage
+
+#: What precedes the encoder's names in weight files of this package, and of its other tasks.
+ENCODER, BACKBONE = "image_encoder.", "backbone.encoder."
 
 
 @dataclass
@@ -49,6 +55,52 @@ class LoadReport:
         return text
 
 
+@dataclass(frozen=True)
+class NamedWeights:
+    """A weight file's parameters under Meta's names.
+
+    Attributes:
+        path: the file.
+        state: the parameters.
+        kind: whose names the file has, see `LoadReport`.
+        folded: names of those that were changed to undo the doubled residual.
+        usage: what the weights want to be used with.
+    """
+
+    path: Path
+    state: dict[str, Tensor]
+    kind: str
+    folded: list[str]
+    usage: ModelUsage
+
+
+def read_named(path: str | Path | None, *, fold_residual: bool | None = None) -> NamedWeights:
+    """Read a weight file of any kind; arguments as in `load_with_report`.
+
+    Raises:
+        CheckpointError: the file can't be read.
+    """
+    path = resolve(path)
+    with errors_name(path):
+        state, usage = read_with_usage(path)
+        return NamedWeights(path, *named_as_sam(state, fold_residual=fold_residual), usage)
+
+
+def read_encoder(path: str | Path) -> tuple[NamedWeights, Variant]:
+    """The image encoder in a weight file of any kind, also of our other tasks, and its architecture.
+
+    Raises:
+        CheckpointError: there is no image encoder of this kind in the file.
+    """
+    weights = read_named(path)
+    state, kind = weights.state, weights.kind
+    if any(name.startswith(BACKBONE) for name in state):
+        state, kind = _renamed(state, BACKBONE, ENCODER), "downstream"
+    state = _renamed(state, ENCODER, ENCODER)
+    with errors_name(weights.path):
+        return replace(weights, state=state, kind=kind), detect_encoder(state)
+
+
 def load(
     path: str | Path | None = None,
     *,
@@ -80,24 +132,13 @@ def load_with_report(
     Raises:
         CheckpointError: the file can't be read or is of another architecture.
     """
-    path = resolve(path)
-    try:
-        state, usage = read_with_usage(path)
-        state, kind, folded = named_as_sam(state, fold_residual=fold_residual)
-        spec, variant = detect(state)
-        if img_size and img_size != spec.img_size:
-            if img_size % spec.patch_size:
-                raise CheckpointError(f"the input size {img_size} is not a multiple of {spec.patch_size}")
-            state = resized(state, spec, img_size)
-            spec = replace(spec, img_size=img_size)
-            variant = f"{describe(spec)} (resized)"
-        model = build_variant(spec).eval()
-        report = load_into(model, state, kind, variant, strict=strict)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
-    report.folded = folded
-    model.usage = usage
-    return model, report
+    weights = read_named(path, fold_residual=fold_residual)
+    with errors_name(weights.path):
+        spec, variant = detect(weights.state)
+        state, used = resized(weights.state, spec, img_size)
+        variant = variant if used == spec else f"{describe(used)} (resized)"
+        model = build_variant(used).eval()
+        return model, _fill(model, replace(weights, state=state), variant, strict=strict)
 
 
 def load_file_into(model: Sam, path: str | Path, *, fold_residual: bool | None = None) -> LoadReport:
@@ -106,19 +147,79 @@ def load_file_into(model: Sam, path: str | Path, *, fold_residual: bool | None =
     Raises:
         CheckpointError: the file can't be read or is of another architecture than the model.
     """
-    path = resolve(path)
-    state, usage = read_with_usage(path)
-    state, kind, folded = named_as_sam(state, fold_residual=fold_residual)
-    variant = detect(state)[1]
-    try:
-        report = load_into(model, state, kind, f"{variant} from {path}")
-    except CheckpointError as error:
-        raise CheckpointError(
-            f"{path} holds {variant}, the configuration builds another model; "
-            f"choose the configuration of that variant and input size.\n{error}"
-        ) from error
-    report.folded = folded
-    model.usage = usage
+    weights = read_named(path, fold_residual=fold_residual)
+    with errors_name(weights.path):
+        variant = detect(weights.state)[1]
+    says = (
+        f" holds {variant}, the configuration builds another model; "
+        "choose the configuration of that variant and input size.\n"
+    )
+    with errors_name(weights.path, says):
+        return _fill(model, weights, f"{variant} from {weights.path}")
+
+
+def load_image_encoder(path: str | Path, *, img_size: int | None = None) -> ImageEncoderViT:
+    """The image encoder of a weight file of any kind, without a neck where the file has none.
+
+    Raises:
+        CheckpointError: there is no encoder of this kind in the file.
+    """
+    weights, spec = read_encoder(path)
+    with errors_name(weights.path):
+        state, spec = resized(weights.state, spec, img_size)
+        own = _renamed(state, ENCODER)
+        encoder = empty_encoder(spec, neck=any(name.startswith("neck.") for name in own))
+        load_into(encoder, own, weights.kind, f"encoder of {weights.path}")
+    return encoder.eval()
+
+
+def load_start(encoder: ImageEncoderViT, path: str | Path) -> LoadReport:
+    """Load the encoder of a weight file of any kind; position tables are brought to the encoder's input size.
+
+    Args:
+        encoder: with or without its neck; a file's neck is left out where the encoder has none.
+        path: Segment Anything's, MedSAM's, the published UltraSam's, ours, a task's checkpoint, or a
+            name that can be fetched.
+
+    Raises:
+        CheckpointError: there is no image encoder in the file, or one of another size.
+    """
+    weights, spec = read_encoder(path)
+    own = detect_encoder(_renamed(encoder.state_dict(), "", ENCODER))
+    differing = [
+        f"{key} {value} and not {getattr(own, key)}"
+        for key, value in asdict(spec).items()
+        if key not in ("img_size", "channels") and value != getattr(own, key)
+    ]
+    with errors_name(weights.path):
+        if differing:
+            raise CheckpointError(
+                f"the file holds the encoder {describe(spec)}, the configuration builds {describe(own)} "
+                f"({', '.join(differing)}); set the backbone's 'variant' to the file's"
+            )
+        state = _renamed(resized(weights.state, spec, own.img_size)[0], ENCODER)
+        if not len(encoder.neck):
+            state = {name: value for name, value in state.items() if not name.startswith("neck.")}
+        return load_into(encoder, state, weights.kind, f"encoder {describe(spec)} of {weights.path}")
+
+
+def empty_encoder(spec: Variant, *, neck: bool) -> ImageEncoderViT:
+    """An image encoder whose parameters are still to be loaded: no time goes into random ones."""
+    with torch.device("meta"):
+        encoder = build_variant(spec).image_encoder
+    if not neck:
+        encoder.neck = nn.Sequential()
+    return encoder.to_empty(device="cpu")
+
+
+def _renamed(state: Mapping[str, Tensor], old: str, new: str = "") -> dict[str, Tensor]:
+    """The parameters whose names begin with ``old``, beginning with ``new`` instead."""
+    return {new + n.removeprefix(old): value for n, value in state.items() if n.startswith(old)}
+
+
+def _fill(model: Sam, weights: NamedWeights, variant: str, *, strict: bool = True) -> LoadReport:
+    report = load_into(model, weights.state, weights.kind, variant, strict=strict)
+    report.folded, model.usage = weights.folded, weights.usage
     return report
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,22 @@ def _allowed() -> list[Any]:
     return allowed
 
 
+@contextmanager
+def errors_name(path: Path, says: str | None = None) -> Iterator[None]:
+    """Errors of weights say which file they are about, unless they do so already.
+
+    Args:
+        path: the file.
+        says: what the message says of it in any case, between the path and the error.
+    """
+    try:
+        yield
+    except CheckpointError as error:
+        if says is None and str(path) in str(error):
+            raise
+        raise CheckpointError(f"{path}{says or ': '}{error}") from error
+
+
 def read(path: str | Path) -> dict[str, Tensor]:
     """The state dict in a weight file, without wrappers and prefixes; see `read_with_usage`."""
     return read_with_usage(path)[0]
@@ -77,10 +94,8 @@ def read_with_usage(path: str | Path) -> tuple[dict[str, Tensor], ModelUsage]:
         note = note_of(state)
     if given.is_dir():
         note = _note_of_transformers(given)
-    try:
+    with errors_name(path):
         usage = ModelUsage.of(note)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
         raise CheckpointError(f"{path} holds no weights (no tensors found in it)")

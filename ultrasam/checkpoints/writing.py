@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,16 @@ import torch
 from torch import Tensor
 
 from ultrasam.checkpoints.detection import describe, detect
-from ultrasam.checkpoints.download import resolve
-from ultrasam.checkpoints.formats import SHARED_EMBEDDING, TIMM, TRANSFORMERS, named_as_sam
+from ultrasam.checkpoints.formats import PROMPT_EMBEDDING, SHARED_EMBEDDING, TIMM, TRANSFORMERS
+from ultrasam.checkpoints.loading import read_named
 from ultrasam.checkpoints.published import VITSAM, to_published
-from ultrasam.checkpoints.reading import read
-from ultrasam.errors import CheckpointError
+from ultrasam.checkpoints.reading import note_of
+from ultrasam.data.files import atomic
+from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.modeling.adapt.lora import merged_state
 from ultrasam.modeling.build import Variant
 from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD
+from ultrasam.types import ModelUsage
 
 State = Mapping[str, Tensor]
 #: Formats that only this package reads, and which so can hold adapters.
@@ -27,7 +31,13 @@ _OWN = ("mmdet", "safetensors")
 
 
 def convert(
-    path: str | Path, out: str | Path, to: str, *, fold_residual: bool | None = None, half: bool = False
+    path: str | Path,
+    out: str | Path,
+    to: str,
+    *,
+    fold_residual: bool | None = None,
+    half: bool = False,
+    usage: ModelUsage | None = None,
 ) -> list[Path]:
     """Read a weight file of any known format and write it in another.
 
@@ -37,31 +47,42 @@ def convert(
         to: one of `TARGETS`.
         fold_residual: see `ultrasam.load`.
         half: see `save`.
+        usage: what the weights want to be used with, where the file doesn't say it or says it wrongly.
 
     Returns:
         the files written.
     """
-    state, _, _ = named_as_sam(read(resolve(path)), fold_residual=fold_residual)
-    return save(state, out, to, half=half)
+    weights = read_named(path, fold_residual=fold_residual)
+    return save(weights.state, out, to, half=half, usage=usage or weights.usage)
 
 
-def save(state: State, out: str | Path, to: str = "sam", *, half: bool = False) -> list[Path]:
+def save(
+    state: State,
+    out: str | Path,
+    to: str | None = None,
+    *,
+    half: bool = False,
+    usage: ModelUsage | None = None,
+) -> list[Path]:
     """Write parameters with Meta's names (a model's ``state_dict()``) in a format.
 
     Args:
         state: the parameters.
         out: the file to write; a folder for ``transformers``.
-        to: one of `TARGETS`.
+        to: one of `TARGETS`; None for ``sam``, or ``mmdet`` for adapters, which ``sam`` has no place for.
         half: write float16, which halves the file; networks that load it compute in float32 again.
+        usage: what the weights want to be used with; None where a model's ``state_dict()`` says it itself.
 
     Raises:
         CheckpointError: an unknown format, parameters of no promptable segmenter, or a place that can't be
             written.
     """
-    if to not in TARGETS:
-        raise CheckpointError(f"cannot write '{to}'; choose from {', '.join(TARGETS)}")
+    usage = usage or ModelUsage.of(note_of(state))
     state = merged_state(state)
     spec, variant = detect(state)
+    to = to or ("mmdet" if spec.adapter else "sam")
+    if to not in TARGETS:
+        raise CheckpointError(f"cannot write '{to}'; choose from {', '.join(TARGETS)}")
     if spec.adapter and to not in _OWN:
         raise CheckpointError(
             f"these weights are a {variant}, which can't be merged away, and '{to}' has no place for them; "
@@ -69,41 +90,46 @@ def save(state: State, out: str | Path, to: str = "sam", *, half: bool = False) 
         )
     dtype = torch.float16 if half else None
     state = {name: value.detach().cpu().to(dtype).contiguous() for name, value in state.items()}
-    out = Path(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        return TARGETS[to](state, out, spec)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {out}: {error.strerror or error}") from error
+    return TARGETS[to](state, Path(out), spec, usage)
 
 
-def _sam(state: State, out: Path, spec: Variant) -> list[Path]:
+def write_objects(content: Any, path: Path) -> None:
+    """What `ultrasam.checkpoints.reading.read_objects` reads: tensors in containers.
+
+    Raises:
+        CheckpointError: it can't be written there.
+    """
+    with _file(path) as part:
+        torch.save(content, part)
+
+
+def _sam(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
     """Segment-anything: ``sam_model_registry[...](checkpoint=...)``."""
-    return _torch(dict(state), out)
+    return _torch(_noted(state, usage), out)
 
 
-def _ultrasam(state: State, out: Path, spec: Variant) -> list[Path]:
+def _ultrasam(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
     """The published UltraSam's names, with its doubled residual."""
-    return _torch({"meta": {}, "state_dict": to_published(state)}, out)
+    return _torch({"meta": {}, "state_dict": _noted(to_published(state), usage)}, out)
 
 
-def _mmdet(state: State, out: Path, spec: Variant) -> list[Path]:
+def _mmdet(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
     """A checkpoint of this package's MMDetection detector."""
     own = {f"sam.{name}": value for name, value in state.items()}
-    return _torch({"meta": {}, "state_dict": own}, out)
+    return _torch({"meta": {}, "state_dict": _noted(own, usage, "sam")}, out)
 
 
-def _timm(state: State, out: Path, spec: Variant) -> list[Path]:
+def _timm(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
     """The image encoder for timm's ``samvit_*`` models."""
-    return _weights(TIMM.to_theirs(_encoder(state)), out)
+    return _weights(TIMM.to_theirs(_encoder(state)), out, usage)
 
 
-def _mmpretrain(state: State, out: Path, spec: Variant) -> list[Path]:
+def _mmpretrain(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
     """The image encoder for mmpretrain's ``ViTSAM``."""
-    return _weights(VITSAM.to_theirs(_encoder(state)), out)
+    return _weights(VITSAM.to_theirs(_encoder(state)), out, usage)
 
 
-def _safetensors(state: State, out: Path, spec: Variant) -> list[Path]:
+def _safetensors(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
     """Safetensors with Meta's names, and a ``.json`` that says how to build and feed the network."""
     if out.suffix != ".safetensors":
         raise CheckpointError(f"a safetensors file must end in .safetensors, got {out.name}")
@@ -115,22 +141,21 @@ def _safetensors(state: State, out: Path, spec: Variant) -> list[Path]:
         "pixel_std": PIXEL_STD,
         "color": "RGB",
         "resize": "longest side to img_size, pad right and bottom after normalisation",
+        "usage": asdict(usage),
     }
-    beside = out.with_suffix(".json")
-    beside.write_text(json.dumps(config, indent=1))
-    return [*_weights(state, out), beside]
+    return [*_weights(state, out, usage), *_json(config, out.with_suffix(".json"))]
 
 
-def _transformers(state: State, out: Path, spec: Variant) -> list[Path]:
+def _transformers(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
     """A folder for ``SamModel.from_pretrained``."""
-    out.mkdir(parents=True, exist_ok=True)
     named = TRANSFORMERS.to_theirs(state)
-    matrix = named["prompt_encoder.shared_embedding.positional_embedding"]
-    named[SHARED_EMBEDDING] = matrix.clone()
-    files = {"config.json": _transformers_config(spec), "preprocessor_config.json": _processor(spec)}
-    for name, content in files.items():
-        (out / name).write_text(json.dumps(content, indent=2))
-    return [*_weights(named, out / "model.safetensors"), *(out / name for name in files)]
+    named[SHARED_EMBEDDING] = named[PROMPT_EMBEDDING].clone()
+    config = _transformers_config(spec) | {ModelUsage.KEY: asdict(usage)}
+    return [
+        *_weights(named, out / "model.safetensors", usage),
+        *_json(config, out / "config.json"),
+        *_json(_processor(spec), out / "preprocessor_config.json"),
+    ]
 
 
 def _transformers_config(spec: Variant) -> dict[str, Any]:
@@ -174,22 +199,58 @@ def _encoder(state: State) -> dict[str, Tensor]:
     return {name: value for name, value in state.items() if name.startswith("image_encoder.")}
 
 
-def _weights(state: State, out: Path) -> list[Path]:
+def _noted(state: State, usage: ModelUsage, module: str = "") -> State:
+    """The state dict with the usage in its metadata, as `Sam.state_dict` has it for the module of that name.
+
+    Metadata lie beside the names and not among them, so everybody's strict loading takes the file.
+    """
+    noted = OrderedDict(state)
+    noted._metadata = OrderedDict({module: {"version": 1, ModelUsage.KEY: asdict(usage)}})  # type: ignore[attr-defined]
+    return noted
+
+
+def _weights(state: State, out: Path, usage: ModelUsage) -> list[Path]:
     """Safetensors where the name says so, else a bare dict of torch."""
     if out.suffix != ".safetensors":
-        return _torch(dict(state), out)
-    from safetensors.torch import save_file
+        return _torch(_noted(state, usage), out)
+    from safetensors.torch import save as to_bytes
 
-    save_file({name: value.contiguous() for name, value in state.items()}, out, metadata={"format": "pt"})
+    metadata = {"format": "pt", ModelUsage.KEY: json.dumps(asdict(usage))}
+    with _file(out) as part:
+        # Its own way to a file makes one that nobody else may read.
+        part.write_bytes(to_bytes({n: value.contiguous() for n, value in state.items()}, metadata))
     return [out]
 
 
-def _torch(content: dict[str, Any], out: Path) -> list[Path]:
-    torch.save(content, out)
+def _torch(content: Any, out: Path) -> list[Path]:
+    write_objects(content, out)
     return [out]
 
 
-TARGETS: dict[str, Callable[[State, Path, Variant], list[Path]]] = {
+def _json(content: Any, out: Path) -> list[Path]:
+    with _file(out) as part:
+        part.write_text(json.dumps(content, indent=1))
+    return [out]
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[Path]:
+    """Where to write so that readers see a whole file or the one before.
+
+    Raises:
+        CheckpointError: nothing can be written there.
+    """
+    try:
+        with atomic(path) as part:
+            part.touch()  # the libraries that write do not say why they can't
+            yield part
+    except UltraSamError as error:
+        raise CheckpointError(str(error)) from error
+    except RuntimeError as error:
+        raise CheckpointError(f"cannot write {path}: {error}") from error
+
+
+TARGETS: dict[str, Callable[[State, Path, Variant, ModelUsage], list[Path]]] = {
     "sam": _sam,
     "ultrasam": _ultrasam,
     "transformers": _transformers,

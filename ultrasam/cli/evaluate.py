@@ -69,7 +69,7 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--closer",
         action=argparse.BooleanOptionalAction,
-        help="segment each object in the region round it (only with the small model)",
+        help="segment each object in the region round it (as the weights note)",
     )
     how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
     how.add_argument(

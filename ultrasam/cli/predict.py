@@ -60,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--closer",
         action=argparse.BooleanOptionalAction,
-        help="cut out the region round each object and segment it there (with weights trained for it)",
+        help="cut out the region round each object and segment it there (as the weights note)",
     )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")

@@ -32,6 +32,12 @@ def add_parser(subparsers: Any) -> None:
         "--to", required=True, metavar="FORMAT", help="sam, ultrasam, transformers, timm, ..."
     )
     convert.add_argument("--half", action="store_true", help="write float16: half the size")
+    convert.add_argument(
+        "--closer",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="note in the file that predictors look closer at each object (as FILE notes)",
+    )
     for sub in (info, convert):
         sub.add_argument(
             "--fold-residual",
@@ -49,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from ultrasam import checkpoints
     from ultrasam.checkpoints.download import OWN, WEIGHTS
+    from ultrasam.types import ModelUsage
 
     if args.action == "list":
         print(f"{OWN:10} Apache-2.0, comes with this package: docs/small.md")
@@ -59,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "fetch":
         print(checkpoints.fetch(args.name))
     elif args.action == "convert":
+        usage = None if args.closer is None else ModelUsage(closer=args.closer)
         for path in checkpoints.convert(
-            args.file, args.out, args.to, fold_residual=args.fold_residual, half=args.half
+            args.file, args.out, args.to, fold_residual=args.fold_residual, half=args.half, usage=usage
         ):
             print(path)
     else:
@@ -71,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _info(file: str, fold_residual: bool | None) -> str:
     """What a file holds, also where it is an encoder alone."""
     from ultrasam import checkpoints
-    from ultrasam.checkpoints.detection import detect_encoder
+    from ultrasam.checkpoints.loading import read_encoder
     from ultrasam.errors import CheckpointError
 
     path = checkpoints.resolve(file)
@@ -79,10 +87,11 @@ def _info(file: str, fold_residual: bool | None) -> str:
     count = sum(value.numel() for value in state.values())
     kinds = ", ".join(sorted({str(value.dtype).removeprefix("torch.") for value in state.values()}))
     head = f"{path}: {len(state)} tensors, {count:,} values, {kinds}"
-    renamed, kind, _ = checkpoints.named_as_sam(state, fold_residual=fold_residual)
     try:
-        checkpoints.detect(renamed)
+        checkpoints.detect(checkpoints.named_as_sam(state)[0])
     except CheckpointError:
-        spec = detect_encoder(renamed)
-        return f"{head}\n{kind} weights of an image encoder alone, {checkpoints.describe(spec)}"
-    return f"{head}\n{checkpoints.load_with_report(path, fold_residual=fold_residual)[1]}"
+        weights, spec = read_encoder(path)
+        return f"{head}\n{weights.kind} weights of an image encoder alone, {checkpoints.describe(spec)}"
+    model, report = checkpoints.load_with_report(path, fold_residual=fold_residual)
+    closer = "yes" if model.usage.closer else "no"
+    return f"{head}\n{report}\nlooks closer at each object: {closer}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ultrasam
+from ultrasam import checkpoints
 from ultrasam.data.files import write_json
 from ultrasam.data.settings import forget_other_settings
 from ultrasam.demo.demo_page import demo_table, write_page
@@ -151,7 +152,8 @@ def _train(settings: Settings, data: Data, out: Path) -> History:
         },
     )
     print(f"trained in {(time.time() - begin) / 60:.1f} minutes")
-    _keep_weights(checkpoint, out / "model.pth")
+    # The network alone, without the optimiser's state, for everything that loads weights.
+    checkpoints.convert(checkpoint, out / "model.pth", "sam")
     return read_history(checkpoint.parent)
 
 
@@ -186,12 +188,3 @@ def _has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself; where it does, training takes two thirds the time."""
     info = Path("/proc/cpuinfo")
     return info.is_file() and any(flag in info.read_text() for flag in ("avx512_bf16", "amx_bf16"))
-
-
-def _keep_weights(checkpoint: Path, target: Path) -> None:
-    """The trained network alone, without the optimiser's state, for everything that loads weights."""
-    import torch
-
-    from ultrasam import checkpoints
-
-    torch.save(checkpoints.read(checkpoint), target)

@@ -1,10 +1,10 @@
 """The encoder on other tasks, in plain PyTorch: pyramid, linear heads, probes, labels and scores."""
 
+from ultrasam.checkpoints.loading import load_start
 from ultrasam.downstream.labels import LabelTable, Task, read_labels
 from ultrasam.downstream.linear import LinearHead
 from ultrasam.downstream.model import ImageModel, load_image_model
 from ultrasam.downstream.pyramid import Pyramid
-from ultrasam.downstream.start import load_start
 
 __all__ = [
     "ImageModel",

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from ultrasam import preprocess
-from ultrasam.checkpoints.detection import detect_encoder, resized
-from ultrasam.checkpoints.download import resolve
-from ultrasam.checkpoints.formats import named_as_sam
-from ultrasam.checkpoints.loading import load_into
-from ultrasam.checkpoints.reading import read
+from ultrasam.checkpoints.loading import load_image_encoder
 from ultrasam.errors import CheckpointError, ConfigError
-from ultrasam.modeling.build import build_variant
 from ultrasam.modeling.image_encoder import ImageEncoderViT
 
 Output = Literal["map", "pooled", "layers"]
@@ -94,23 +87,7 @@ def load_encoder(
         CheckpointError: there is no encoder of this kind in the file, or ``output`` needs the neck and the
             file has none.
     """
-    path = resolve(path)
-    state, kind, _ = named_as_sam(read(path))
-    state = {n: v for n, v in state.items() if n.startswith("image_encoder.")}
-    try:
-        spec = detect_encoder(state)
-        has_neck = any(n.startswith("image_encoder.neck.") for n in state)
-        if not has_neck and output == "map":
-            raise CheckpointError("the file has no neck: choose output='pooled' or 'layers'")
-        if img_size and img_size != spec.img_size:
-            state, spec = resized(state, spec, img_size), replace(spec, img_size=img_size)
-        with torch.device("meta"):
-            encoder = build_variant(spec).image_encoder
-        encoder = encoder.to_empty(device="cpu")
-        if not has_neck:
-            encoder.neck = nn.Sequential()
-        own = {n.removeprefix("image_encoder."): v for n, v in state.items()}
-        load_into(encoder, own, kind, f"encoder of {path}")
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
-    return Encoder(encoder.eval(), output, layers, normalize)
+    encoder = load_image_encoder(path, img_size=img_size)
+    if output == "map" and not len(encoder.neck):
+        raise CheckpointError(f"{path}: the file has no neck: choose output='pooled' or 'layers'")
+    return Encoder(encoder, output, layers, normalize)

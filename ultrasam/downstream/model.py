@@ -12,15 +12,14 @@ from torch import Tensor, nn
 
 from ultrasam import preprocess
 from ultrasam.checkpoints.detection import detect_encoder
-from ultrasam.checkpoints.loading import load_into
-from ultrasam.checkpoints.reading import read
+from ultrasam.checkpoints.loading import BACKBONE, ENCODER, empty_encoder, load_into
+from ultrasam.checkpoints.reading import errors_name, read
+from ultrasam.checkpoints.writing import write_objects
 from ultrasam.data.images import read_image
 from ultrasam.downstream.encoder import Encoder
 from ultrasam.downstream.linear import LinearHead, decode
-from ultrasam.downstream.start import PREFIX
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.adapt.lora import merged_state
-from ultrasam.modeling.build import build_variant
 
 
 class ImageModel(nn.Module):
@@ -55,9 +54,8 @@ class ImageModel(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Write one file that `load_image_model` reads; the encoder's neck is of no use in it."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        state = {n: v for n, v in self.state_dict().items() if not n.startswith(f"{PREFIX}neck.")}
-        torch.save({"meta": {}, "state_dict": state}, path)
+        state = {n: v for n, v in self.state_dict().items() if not n.startswith(f"{BACKBONE}neck.")}
+        write_objects({"meta": {}, "state_dict": state}, Path(path))
 
 
 def as_input(image: np.ndarray, img_size: int, black_padding: bool = False) -> Tensor:
@@ -69,34 +67,42 @@ def as_input(image: np.ndarray, img_size: int, black_padding: bool = False) -> T
     return preprocess.normalize(preprocess.pad(resized, img_size))
 
 
+def read_image_model(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The parameters in a checkpoint of a classifier or regression, and the description of its head.
+
+    Raises:
+        CheckpointError: the file can't be read, or is no such checkpoint.
+    """
+    state = read(path)
+    if "head.description" not in state:
+        raise CheckpointError(
+            f"{path} is no classifier: it has no 'head.description'. Make one with 'ultrasam probe' or "
+            "'ultrasam train downstream/classification/...'"
+        )
+    return state, decode(state["head.description"])
+
+
 def load_image_model(path: str | Path) -> ImageModel:
     """The model in a checkpoint of `ultrasam probe` or of a classification or regression run.
 
     Raises:
         CheckpointError: the file can't be read, or is no such checkpoint.
     """
-    state = merged_state(read(path))
-    if "head.description" not in state:
-        raise CheckpointError(
-            f"{path} is no classifier: it has no 'head.description'. Make one with 'ultrasam probe' or "
-            "'ultrasam train downstream/classification/...'"
-        )
-    about = decode(state["head.description"])
+    state, about = read_image_model(path)
+    state = merged_state(state)
     try:
-        spec = detect_encoder({f"image_encoder.{n.removeprefix(PREFIX)}": v for n, v in state.items()})
+        spec = detect_encoder({f"{ENCODER}{n.removeprefix(BACKBONE)}": v for n, v in state.items()})
     except CheckpointError as error:
         raise CheckpointError(
             f"{path} classifies with another network than our encoder: score it with 'ultrasam test CONFIG "
             f"{path}'"
         ) from error
-    with torch.device("meta"):
-        encoder = build_variant(spec).image_encoder
-    encoder = encoder.to_empty(device="cpu")
-    encoder.neck = nn.Sequential()
     preprocessing = {k: v for k, v in about.items() if k not in ("task", "names")}
     head = LinearHead(spec.width, about["task"], about["names"], preprocessing)
-    model = ImageModel(Encoder(encoder, "pooled"), head, bool(about.get("black_padding")))
-    load_into(model, state, "classifier", str(path))
+    encoder = Encoder(empty_encoder(spec, neck=False), "pooled")
+    model = ImageModel(encoder, head, bool(about.get("black_padding")))
+    with errors_name(Path(path)):
+        load_into(model, state, "classifier", str(path))
     return model.eval()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from ultrasam.export.graphs import (
 )
 from ultrasam.export.parity import report
 from ultrasam.modeling.sam import Sam
+from ultrasam.types import ModelUsage
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
@@ -85,6 +86,8 @@ def to_onnx(
     )
     if "fp32" not in precisions:
         encoders.pop("fp32").unlink()
+    for path in (*encoders.values(), decoder):
+        _note_usage(path, model.usage)
     beside = folder / "parity.json"
     beside.write_text(json.dumps(found, indent=1))
     return Exported(encoders, decoder, beside)
@@ -133,7 +136,7 @@ def to_torch_export(model: Sam, out: str | Path) -> Path:
         program = torch.export.export(
             EncoderGraph(model, False).eval(), (example,), dynamic_shapes=({0: batch},)
         )
-    torch.export.save(program, path)
+    torch.export.save(program, path, extra_files={ModelUsage.KEY: json.dumps(asdict(model.usage))})
     return path
 
 
@@ -158,6 +161,15 @@ def _write(
             opset_version=OPSET,
             dynamo=False,
         )
+
+
+def _note_usage(path: Path, usage: ModelUsage) -> None:
+    """Say in an ONNX file's metadata what the weights want to be used with."""
+    import onnx
+
+    proto = onnx.load(path, load_external_data=False)
+    proto.metadata_props.add(key=ModelUsage.KEY, value=json.dumps(asdict(usage)))
+    onnx.save(proto, path)
 
 
 def _in_precision(encoder: Path, precision: str) -> Path:

@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import ultrasam
 from ultrasam import checkpoints
-from ultrasam.data.files import open_atomic, write_json
+from ultrasam.data.files import write_json
 from ultrasam.data.settings import forget_other_settings
 from ultrasam.data.split import TEST_SHARE, Split, load_split
 from ultrasam.errors import UltraSamError
@@ -107,7 +105,7 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     merged = merge_lora(model.image_encoder)
     if merged:
         print(f"the LoRA of {merged} layers is merged: {out / 'model.pth'} is an ordinary checkpoint")
-    _save(model, out / "model.pth")
+    checkpoints.save(model.state_dict(), out / "model.pth")
     after = score_images(predictor, held_out, describe="after, held-out images")
     scores: Scores = {
         "before": {kind: evaluate(results) for kind, results in before.items()},
@@ -119,7 +117,8 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     for kind, folder in shown.items():
         draw_pairs(held_out, before[kind], after[kind], kind, folder)
     said = advice(scores["before"], scores["after"], recipe.mode)
-    page = write_page(out, scores, losses, shown, said, _described(settings))
+    about = {**_described(settings), "closer": predictor.closer}
+    page = write_page(out, scores, losses, shown, said, about)
     shutil.rmtree(out / "embeddings", ignore_errors=True)
     print(f"\n{finetune_table(scores).text()}\n{said}")
     print(f"\nweights: {out / 'model.pth'}\npage:    {page.resolve().as_uri()}")
@@ -134,12 +133,6 @@ def _with_files(settings: Settings, weights: Path) -> dict[str, Any]:
     files = [Path(settings.coco), *([weights] if weights.is_file() else [])]
     stamps = [[f.stat().st_size, f.stat().st_mtime_ns] for f in files]
     return {**_described(settings), "files": stamps}
-
-
-def _save(model: Sam, path: Path) -> None:
-    """The whole network under Meta's names."""
-    with open_atomic(path) as file:
-        torch.save({name: value.detach().cpu() for name, value in model.state_dict().items()}, file)
 
 
 def _remedies(recipe: Recipe) -> list[str]:

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ultrasam import preprocess
+from ultrasam.checkpoints.reading import read_objects
+from ultrasam.checkpoints.writing import write_objects
 from ultrasam.data import coco
-from ultrasam.data.files import open_atomic
 from ultrasam.errors import UltraSamError
 from ultrasam.finetune.batches import Batch, draw_batch
 from ultrasam.losses import MaskLoss, session_losses
@@ -153,15 +154,14 @@ def _save(path: Path, trained: dict[str, nn.Parameter], *parts: Any) -> None:
         "parts": [part.state_dict() for part in stateful],
         "losses": losses,
     }
-    with open_atomic(path) as file:
-        torch.save(state, file)
+    write_objects(state, path)
 
 
 def _resume(path: Path, trained: dict[str, nn.Parameter], *stateful: Any) -> list[float]:
     """Bring everything to where the file left it; the losses so far, none where there is no file."""
     if not path.is_file():
         return []
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_objects(path)
     with torch.no_grad():
         for name, value in state["trained"].items():
             trained[name].copy_(value)

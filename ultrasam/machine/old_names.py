@@ -28,6 +28,7 @@ MOVED = {
     "demo.run": "demo.demo",
     "doctor": "machine.doctor",
     "downstream.metrics": "downstream.label_metrics",
+    "downstream.start": "checkpoints.loading",
     "draw": "report.draw",
     "encoder": "downstream.encoder",
     "evaluate.data": "evaluate.samples",

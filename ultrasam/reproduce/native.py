@@ -22,7 +22,7 @@ from ultrasam.prompts.sample import PromptKind
 
 def test_sam(weights: Path, items: Sequence[coco.CocoImage], kind: PromptKind) -> list[ImageResult]:
     """Segment Anything's predictor: smoothed resize; the best of three masks for a point, one for a box."""
-    predictor = Predictor(weights, resampling="pillow")
+    predictor = Predictor(weights, resampling="pillow", closer=False)
     return score_images(predictor, items, [kind], multimask=lambda asked: asked == "point")[kind]
 
 
@@ -37,7 +37,7 @@ def test_medsam(weights: Path, items: Sequence[coco.CocoImage], kind: PromptKind
 
 class _MedSam:
     def __init__(self, weights: Path) -> None:
-        self.predictor = Predictor(weights)
+        self.predictor = Predictor(weights, closer=False)
         self.size = (0, 0)
 
     def set_image(self, image: np.ndarray) -> None:

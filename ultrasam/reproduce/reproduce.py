@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ultrasam import checkpoints
-from ultrasam.checkpoints.detection import detect_encoder
+from ultrasam.checkpoints.detection import variant_name
 from ultrasam.checkpoints.download import WEIGHTS as FILES
 from ultrasam.checkpoints.download import cache_folder
+from ultrasam.checkpoints.loading import read_encoder
 from ultrasam.data import coco
 from ultrasam.data.files import write_json
 from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.paper_tables import METRICS
 from ultrasam.machine.child import in_child
-from ultrasam.modeling.build import VARIANTS, Variant
+from ultrasam.modeling.build import Variant
 from ultrasam.reproduce.rows import WEIGHTS, Column, Row, Run
 
 
@@ -133,22 +134,20 @@ def _options(row: Row, run: Run, weights: Path, settings: Settings) -> dict[str,
     else:
         options["data_root"] = folder
     if weights.is_file() and row.model != "resnet50":
-        state = checkpoints.named_as_sam(checkpoints.read(weights))[0]
-        options |= _network_options(row, run, detect_encoder(state), weights)
+        options |= _network_options(row, run, read_encoder(weights)[1], weights)
     return options | settings.options
 
 
 def _network_options(row: Row, run: Run, spec: Variant, weights: Path) -> dict[str, Any]:
-    keys = ("width", "depth", "heads", "global_blocks")
-    names = [n for n, v in VARIANTS.items() if all(getattr(v, key) == getattr(spec, key) for key in keys)]
-    if not names:
+    name = variant_name(spec)
+    if name is None:
         raise CheckpointError(f"{weights} holds a network of no known variant ({checkpoints.describe(spec)})")
     size = spec.img_size
     if row.table == 1:
         loaders = (f"{side}_dataloader.dataset" for side in ("train", "val", "test"))
         sizes = {f"{part}.img_size": size for part in ("model.network", "model.data_preprocessor", *loaders)}
-        return {"model.network.variant": names[0], **sizes}
-    options: dict[str, Any] = {"model.backbone.variant": names[0], "img_size": size}
+        return {"model.network.variant": name, **sizes}
+    options: dict[str, Any] = {"model.backbone.variant": name, "img_size": size}
     if row.table == 3 and "/paper/" in run.config:
         options["model.backbone.layers"] = list(spec.global_blocks)
         options["model.panoptic_head.in_channels"] = [spec.width] * 4

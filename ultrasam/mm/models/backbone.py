@@ -13,10 +13,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ultrasam import checkpoints
-from ultrasam.checkpoints.loading import load_into
+from ultrasam.checkpoints.loading import load_into, load_start
+from ultrasam.checkpoints.reading import errors_name
 from ultrasam.downstream.pyramid import Pyramid
-from ultrasam.downstream.start import load_start
-from ultrasam.errors import CheckpointError, ConfigError
+from ultrasam.errors import ConfigError
 from ultrasam.modeling.adapt import tuning
 from ultrasam.modeling.build import build_ultrasam
 
@@ -101,10 +101,8 @@ class ResNetBackbone(ResNet):
             state = {n: v for n, v in checkpoints.read(path).items() if not n.startswith("fc.")}
             # Counted by torch in training alone; old files lack it.
             own = {n: v for n, v in self.state_dict().items() if n.endswith("num_batches_tracked")}
-            try:
+            with errors_name(path, f" is no ResNet-{self.depth} of torchvision: "):
                 report = load_into(self, {**own, **state}, "resnet", str(path))
-            except CheckpointError as error:
-                raise CheckpointError(f"{path} is no ResNet-{self.depth} of torchvision: {error}") from error
             print_log(f"start weights: {report}", logger="current")
         if frozen:
             self.requires_grad_(False)

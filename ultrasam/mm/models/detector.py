@@ -23,7 +23,7 @@ from ultrasam.modeling.adapt.lora import merge_lora
 from ultrasam.modeling.build import build_ultrasam
 from ultrasam.preprocess import Geometry, Postprocessing, to_masks
 from ultrasam.prompts.refine import Correction, Refinement, correct, interact
-from ultrasam.types import Prediction, Prompts
+from ultrasam.types import ModelUsage, Prediction, Prompts
 
 
 @MODELS.register_module()
@@ -39,6 +39,8 @@ class UltraSam(BaseDetector):
         test_refine: arguments of `Refinement` in testing.
         postprocess: ``logits`` or ``official``, see `ultrasam.preprocess`.
         weights: where training starts: ``path`` and, if need be, ``fold_residual`` of `checkpoints.load`.
+        usage: what the trained weights want to be used with, arguments of `ModelUsage`; as the start weights
+            where None.
         adapt: train a few new parameters of the image encoder, arguments of `ultrasam.modeling.adapt.adapt`,
             and the decoder; ``decoder=False`` freezes that too, as published.
         data_preprocessor: configuration of `PromptDataPreprocessor`.
@@ -55,6 +57,7 @@ class UltraSam(BaseDetector):
         test_refine: dict[str, Any] | None = None,
         postprocess: Postprocessing = "logits",
         weights: dict[str, Any] | None = None,
+        usage: dict[str, Any] | None = None,
         adapt: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
         backbone: dict[str, Any] | None = None,
@@ -69,6 +72,8 @@ class UltraSam(BaseDetector):
         self.postprocess: Postprocessing = postprocess
         if weights and weights.get("path"):
             self.load_weights(**weights)
+        if usage:
+            self.sam.usage = ModelUsage(**usage)
         if adapt:
             self._adapt(**adapt)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,10 +14,11 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ultrasam import checkpoints
 from ultrasam.checkpoints.loading import load_into
+from ultrasam.checkpoints.reading import errors_name
 from ultrasam.downstream.labels import Task
 from ultrasam.downstream.linear import LinearHead, decode
+from ultrasam.downstream.model import read_image_model
 from ultrasam.errors import CheckpointError, ConfigError
 
 
@@ -51,10 +53,8 @@ class ImageTask(BaseModel):
         Raises:
             CheckpointError: it is of another model, task or list of classes.
         """
-        state = checkpoints.read(path)
-        if "head.description" not in state:
-            raise CheckpointError(f"{path} is no classifier: it has no 'head.description'")
-        theirs, ours = decode(state["head.description"]), decode(self.head.description)
+        state, theirs = read_image_model(path)
+        ours = decode(self.head.description)
         for key in ("task", "names"):
             if theirs[key] != ours[key]:
                 raise CheckpointError(
@@ -62,7 +62,9 @@ class ImageTask(BaseModel):
                     "give the configuration the checkpoint's"
                 )
         state["head.description"] = self.head.description
-        print_log(str(load_into(self, state, "classifier", str(path))), logger="current")
+        with errors_name(Path(path)):
+            report = load_into(self, state, "classifier", str(path))
+        print_log(str(report), logger="current")
 
     def forward(
         self, inputs: Tensor, data_samples: Sequence[DetDataSample] | None = None, mode: str = "tensor"

@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 
 from ultrasam import checkpoints
 from ultrasam.checkpoints.loading import load_into
+from ultrasam.checkpoints.reading import errors_name
 from ultrasam.errors import CheckpointError, ConfigError
 
 _HEAD = "panoptic_head."
@@ -60,7 +61,9 @@ class InstanceSegmenter(Mask2Former):
 
     def load_weights(self, path: str, fold_residual: bool | None = None) -> None:
         """Load a checkpoint of this model, strictly; ``fold_residual`` means nothing here."""
-        print_log(str(load_into(self, checkpoints.read(path), "Mask2Former", str(path))), logger="current")
+        with errors_name(Path(path)):
+            report = load_into(self, checkpoints.read(path), "Mask2Former", str(path))
+        print_log(str(report), logger="current")
 
 
 def load_decoder(model: InstanceSegmenter, path: str | Path) -> str:
