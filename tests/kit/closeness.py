@@ -1,9 +1,9 @@
 """How close is close: bounds on float32 results that hold on every processor.
 
 Float32 rounds every sum, and the order of the sums follows from the processor's vectors and cache, the
-number of threads and the library's version. Two right answers differ by that rounding. It grows with the depth
-of what is computed and with the size of the numbers, so no absolute bound holds everywhere. A mistake (half a
-pixel, a missing bias, half precision) moves results by a hundred times as much and more.
+number of threads and the library's version. Two right answers differ by that rounding. It grows with the
+depth of what is computed and with the size of the numbers, so no absolute bound holds everywhere. A mistake
+(half a pixel, a missing bias, half precision) moves results by a hundred times as much and more.
 """
 
 from __future__ import annotations

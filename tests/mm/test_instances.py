@@ -31,11 +31,11 @@ def dataset(data, classes=("cyst", "nodule"), name="train", **kwargs):
     )
 
 
-def test_the_file_is_parsed_once(data, monkeypatch):
+def test_the_file_is_parsed_once(phantom_data, monkeypatch):
     calls, read = [], json.loads
     monkeypatch.setattr(json, "loads", lambda *a, **k: calls.append(1) or read(*a, **k))
     monkeypatch.setattr(json, "load", lambda *a, **k: pytest.fail("another reader"))
-    assert len(dataset(data)) > 0 and len(calls) == 1
+    assert len(dataset(phantom_data)) > 0 and len(calls) == 1
 
 
 def test_jitter_moves_image_and_mask_alike():
