@@ -10,8 +10,8 @@ import torch
 
 from ultrasam.preprocess import Geometry, Postprocessing, to_masks
 
-#: What logits may differ by, as a share of the largest. With these weights they are small sums of large terms,
-#: five times as sensitive to rounding as those of other tests: 1.2e-5 with AVX-512, AVX2 and SSE.
+#: What logits may differ by, as a share of the largest. With these weights they are small sums of large
+#: terms, five times as sensitive to rounding as those of other tests: 1.2e-5 with AVX-512, AVX2 and SSE.
 ROUNDING = 5e-5
 SHARED = Path(__file__).parents[2].parent / "shared" / "reference"
 
@@ -26,7 +26,7 @@ def load():
 
 
 def between(logits: torch.Tensor, geometry: Geometry, mode: Postprocessing) -> list[torch.Tensor]:
-    """The smallest and the largest masks (N, H, W) of logits (N, 1, 4h, 4w), in whatever way they are rounded."""
+    """The smallest and the largest masks (N, H, W) of logits (N, 1, 4h, 4w), in whatever way those round."""
     slack = ROUNDING * logits.abs().max()
     return [to_masks(logits + sign * slack, geometry, mode)[:, 0] for sign in (-1, 1)]
 

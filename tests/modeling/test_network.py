@@ -140,8 +140,8 @@ def test_refusals_of_a_call(tiny_model):
     box = torch.tensor([[1.0, 1.0, 9.0, 9.0]])
     with pytest.raises(PromptError, match="batch has 1"):
         model.decode(embedding, Prompts(torch.tensor([1]), boxes=box), multimask=False)
+    bad = Prompts(torch.tensor([0]), masks=torch.zeros(1, 1, 16, 16))
     with pytest.raises(PromptError, match="mask prompts"):
-        bad = Prompts(torch.tensor([0]), masks=torch.zeros(1, 1, 16, 16))
         model.decode(embedding, bad, multimask=False)
     with pytest.raises(UltraSamError, match="multiples of 16"):
         model.encode_images(torch.zeros(1, 3, 100, 128))
