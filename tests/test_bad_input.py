@@ -13,7 +13,6 @@ import ultrasam
 from ultrasam import checkpoints
 from ultrasam.errors import UltraSamError
 from ultrasam.export import onnx_files as export
-from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.predict import measure
 from ultrasam.predict.embeddings_cache import EmbeddingsCache
 from ultrasam.predict.files import dicom, prompt_files, sources
@@ -21,20 +20,13 @@ from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.types import Prompts
 
-TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=256, window=7)
 BOX = [10, 10, 60, 50]
 NAN = float("nan")
 
 
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
-    return build_variant(TINY).eval()
-
-
 @pytest.fixture
-def ready(model):
-    predictor = Predictor(model)
+def ready(tiny_model):
+    predictor = Predictor(tiny_model)
     predictor.set_image(np.zeros((90, 140, 3), np.uint8))
     return predictor
 
@@ -88,17 +80,17 @@ IMAGES = {
 
 
 @pytest.mark.parametrize("kind", sorted(IMAGES))
-def test_images(model, kind):
+def test_images(tiny_model, kind):
     image, options, told = IMAGES[kind]
-    predictor = Predictor(model, window=options.get("window"))
+    predictor = Predictor(tiny_model, window=options.get("window"))
     with pytest.raises(UltraSamError, match=told):
         predictor.set_image(image, options.get("order", "RGB"))
     assert not predictor.is_image_set
 
 
-def test_one_pixel_is_an_image(model):
+def test_one_pixel_is_an_image(tiny_model):
     """Small, but not wrong."""
-    predictor = Predictor(model)
+    predictor = Predictor(tiny_model)
     predictor.set_image(np.zeros((1, 1, 3), np.uint8))
     assert predictor.predict(point_coords=[[0, 0]])[0].shape == (3, 1, 1)
 
@@ -149,9 +141,9 @@ CHECKPOINTS = {
 
 
 @pytest.mark.parametrize("kind", sorted(CHECKPOINTS))
-def test_checkpoints(model, tmp_path, kind):
+def test_checkpoints(tiny_model, tmp_path, kind):
     make, told = CHECKPOINTS[kind]
-    path = make(tmp_path / "w.pth", dict(model.state_dict()))
+    path = make(tmp_path / "w.pth", dict(tiny_model.state_dict()))
     with pytest.raises(UltraSamError, match=told) as error:
         ultrasam.load(path)
     assert str(path) in str(error.value)
@@ -251,10 +243,10 @@ CALLS = {
 
 
 @pytest.mark.parametrize("kind", sorted(CALLS))
-def test_calls(model, kind):
+def test_calls(tiny_model, kind):
     call, told = CALLS[kind]
     with pytest.raises(UltraSamError, match=told):
-        call(model)
+        call(tiny_model)
 
 
 def test_objects_on_other_images(ready):

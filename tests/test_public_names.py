@@ -62,8 +62,8 @@ def test_old_modules_import_with_a_warning_that_names_the_new_one(old):
 
 
 def test_public_names_at_their_old_places():
+    sys.modules.pop("ultrasam.predictor", None)
     with pytest.warns(DeprecationWarning, match="predict.predictor"):
-        sys.modules.pop("ultrasam.predictor", None)
         from ultrasam.predictor import Predictor
     assert Predictor is ultrasam.Predictor
 

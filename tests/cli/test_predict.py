@@ -5,26 +5,10 @@ import json
 import cv2
 import numpy as np
 import pytest
-import torch
 from pycocotools.coco import COCO
 
+from tests.kit.pictures import noise
 from ultrasam.cli.main import main
-from ultrasam.modeling.build import Variant, build_variant
-
-TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=256, window=8)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    torch.manual_seed(1)
-    path = tmp_path_factory.mktemp("weights") / "tiny.pth"
-    torch.save(build_variant(TINY).state_dict(), path)
-    return str(path)
-
-
-def picture(seed=0, size=(90, 140)):
-    rng = np.random.default_rng(seed)
-    return np.repeat(rng.integers(0, 255, (*size, 1), dtype=np.uint8), 3, axis=2)
 
 
 @pytest.fixture
@@ -32,7 +16,7 @@ def folder(tmp_path):
     for i, name in enumerate(("a.png", "b.png", "sub/a.png")):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), picture(i))
+        cv2.imwrite(str(path), noise(seed=i))
     return tmp_path / "in"
 
 
@@ -40,10 +24,12 @@ def predict(*args):
     return main(["predict", *map(str, args), "--quiet", "--device", "cpu"])
 
 
-def test_folder_to_coco_masks_overlays(folder, weights, tmp_path, capsys):
+def test_folder_to_coco_masks_overlays(folder, tiny_weights, tmp_path, capsys):
     out = tmp_path / "out"
     assert (
-        predict(folder, "--checkpoint", weights, "--box", "20,10,90,70", "--box", "5,5,40,40", "--out", out)
+        predict(
+            folder, "--checkpoint", tiny_weights, "--box", "20,10,90,70", "--box", "5,5,40,40", "--out", out
+        )
         == 0
     )
     assert "3 images segmented, 6 objects" in capsys.readouterr().out
@@ -57,11 +43,11 @@ def test_folder_to_coco_masks_overlays(folder, weights, tmp_path, capsys):
     assert len(list((out / "overlays").rglob("*.png"))) == 3
 
 
-def test_started_again_it_goes_on(folder, weights, tmp_path, capsys):
+def test_started_again_it_goes_on(folder, tiny_weights, tmp_path, capsys):
     args = (
         folder,
         "--checkpoint",
-        weights,
+        tiny_weights,
         "--point",
         "50,40",
         "--point",
@@ -80,7 +66,7 @@ def test_started_again_it_goes_on(folder, weights, tmp_path, capsys):
     assert "3 images segmented" in capsys.readouterr().out
 
 
-def test_boxes_of_a_coco_file(folder, weights, tmp_path, capsys):
+def test_boxes_of_a_coco_file(folder, tiny_weights, tmp_path, capsys):
     boxes = {
         "images": [{"id": 7, "file_name": "a.png"}, {"id": 9, "file_name": "sub/a.png"}],
         "annotations": [
@@ -92,22 +78,29 @@ def test_boxes_of_a_coco_file(folder, weights, tmp_path, capsys):
     }
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     args = ("--prompts", tmp_path / "boxes.json", "--min-score", 0.5, "--out", tmp_path / "out")
-    assert predict(folder, "--checkpoint", weights, *args) == 0
+    assert predict(folder, "--checkpoint", tiny_weights, *args) == 0
     found = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [(a["image_id"], a["category_id"]) for a in found["annotations"]] == [(1, 3), (2, 4)]
     assert found["categories"] == boxes["categories"]
     assert "1 without prompts" in capsys.readouterr().out
     (tmp_path / "none.json").write_text(json.dumps(boxes | {"images": [], "annotations": []}))
     assert (
-        predict(folder, "--checkpoint", weights, "--prompts", tmp_path / "none.json", "--out", tmp_path) == 2
+        predict(folder, "--checkpoint", tiny_weights, "--prompts", tmp_path / "none.json", "--out", tmp_path)
+        == 2
     )
     assert "file_name" in capsys.readouterr().err
 
 
-def test_a_damaged_file_does_not_stop_the_others(folder, weights, tmp_path, capsys):
+def test_a_damaged_file_does_not_stop_the_others(folder, tiny_weights, tmp_path, capsys):
     (folder / "broken.png").write_bytes(b"not a picture")
     code = predict(
-        folder, "--checkpoint", weights, "--object", "box=9,9,80,70 point=20,30,0", "--out", tmp_path / "o"
+        folder,
+        "--checkpoint",
+        tiny_weights,
+        "--object",
+        "box=9,9,80,70 point=20,30,0",
+        "--out",
+        tmp_path / "o",
     )
     printed = capsys.readouterr()
     assert code == 1 and "3 images segmented" in printed.out and "broken.png" in printed.err
@@ -161,11 +154,11 @@ def dicom(path, frames, kind="MONOCHROME2", regions=(), **tags):
     return path
 
 
-def test_dicom_clip_with_spacing(weights, tmp_path):
-    clip = np.stack([picture(i)[..., 0] for i in range(3)])
+def test_dicom_clip_with_spacing(tiny_weights, tmp_path):
+    clip = np.stack([noise(seed=i)[..., 0] for i in range(3)])
     regions = [((0, 0, 139, 89), (0.02, 0.03), 3, 1), ((0, 0, 139, 89), (0.5, 0.5), 4, 2)]
     path = dicom(tmp_path / "clip.dcm", clip, regions=regions)
-    assert predict(path, "--checkpoint", weights, "--box", "20,10,90,70", "--out", tmp_path / "o") == 0
+    assert predict(path, "--checkpoint", tiny_weights, "--box", "20,10,90,70", "--out", tmp_path / "o") == 0
     found = json.loads((tmp_path / "o" / "predictions.json").read_text())
     assert [i["frame"] for i in found["images"]] == [0, 1, 2]
     for entry in found["annotations"]:
@@ -174,7 +167,13 @@ def test_dicom_clip_with_spacing(weights, tmp_path):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"{i}.png"), clip[i])
         predict(
-            tmp_path / f"{i}.png", "--checkpoint", weights, "--box", "20,10,90,70", "--out", tmp_path / "p"
+            tmp_path / f"{i}.png",
+            "--checkpoint",
+            tiny_weights,
+            "--box",
+            "20,10,90,70",
+            "--out",
+            tmp_path / "p",
         )
         alone = json.loads((tmp_path / "p" / "predictions.json").read_text())["annotations"][0]
         assert alone["segmentation"] == found["annotations"][i]["segmentation"]
@@ -201,22 +200,22 @@ def test_spacing_of_regions(tmp_path):
     from ultrasam.predict.files import dicom as reader
 
     regions = [((0, 0, 49, 89), (0.02, 0.02), 3, 1), ((60, 0, 139, 89), (0.01, 0.01), 3, 1)]
-    clip = reader.open_clip(dicom(tmp_path / "two.dcm", picture()[None, ..., 0], regions=regions))
+    clip = reader.open_clip(dicom(tmp_path / "two.dcm", noise()[None, ..., 0], regions=regions))
     assert clip.spacing_of((5, 5, 40, 40)) == pytest.approx((0.2, 0.2))
     assert clip.spacing_of((70, 5, 140, 90)) == pytest.approx((0.1, 0.1))
     # Across both: no length is true.
     assert clip.spacing_of((40, 5, 70, 40)) is None
-    plain = reader.open_clip(dicom(tmp_path / "ps.dcm", picture()[None, ..., 0], PixelSpacing=[0.3, 0.2]))
+    plain = reader.open_clip(dicom(tmp_path / "ps.dcm", noise()[None, ..., 0], PixelSpacing=[0.3, 0.2]))
     assert plain.spacing_of((0, 0, 9, 9)) == (0.2, 0.3)
 
 
-def test_video_and_follow(weights, tmp_path):
+def test_video_and_follow(tiny_weights, tmp_path):
     path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 5, (140, 90))
     for i in range(3):
-        writer.write(picture(i))
+        writer.write(noise(seed=i))
     writer.release()
-    args = (path, "--checkpoint", weights, "--box", "20,10,90,70", "--spacing", "0.2,0.2")
+    args = (path, "--checkpoint", tiny_weights, "--box", "20,10,90,70", "--spacing", "0.2,0.2")
     assert predict(*args, "--out", tmp_path / "a") == 0
     assert predict(*args, "--follow", "--out", tmp_path / "b") == 0
     plain, followed = (

@@ -127,6 +127,6 @@ def test_splits_that_cannot_be_trained_on(images):
         read_labels(coco_file(images, (1, 1, 5), (2, 1, 5)), images).check_trainable()
     with pytest.raises(DataError, match="one image"):
         read_labels(table(images, "file,labels\na.png,benign\n"), images).check_trainable()
+    path = table(images, "file,age\na.png,30\nb.png,30\n")
     with pytest.raises(DataError, match="age is the same"):
-        path = table(images, "file,age\na.png,30\nb.png,30\n")
         read_labels(path, images, "regression", names=["age"]).check_trainable()

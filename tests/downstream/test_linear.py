@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.kit.closeness import assert_same
 from ultrasam.data.images import read_image, write_image
 from ultrasam.downstream import ImageModel, LinearHead, load_image_model
 from ultrasam.downstream import label_metrics as metrics
@@ -33,7 +34,7 @@ def test_focal_loss_is_the_published_one():
             p = 1 / (1 + np.exp(-z))
             right, alpha = (p, 0.25) if t else (1 - p, 0.75)
             total += -alpha * (1 - right) ** 2 * np.log(right)
-    assert float(focal(logits, targets)) == pytest.approx(total / 2, rel=1e-6)
+    assert_same(focal(logits, targets), total / 2)
 
 
 def test_probe_is_scikit_learns_logistic_regression():
@@ -123,7 +124,7 @@ def test_a_probe_of_images_is_one_file(encoder, bright, tmp_path):
     result.model.save(tmp_path / "model.pth")
     again = load_image_model(tmp_path / "model.pth")
     found = again.predict([read_image(path) for path in paths])
-    assert np.allclose(found, result.predicted, atol=1e-6)
+    assert_same(found, result.predicted)
     assert again.head.names == ("bright", "dark") and again.img_size == 32
     clips = probe(encoder, train, test, cache=tmp_path, level="clip")
     assert clips.truth.shape == (4, 2) and clips.scores["accuracy"] == 1.0

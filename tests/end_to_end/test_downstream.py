@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.kit.miniature import SIZE, make_data
+from tests.kit.miniature import SIZE
 
 pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
 
@@ -30,11 +30,6 @@ COMMON = [
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
 def start(tmp_path_factory):
     """Weights of a promptable model whose input has another size."""
     torch.manual_seed(1)
@@ -53,9 +48,9 @@ def logged(work_dir: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("layout", ["", "paper/"])
-def test_mask2former(data, start, tmp_path, capsys, layout):
+def test_mask2former(phantom_data, start, tmp_path, capsys, layout):
     config = f"downstream/segmentation/{layout}mask2former_vit-t_phantom"
-    given = options(data, f"experiment_name={tmp_path.name}", "classes=['cyst','nodule']")
+    given = options(phantom_data, f"experiment_name={tmp_path.name}", "classes=['cyst','nodule']")
     assert main(["train", config, "--from", str(start), "--work-dir", str(tmp_path), *given]) == 0
     assert "start weights: sam weights, encoder vit_t at 128 px" in capsys.readouterr().out
     steps = logged(tmp_path)
@@ -68,7 +63,7 @@ def test_mask2former(data, start, tmp_path, capsys, layout):
     # Twenty candidates an image, of two classes.
     assert found and {row["category_id"] for row in found} <= {0, 1}
     assert list((tmp_path / "test/shown").glob("*.png"))
-    image = next((data / "images").glob("*.png"))
+    image = next((phantom_data / "images").glob("*.png"))
     asked = [config, str(checkpoint), str(image), "--out", str(tmp_path / "out"), "--score", "0"]
     assert main(["segment", *asked, *given]) == 0
     written = json.loads((tmp_path / "out/instances.json").read_text())
@@ -85,13 +80,13 @@ def test_mask2former(data, start, tmp_path, capsys, layout):
         ("regression/regression_vit-t_phantom", [], "label/MAE"),
     ],
 )  # fmt: skip
-def test_whole_image_tasks(data, start, tmp_path, capsys, config, more, score):
+def test_whole_image_tasks(phantom_data, start, tmp_path, capsys, config, more, score):
     config = f"downstream/{config}"
     if "classes=['cyst','nodule','vessel']" in more:
         # Images of other kinds are no part of this question.
-        data = only(data, tmp_path / "data", ("cyst", "nodule", "vessel"))
+        phantom_data = only(phantom_data, tmp_path / "data", ("cyst", "nodule", "vessel"))
     # Two runs of one configuration within a second would share their log.
-    given = options(data, f"experiment_name={tmp_path.name}", *more)
+    given = options(phantom_data, f"experiment_name={tmp_path.name}", *more)
     assert main(["train", config, "--from", str(start), "--work-dir", str(tmp_path), *given]) == 0
     assert any(score in row for row in logged(tmp_path))
     checkpoint = tmp_path / f"iter_{STEPS}.pth"
@@ -130,26 +125,28 @@ def only(data: Path, folder: Path, names) -> Path:
     return folder
 
 
-def test_probe_on_the_command_line(data, start, tmp_path, capsys):
-    data = only(data, tmp_path / "data", ("cyst", "nodule"))
-    files = [str(data / f"annotations/{split}.json") for split in ("train", "test")]
-    asked = ["--images", str(data / "images"), "--checkpoint", str(start), "--img-size", str(SIZE)]
+def test_probe_on_the_command_line(phantom_data, start, tmp_path, capsys):
+    phantom_data = only(phantom_data, tmp_path / "data", ("cyst", "nodule"))
+    files = [str(phantom_data / f"annotations/{split}.json") for split in ("train", "test")]
+    asked = ["--images", str(phantom_data / "images"), "--checkpoint", str(start), "--img-size", str(SIZE)]
     assert main(["probe", *files, *asked, "--out", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
     assert "true / predicted" in text and "f1" in text
     scores = json.loads((tmp_path / "out/scores.json").read_text())
     assert sum(map(sum, scores["confusion"])) == len(json.loads(Path(files[1]).read_text())["images"])
-    image = str(next((data / "images").glob("*.png")))
+    image = str(next((phantom_data / "images").glob("*.png")))
     assert main(["classify", image, image, "--clip", "--checkpoint", str(tmp_path / "out/model.pth")]) == 0
     assert "clip of 2 images: " in capsys.readouterr().out
     assert main(["probe", *files, *asked, "--classes", "cyst", "cancer", "--out", str(tmp_path)]) == 2
     assert "no class cancer" in capsys.readouterr().err
 
 
-def test_a_backbone_of_another_size_is_one_line(data, tmp_path, capsys):
+def test_a_backbone_of_another_size_is_one_line(phantom_data, tmp_path, capsys):
     path = tmp_path / "s.pth"
     torch.save(build_ultrasam("vit_s", img_size=64).state_dict(), path)
     config = "downstream/classification/classifier_vit-t_phantom"
-    assert main(["train", config, "--from", str(path), "--work-dir", str(tmp_path), *options(data)]) == 2
+    assert (
+        main(["train", config, "--from", str(path), "--work-dir", str(tmp_path), *options(phantom_data)]) == 2
+    )
     error = capsys.readouterr().err
     assert "vit_s" in error and "set the backbone's 'variant'" in error and "Traceback" not in error

@@ -9,6 +9,7 @@ import torch
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from tests.kit.models import tiny
 from ultrasam.cli.main import main
 from ultrasam.data import coco
 from ultrasam.data.images import write_image
@@ -20,21 +21,11 @@ from ultrasam.evaluate.records import Record
 from ultrasam.evaluate.results import Results
 from ultrasam.evaluate.samples import read_samples
 from ultrasam.evaluate.scores import score_group
-from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.phantom import simulate
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.segmentation import Segmentation
 
-TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=64, window=4)
 SIZE = 72
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    torch.manual_seed(1)
-    path = tmp_path_factory.mktemp("weights") / "tiny.pth"
-    torch.save(build_variant(TINY).state_dict(), path)
-    return str(path)
 
 
 def write_data(folder, name, count, seed, **fields):
@@ -74,12 +65,12 @@ def evaluate(weights, data, out, *extra):
 
 
 @pytest.fixture(scope="module")
-def report(weights, data, tmp_path_factory):
+def report(tiny_weights, data, tmp_path_factory):
     """One evaluation with everything."""
     out = tmp_path_factory.mktemp("out") / "report"
     page = out.parent / "docs" / "results.md"
     asked = ["--split", "test", "--noise", "--degrade", "blur,lines", "--clicks", "3", "--page", page]
-    assert evaluate(weights, data, out, *asked) == 0
+    assert evaluate(tiny_weights, data, out, *asked) == 0
     return out
 
 
@@ -169,30 +160,30 @@ def test_the_first_click_is_inside_and_all_are_kept(report):
             assert all(true[int(y), int(x)] == label for x, y, label in clicks)
 
 
-def test_started_again_it_goes_on_and_other_questions_start_anew(weights, data, tmp_path, capfd):
+def test_started_again_it_goes_on_and_other_questions_start_anew(tiny_weights, data, tmp_path, capfd):
     quick = ["--prompts", "box", "--no-baselines"]
-    assert evaluate(weights, data, tmp_path / "out", *quick, "--limit", "1") == 0
+    assert evaluate(tiny_weights, data, tmp_path / "out", *quick, "--limit", "1") == 0
     first = (tmp_path / "out/results.json").read_text()
     file = tmp_path / "out/records/two.jsonl"
     # Killed while writing: the last line is cut off.
     file.write_text(file.read_text()[:-30])
     capfd.readouterr()
-    assert evaluate(weights, data, tmp_path / "out", *quick, "--limit", "1") == 0
+    assert evaluate(tiny_weights, data, tmp_path / "out", *quick, "--limit", "1") == 0
     assert "1 of 2 images were done before" in capfd.readouterr().out
     again = json.loads((tmp_path / "out/results.json").read_text())
     for results in (first := json.loads(first), again):
         for part in (results["all"], results["organs"]["neck"], *results["datasets"].values()):
             del part["seconds"]
     assert again == first
-    assert evaluate(weights, data, tmp_path / "out", "--prompts", "point", "--limit", "1") == 0
+    assert evaluate(tiny_weights, data, tmp_path / "out", "--prompts", "point", "--limit", "1") == 0
     assert "done before" not in capfd.readouterr().out
 
 
 @pytest.mark.slow
-def test_workers_and_other_images_change_nothing(weights, data, tmp_path):
+def test_workers_and_other_images_change_nothing(tiny_weights, data, tmp_path):
     asked = ["--prompts", "box", "--no-baselines", "--degrade", "speckle"]
-    assert evaluate(weights, data, tmp_path / "a", *asked) == 0
-    assert evaluate(weights, data, tmp_path / "b", *asked, "--workers", "2", "--split", "test") == 0
+    assert evaluate(tiny_weights, data, tmp_path / "a", *asked) == 0
+    assert evaluate(tiny_weights, data, tmp_path / "b", *asked, "--workers", "2", "--split", "test") == 0
     everything = {record["name"]: record for record in read(tmp_path / "a")[1]}
     some = read(tmp_path / "b")[1]
     assert len(some) == 4
@@ -215,10 +206,10 @@ class Knowing(Predictor):
         return found
 
 
-def test_perfect_and_empty_answers(data, weights):
+def test_perfect_and_empty_answers(data, tiny_weights):
     samples, _ = read_samples([data / "one.json"], data / "images", limit=1)
     truth = samples[0].item.masks()
-    predictor, protocol = Knowing(weights, device="cpu"), Protocol(clicks=4)
+    predictor, protocol = Knowing(tiny_weights, device="cpu"), Protocol(clicks=4)
     predictor.answers = truth
     record = examine(samples[0], predictor, protocol)
     # Nothing is left to correct after the first click.
@@ -242,7 +233,7 @@ def test_perfect_and_empty_answers(data, weights):
 EARLIER = Path(__file__).parent / "earlier"
 
 
-def test_evaluations_of_version_0_1_still_load(weights, data, tmp_path):
+def test_evaluations_of_version_0_1_still_load(tiny_weights, data, tmp_path):
     text = (EARLIER / "results.json").read_text()
     results, content = Results.read(EARLIER), json.loads(text)
     results.write(tmp_path)
@@ -265,19 +256,19 @@ def test_evaluations_of_version_0_1_still_load(weights, data, tmp_path):
     assert again.calibration["box"].bins == kept.calibration["box"].bins
     # Beside a new one.
     asked = ["--prompts", "box", "--limit", "1", "--compare", EARLIER]
-    assert evaluate(weights, data, tmp_path / "out", *asked) == 0
+    assert evaluate(tiny_weights, data, tmp_path / "out", *asked) == 0
     assert "| data set | an earlier one | tiny.pth |" in (tmp_path / "out/results.md").read_text()
 
 
-def test_results_of_something_else_are_named(weights, data, tmp_path, capsys):
+def test_results_of_something_else_are_named(tiny_weights, data, tmp_path, capsys):
     (tmp_path / "results.json").write_text('{"datasets": {}}')
-    assert evaluate(weights, data, tmp_path / "out", "--compare", tmp_path) == 2
+    assert evaluate(tiny_weights, data, tmp_path / "out", "--compare", tmp_path) == 2
     assert "holds no results of 'ultrasam evaluate'" in capsys.readouterr().err
 
 
-def test_side_by_side(weights, data, report, tmp_path):
+def test_side_by_side(tiny_weights, data, report, tmp_path):
     asked = ["--prompts", "box", "--limit", "1", "--title", "second", "--compare", report]
-    assert evaluate(weights, data, tmp_path / "out", *asked) == 0
+    assert evaluate(tiny_weights, data, tmp_path / "out", *asked) == 0
     text = (tmp_path / "out/results.md").read_text()
     assert "| data set | tiny.pth | second |" in text
     assert "Beside others" in (tmp_path / "out/report.html").read_text()
@@ -297,8 +288,8 @@ def test_side_by_side(weights, data, report, tmp_path):
         (["--compare", "nowhere"], "no results of an evaluation"),
     ],
 )
-def test_bad_arguments_are_named(weights, data, tmp_path, capsys, extra, words):
-    assert evaluate(weights, data, tmp_path / "out", *extra) == 2
+def test_bad_arguments_are_named(tiny_weights, data, tmp_path, capsys, extra, words):
+    assert evaluate(tiny_weights, data, tmp_path / "out", *extra) == 2
     message = capsys.readouterr().err
     assert words in message and len(message.splitlines()) == 1
 
@@ -323,16 +314,16 @@ def changed(data, tmp_path, change):
         (lambda c: c["annotations"][0]["segmentation"].update(size=[9, 9]), "malformed mask"),
     ],
 )
-def test_bad_files_are_named(weights, data, tmp_path, capsys, change, words):
+def test_bad_files_are_named(tiny_weights, data, tmp_path, capsys, change, words):
     path = changed(data, tmp_path, change)
     asked = ["--split", "test"] if "split" in words else []
-    command = ["evaluate", weights, path, "--images", data / "images", "--out", tmp_path / "o", *asked]
+    command = ["evaluate", tiny_weights, path, "--images", data / "images", "--out", tmp_path / "o", *asked]
     assert main([str(part) for part in command]) == 2
     message = capsys.readouterr().err
     assert words in message and len(message.splitlines()) <= 2
 
 
-def test_an_image_of_another_size_and_one_in_two_files(weights, data, tmp_path, capsys):
+def test_an_image_of_another_size_and_one_in_two_files(tiny_weights, data, tmp_path, capsys):
     def smaller(content):
         content["images"][0]["height"] -= 1
         for annotation in content["annotations"]:
@@ -342,14 +333,14 @@ def test_an_image_of_another_size_and_one_in_two_files(weights, data, tmp_path, 
 
     path = changed(data, tmp_path, smaller)
     base = ["--images", data / "images", "--out", tmp_path / "out", "--prompts", "box"]
-    assert main([str(part) for part in ["evaluate", weights, path, *base]]) == 2
+    assert main([str(part) for part in ["evaluate", tiny_weights, path, *base]]) == 2
     assert "its COCO file says" in capsys.readouterr().err
-    assert main([str(part) for part in ["evaluate", weights, data / "one.json", path, *base]]) == 2
+    assert main([str(part) for part in ["evaluate", tiny_weights, data / "one.json", path, *base]]) == 2
     assert "which another of the files lists too" in capsys.readouterr().err
 
 
 def test_weights_whose_answers_overflow_are_named(data, tmp_path, capsys):
-    model = build_variant(TINY)
+    model = tiny()
     with torch.no_grad():
         model.mask_decoder.iou_token.weight.fill_(1e38)
     torch.save(model.state_dict(), tmp_path / "broken.pth")

@@ -1,39 +1,38 @@
 """Exported graphs in onnxruntime beside the model, and beside segment-anything's own export."""
 
+import copy
 import json
 
 import numpy as np
 import pytest
 import torch
 
+from tests.kit.closeness import ROUNDING, assert_as_exact, assert_same
+from tests.kit.models import TINY
+from tests.kit.peer import build_peer, exact
 from ultrasam import preprocess
 from ultrasam.errors import ConfigError
 from ultrasam.export import onnx_files as export
 from ultrasam.export import parity as export_check
-from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.types import ModelUsage
 
 onnxruntime = pytest.importorskip("onnxruntime")
-TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=256, window=7)
 
 
 @pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(3)
-    network = build_variant(TINY).eval()
-    with torch.no_grad():
-        for value in network.parameters():
-            value.add_(torch.randn_like(value) * 0.05)
-    network.usage = ModelUsage(closer=True)
-    return network
+def noted_model(tiny_model):
+    """With something to note in the files."""
+    model = copy.deepcopy(tiny_model)
+    model.usage = ModelUsage(closer=True)
+    return model
 
 
 @pytest.fixture(scope="module")
-def exported(model, tmp_path_factory):
+def exported(noted_model, tmp_path_factory):
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, size, dtype=np.uint8) for size in ((90, 120, 3), (300, 200, 3))]
     folder = tmp_path_factory.mktemp("onnx")
-    return export.to_onnx(model, folder, precisions=("fp32", "fp16", "int8"), pictures=pictures)
+    return export.to_onnx(noted_model, folder, precisions=("fp32", "fp16", "int8"), pictures=pictures)
 
 
 def session(path):
@@ -42,9 +41,10 @@ def session(path):
 
 def test_parity_report(exported):
     told = json.loads(exported.report.read_text())
-    assert told["encoder_fp32"]["embedding_max_abs"] < 1e-4
+    assert told["encoder_fp32"]["embedding_relative"] < ROUNDING
     assert told["encoder_fp32"]["mask_iou"]["lowest"] > 0.999
-    assert all(told["decoder"][f"{name}_max_abs"] < 1e-4 for name in export.DECODER_OUTPUTS)
+    # Enlarged logits are off by more: onnxruntime computes in float32 where it takes them from.
+    assert all(told["decoder"][f"{name}_relative"] < 2 * ROUNDING for name in export.DECODER_OUTPUTS)
     assert told["encoder_fp16"]["embedding_relative"] < 5e-3
     assert told["encoder_int8"]["embedding_relative"] < 5e-2
     assert told["encoder_int8"]["megabytes"] < told["encoder_fp32"]["megabytes"]
@@ -65,13 +65,13 @@ def test_files_say_what_the_weights_want_to_be_used_with(exported):
 
 
 @pytest.mark.parametrize("size", [(300, 400), (777, 128), (64, 64)])
-def test_any_picture_and_the_whole_chain(model, exported, size):
+def test_any_picture_and_the_whole_chain(tiny_model, exported, size):
     rng = np.random.default_rng(1)
     picture = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-    embedding = export_check.run_encoder(session(exported.encoders["fp32"]), model, picture, True)
+    embedding = export_check.run_encoder(session(exported.encoders["fp32"]), tiny_model, picture, True)
     tensor, geometry = preprocess.to_input(picture, 256)
     with torch.no_grad():
-        assert (embedding - model.encode_images(tensor[None])).abs().max() < 1e-4
+        assert_same(embedding, tiny_model.encode_images(tensor[None]))
     corners = geometry.to_input([[10, 10], [50, 60]])[None].astype(np.float32)
     inputs = {
         "image_embeddings": embedding.numpy(),
@@ -83,62 +83,62 @@ def test_any_picture_and_the_whole_chain(model, exported, size):
     }
     full, iou, low = session(exported.decoder).run(None, inputs)
     assert full.shape == (1, 4, *size) and iou.shape == (1, 4)
-    expected = preprocess.upsample_logits(torch.from_numpy(low), geometry).numpy()
-    assert np.abs(full - expected).max() < 1e-4
+    # onnxruntime computes in float32 where it takes the enlarged logits from.
+    assert_same(full, preprocess.upsample_logits(torch.from_numpy(low), geometry), rounding=2 * ROUNDING)
     from ultrasam.predict.predictor import Predictor
 
-    predictor = Predictor(model, closer=False)
+    predictor = Predictor(tiny_model)
     predictor.set_image(picture)
     ours = predictor.predict(box=[10, 10, 50, 60], return_logits=True)
-    assert np.abs(ours[0] - full[0, 1:]).max() < 1e-3 and np.abs(ours[1] - iou[0, 1:]).max() < 1e-4
+    assert_same(full[0, 1:], ours[0], rounding=2 * ROUNDING)
+    assert_same(iou[0, 1:], ours[1], scale=1)
 
 
-def test_same_as_segment_anythings_own_graph(model, exported):
+def test_same_as_segment_anythings_own_graph(tiny_model, exported):
     from segment_anything.utils.onnx import SamOnnxModel
 
-    from tests.kit.peer import build_peer
-
     peer = build_peer(TINY).eval()
-    peer.load_state_dict(model.state_dict(), strict=True)
-    theirs = SamOnnxModel(peer, return_single_mask=False)
+    peer.load_state_dict(tiny_model.state_dict(), strict=True)
     torch.manual_seed(5)
-    inputs = export.example_prompts(model, 1, 4)
-    with torch.no_grad():
-        expected = theirs(*inputs)
+    inputs = export.example_prompts(tiny_model, 1, 4)
     named = {n: t.numpy() for n, t in zip(export.DECODER_INPUTS, inputs, strict=True)}
-    for a, b in zip(session(exported.decoder).run(None, named), expected, strict=True):
-        assert np.abs(a - b.numpy()).max() < 1e-4 * max(1.0, float(b.abs().max()))
+    found = session(exported.decoder).run(None, named)
+    with torch.no_grad():
+        theirs = SamOnnxModel(peer, return_single_mask=False)(*inputs)
+        truth = SamOnnxModel(exact(peer), return_single_mask=False)(*(t.double() for t in inputs))
+    for a, b, c in zip(found, theirs, truth, strict=True):
+        assert_as_exact(a, b, c)
 
 
-def test_single_mask_and_batches(model, tmp_path):
-    done = export.to_onnx(model, tmp_path, single_mask=True, from_pixels=False)
+def test_single_mask_and_batches(tiny_model, tmp_path):
+    done = export.to_onnx(tiny_model, tmp_path, single_mask=True, from_pixels=False)
     torch.manual_seed(5)
     for points in (1, 4):
-        inputs = export.example_prompts(model, 3, points)
+        inputs = export.example_prompts(tiny_model, 3, points)
         named = {n: t.numpy() for n, t in zip(export.DECODER_INPUTS, inputs, strict=True)}
         _, iou, low = session(done.decoder).run(None, named)
         with torch.no_grad():
-            everything = export.DecoderGraph(model, False)(*inputs)
+            everything = export.DecoderGraph(tiny_model, False)(*inputs)
         best = everything[1].argmax(1) if points == 4 else everything[1][:, 1:].argmax(1) + 1
         best = torch.zeros(3, dtype=torch.long) if points == 4 else best
-        assert np.abs(low[:, 0] - everything[2][torch.arange(3), best].numpy()).max() < 1e-4
+        assert_same(low[:, 0], everything[2][torch.arange(3), best])
         assert iou.shape == (3, 1)
     images = torch.randn(3, 3, 256, 256)
     found = session(done.encoders["fp32"]).run(None, {"input_image": images.numpy()})[0]
     with torch.no_grad():
-        assert np.abs(found - model.encode_images(images).numpy()).max() < 1e-4
+        assert_same(found, tiny_model.encode_images(images))
 
 
-def test_torch_export(model, tmp_path):
+def test_torch_export(noted_model, tmp_path):
     noted = {"ultrasam": ""}
-    program = torch.export.load(export.to_torch_export(model, tmp_path), extra_files=noted)
+    program = torch.export.load(export.to_torch_export(noted_model, tmp_path), extra_files=noted)
     assert json.loads(noted["ultrasam"]) == {"closer": True}
     images = torch.randn(3, 3, 256, 256)
     with torch.no_grad():
-        assert (program.module()(images) - model.encode_images(images)).abs().max() < 1e-4
+        assert_same(program.module()(images), noted_model.encode_images(images))
 
 
-def test_export_leaves_the_model_as_it_was(model, exported):
-    assert all(block.attn.implementation is None for block in model.image_encoder.blocks)
+def test_export_leaves_the_model_as_it_was(tiny_model, exported):
+    assert all(block.attn.implementation is None for block in tiny_model.image_encoder.blocks)
     with pytest.raises(ConfigError, match="fp32, fp16, int8"):
-        export.to_onnx(model, "x", precisions=("int4",))
+        export.to_onnx(tiny_model, "x", precisions=("int4",))

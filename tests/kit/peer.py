@@ -3,6 +3,7 @@
 Segment Anything starts with position tables of zeros, so every parameter is redrawn.
 """
 
+import copy
 from functools import partial
 
 import torch
@@ -63,6 +64,17 @@ def build_peer(spec: Variant):
         pixel_mean=[123.675, 116.28, 103.53],
         pixel_std=[58.395, 57.12, 57.375],
     ).eval()
+
+
+def exact(theirs: Sam) -> Sam:
+    """A peer in float64, the reference of both float32 networks; it takes float32 prompts."""
+    twin = copy.deepcopy(theirs).double()
+    # The two places where segment-anything asks for float32.
+    encode = twin.prompt_encoder.pe_layer._pe_encoding
+    twin.prompt_encoder.pe_layer._pe_encoding = lambda coords: encode(coords.double())
+    embed = twin.prompt_encoder._embed_masks
+    twin.prompt_encoder._embed_masks = lambda masks: embed(masks.double())
+    return twin
 
 
 def pair(spec: Variant = SMALL):

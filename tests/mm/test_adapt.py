@@ -4,7 +4,8 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from tests.mm.test_detector import batch, data, detector  # noqa: F401
+from tests.kit.closeness import assert_same
+from tests.kit.detector import batch, detector
 from ultrasam import checkpoints
 from ultrasam.mm.engine.optim import DecayMatrices
 from ultrasam.mm.models.backbone import UltraSamBackbone
@@ -14,13 +15,13 @@ KINDS = [{"type": "lora", "rank": 4}, {"type": "adapter", "hidden": 8}]
 
 @pytest.mark.parametrize("adapt", KINDS)
 @pytest.mark.parametrize("decoder", [True, False])
-def test_the_detector_trains_what_it_should(adapt, decoder, data, tmp_path):  # noqa: F811
+def test_the_detector_trains_what_it_should(adapt, decoder, phantom_data, tmp_path):
     torch.save(detector().sam.state_dict(), tmp_path / "start.pth")
     model = detector(adapt={**adapt, "decoder": decoder}, weights={"path": str(tmp_path / "start.pth")})
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    ready = model.data_preprocessor(batch(data))
+    ready = model.data_preprocessor(batch(phantom_data))
     plain = detector().sam.image_encoder(ready["inputs"])
-    assert torch.allclose(model.eval().sam.encode_images(ready["inputs"]), plain, atol=1e-5)
+    assert_same(model.eval().sam.encode_images(ready["inputs"]), plain)
     options = {"type": "AdamW", "lr": 1e-3}
     wrapper = DecayMatrices({"type": "OptimWrapper", "optimizer": options})(model.train())
     for _ in range(2):
@@ -33,10 +34,10 @@ def test_the_detector_trains_what_it_should(adapt, decoder, data, tmp_path):  # 
     torch.save({"state_dict": model.state_dict()}, tmp_path / "run.pth")
     expected = model.eval().sam.encode_images(ready["inputs"])
     again = checkpoints.load(tmp_path / "run.pth")
-    assert torch.allclose(again.encode_images(ready["inputs"]), expected, atol=1e-5)
+    assert_same(again.encode_images(ready["inputs"]), expected)
     tested = detector(adapt=adapt)
     tested.load_weights(str(tmp_path / "run.pth"))
-    assert torch.allclose(tested.eval().sam.encode_images(ready["inputs"]), expected, atol=1e-5)
+    assert_same(tested.eval().sam.encode_images(ready["inputs"]), expected)
 
 
 @pytest.mark.parametrize("adapt", KINDS)
@@ -50,7 +51,7 @@ def test_the_backbone_of_the_tasks(adapt, tmp_path):
     )
     model = UltraSamBackbone(**options, weights={"path": str(tmp_path / "start.pth")}, adapt=adapt).eval()
     images = torch.randn(1, 3, 64, 64)
-    assert torch.allclose(model(images)[0], plain.eval()(images)[0], atol=1e-5)
+    assert_same(model(images)[0], plain.eval()(images)[0])
     model.train()(images)[0].square().sum().backward()
     trained = {n for n, p in model.named_parameters() if p.grad is not None}
     assert trained == {n for n, p in model.named_parameters() if p.requires_grad}

@@ -1,5 +1,7 @@
 """Backbones under MMDetection: the right maps, strict starts, a Mask2Former decoder that really loads."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
+from tests.kit.closeness import assert_as_exact, assert_same
 from tests.kit.miniature import changes
 from ultrasam import checkpoints
 from ultrasam.errors import CheckpointError, ConfigError
@@ -38,7 +41,8 @@ def test_maps_are_the_encoders(tmp_path):
         expected = sam.image_encoder.intermediate(image, [1, 3, 5])
     assert maps[0].shape == (2, 192, 4, 4) and len(maps) == 3
     # With gradients attention takes another exact path.
-    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(maps, expected, strict=True))
+    for found, plain in zip(maps, expected, strict=True):
+        assert_same(found, plain)
     assert maps[-1].requires_grad
     frozen = UltraSamBackbone("vit_t", 64, frozen=True)
     assert not frozen(image)[0].requires_grad and not any(p.requires_grad for p in frozen.parameters())
@@ -55,10 +59,13 @@ def test_resnet_starts_from_torchvision_or_not_at_all(tmp_path):
     found.eval()
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
-        x = peer.maxpool(peer.relu(peer.bn1(peer.conv1(image))))
-        for number in range(1, 5):
-            x = getattr(peer, f"layer{number}")(x)
-        assert torch.allclose(found(image)[-1], x, atol=1e-5)
+        answers = []
+        for network, x in ((peer, image), (copy.deepcopy(peer).double(), image.double())):
+            x = network.maxpool(network.relu(network.bn1(network.conv1(x))))
+            for number in range(1, 5):
+                x = getattr(network, f"layer{number}")(x)
+            answers.append(x)
+        assert_as_exact(found(image)[-1], *answers)
     assert found.width == 512
     with pytest.raises(CheckpointError, match="no ResNet-50 of torchvision"):
         ResNetBackbone(weights={"path": str(tmp_path / "r18.pth")}, depth=50)

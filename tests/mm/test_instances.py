@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tests.kit.miniature import SIZE, make_data
+from tests.kit.miniature import SIZE
 from ultrasam.data import coco
 from ultrasam.errors import DataError
 from ultrasam.mm.datasets.instance_dataset import InstanceDataset, ScaleJitter
@@ -18,11 +18,6 @@ from ultrasam.mm.evaluation.instance_metric import InstanceMetric
 from ultrasam.mm.models.preprocessor import InstanceDataPreprocessor
 
 CLASSES = ("cyst", "tumour", "nodule", "vessel", "chamber", "head")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_data(tmp_path_factory.mktemp("data"))
 
 
 def dataset(data, classes=("cyst", "nodule"), name="train", **kwargs):
@@ -36,11 +31,11 @@ def dataset(data, classes=("cyst", "nodule"), name="train", **kwargs):
     )
 
 
-def test_the_file_is_parsed_once(data, monkeypatch):
+def test_the_file_is_parsed_once(phantom_data, monkeypatch):
     calls, read = [], json.loads
     monkeypatch.setattr(json, "loads", lambda *a, **k: calls.append(1) or read(*a, **k))
     monkeypatch.setattr(json, "load", lambda *a, **k: pytest.fail("another reader"))
-    assert len(dataset(data)) > 0 and len(calls) == 1
+    assert len(dataset(phantom_data)) > 0 and len(calls) == 1
 
 
 def test_jitter_moves_image_and_mask_alike():
@@ -68,15 +63,15 @@ def test_jitter_moves_image_and_mask_alike():
     assert len(sizes) > 20
 
 
-def test_a_sample_is_a_function_of_its_ticket(data):
-    first, second = dataset(data, seed=3), dataset(data, seed=3)
+def test_a_sample_is_a_function_of_its_ticket(phantom_data):
+    first, second = dataset(phantom_data, seed=3), dataset(phantom_data, seed=3)
     for ticket in (0, 5, len(first) + 5):
         assert torch.equal(first[ticket]["inputs"], second[ticket]["inputs"])
     assert not torch.equal(first[5]["inputs"].float().mean(), first[len(first) + 5]["inputs"].float().mean())
 
 
-def test_batches_are_padded_to_the_input(data):
-    used = dataset(data)
+def test_batches_are_padded_to_the_input(phantom_data):
+    used = dataset(phantom_data)
     samples = [used[i] for i in range(3)]
     batch = {k: [s[k] for s in samples] for k in ("inputs", "data_samples")}
     ready = InstanceDataPreprocessor(SIZE)(batch, training=True)
@@ -91,17 +86,20 @@ def test_batches_are_padded_to_the_input(data):
         assert ready["data_samples"][0].batch_input_shape == (height, SIZE)
 
 
-def test_classes_are_checked(data, tmp_path):
+def test_classes_are_checked(phantom_data, tmp_path):
     with pytest.raises(DataError, match="no category cancer"):
-        dataset(data, ("cyst", "cancer"))
-    content = json.loads((data / "annotations/train.json").read_text())
+        dataset(phantom_data, ("cyst", "cancer"))
+    content = json.loads((phantom_data / "annotations/train.json").read_text())
     head = {c["name"]: c["id"] for c in content["categories"]}["head"]
     content["annotations"] = [a for a in content["annotations"] if a["category_id"] != head]
     without = tmp_path / "without.json"
     without.write_text(json.dumps(content))
     with pytest.raises(DataError, match="no object of head: nothing can be learned"):
         InstanceDataset(
-            img_size=SIZE, classes=CLASSES, ann_file=str(without), data_prefix={"img": f"{data}/images/"}
+            img_size=SIZE,
+            classes=CLASSES,
+            ann_file=str(without),
+            data_prefix={"img": f"{phantom_data}/images/"},
         )
     one = content["images"][0]["id"]
     content["images"] = content["images"][:1]
@@ -110,18 +108,21 @@ def test_classes_are_checked(data, tmp_path):
     without.write_text(json.dumps(content))
     with pytest.raises(DataError, match="one image"):
         InstanceDataset(
-            img_size=SIZE, classes=(name,), ann_file=str(without), data_prefix={"img": f"{data}/images/"}
+            img_size=SIZE,
+            classes=(name,),
+            ann_file=str(without),
+            data_prefix={"img": f"{phantom_data}/images/"},
         )
 
 
-def test_scores_are_pycocotools(data, tmp_path):
+def test_scores_are_pycocotools(phantom_data, tmp_path):
     """Noisy copies of the truth, scored here and by pycocotools on the data set's own file."""
-    used = dataset(data, CLASSES, "test", test_mode=True)
+    used = dataset(phantom_data, CLASSES, "test", test_mode=True)
     metric = InstanceMetric(outfile=str(tmp_path / "found.json"))
     metric.dataset_meta = used.metainfo
     rng = np.random.default_rng(0)
     results = []
-    truth = COCO(str(data / "annotations/test.json"))
+    truth = COCO(str(phantom_data / "annotations/test.json"))
     ids = {c["name"]: c["id"] for c in truth.dataset["categories"]}
     for i in range(len(used)):
         sample = used[i]["data_samples"]

@@ -6,7 +6,8 @@ import torch
 from mmdet.structures import DetDataSample
 from torch.utils.data import DataLoader
 
-from tests.kit.miniature import SIZE, make_data
+from tests.kit.closeness import assert_same
+from tests.kit.miniature import SIZE
 from ultrasam import preprocess
 from ultrasam.data import coco
 from ultrasam.errors import DataError
@@ -15,11 +16,6 @@ from ultrasam.mm.datasets.tickets import PromptSampler
 from ultrasam.mm.models.preprocessor import PromptDataPreprocessor
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import mask_target
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_data(tmp_path_factory.mktemp("data"))
 
 
 def dataset(data, **kwargs):
@@ -49,34 +45,34 @@ def same(a, b):
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_workers_restarts_and_ranks_change_nothing(data):
-    plain = stream(data, workers=0)
-    assert len(plain) == 70 > 2 * len(dataset(data))  # more than two passes
-    assert same(plain, stream(data, workers=2))
-    assert same(plain[37:], stream(data, workers=0, skip=37))
-    halves = [stream(data, workers=0, rank=rank, world=2) for rank in (0, 1)]
+def test_workers_restarts_and_ranks_change_nothing(phantom_data):
+    plain = stream(phantom_data, workers=0)
+    assert len(plain) == 70 > 2 * len(dataset(phantom_data))  # more than two passes
+    assert same(plain, stream(phantom_data, workers=2))
+    assert same(plain[37:], stream(phantom_data, workers=0, skip=37))
+    halves = [stream(phantom_data, workers=0, rank=rank, world=2) for rank in (0, 1)]
     assert same(plain, [halves[i % 2][i // 2] for i in range(70)])
 
 
-def test_passes_differ(data):
-    used = dataset(data)
+def test_passes_differ(phantom_data):
+    used = dataset(phantom_data)
     first, second = (used[len(used) * number]["data_samples"].prompts for number in (0, 1))
     assert not torch.equal(first.points.nan_to_num(), second.points.nan_to_num()) or not torch.equal(
         first.boxes.nan_to_num(), second.boxes.nan_to_num()
     )
 
 
-def test_iterating_is_one_pass(data):
+def test_iterating_is_one_pass(phantom_data):
     """The sampler goes on with the next pass beyond the last image; a loop must not."""
-    used = dataset(data)
+    used = dataset(phantom_data)
     seen = [sample["data_samples"].img_id for sample in used]
     assert len(seen) == len(used) == len(set(seen))
     assert used[10 * len(used)]["data_samples"].img_id == seen[0]
 
 
-def test_one_seed_for_order_and_samples(data):
+def test_one_seed_for_order_and_samples(phantom_data):
     """Without one of its own the data set draws with the sampler's seed, which is the run's."""
-    own, theirs = dataset(data, seed=7), dataset(data, seed=None)
+    own, theirs = dataset(phantom_data, seed=7), dataset(phantom_data, seed=None)
     sampler = PromptSampler(theirs, seed=7)
     assert theirs.seed == sampler.seed == 7
     for index in (0, 3, len(own) + 3):
@@ -86,18 +82,20 @@ def test_one_seed_for_order_and_samples(data):
     assert own.seed == 7
 
 
-def test_what_mmdetection_draws_lies_on_the_image(data):
+def test_what_mmdetection_draws_lies_on_the_image(phantom_data):
     """Boxes of the training samples, in the resized image's pixels and flipped with it."""
-    used = dataset(data, flip=1.0, prompts={"point_probability": 0.0, "box_noise": 0.0, "per_object": 2})
+    used = dataset(
+        phantom_data, flip=1.0, prompts={"point_probability": 0.0, "box_noise": 0.0, "per_object": 2}
+    )
     for index in range(4):
         sample = used[index]["data_samples"]
         assert np.allclose(sample.gt_instances.bboxes, sample.prompts.boxes.numpy(), atol=1e-3)
         assert len(sample.gt_instances.labels) == len(sample.gt_instances.targets) == len(sample.prompts)
 
 
-def test_a_sample_holds_what_the_file_says(data):
-    used = dataset(data, flip=0.0)
-    content = coco.load(data / "annotations/train.agnostic.json", data / "images")
+def test_a_sample_holds_what_the_file_says(phantom_data):
+    used = dataset(phantom_data, flip=0.0)
+    content = coco.load(phantom_data / "annotations/train.agnostic.json", phantom_data / "images")
     for index in (0, 5):
         item, sample = content.images[index], used[index]
         masks = [coco.decode(a["segmentation"], item.size, "") for a in item.annotations]
@@ -107,30 +105,28 @@ def test_a_sample_holds_what_the_file_says(data):
         assert sample["inputs"].dtype == torch.uint8 and tuple(sample["inputs"].shape[1:]) == geometry.resized
 
 
-def test_a_flip_moves_image_masks_and_prompts_together(data):
+def test_a_flip_moves_image_masks_and_prompts_together(phantom_data):
     straight, flipped = (
-        dataset(data, flip=p, prompts={"point_probability": 0.0, "box_noise": 0.0}) for p in (0, 1)
+        dataset(phantom_data, flip=p, prompts={"point_probability": 0.0, "box_noise": 0.0}) for p in (0, 1)
     )
     for index in range(4):
         a, b = straight[index], flipped[index]
         width = a["inputs"].shape[2]
         assert (a["inputs"].flip(2).int() - b["inputs"].int()).abs().max() <= 1
         x1, y1, x2, y2 = a["data_samples"].prompts.boxes.T
-        assert torch.allclose(
-            b["data_samples"].prompts.boxes, torch.stack([width - x2, y1, width - x1, y2], 1), atol=1e-3
-        )
+        assert_same(b["data_samples"].prompts.boxes, torch.stack([width - x2, y1, width - x1, y2], 1))
 
 
-def test_wrong_image_size_names_file_and_id(data, tmp_path):
-    used = dataset(data)
+def test_wrong_image_size_names_file_and_id(phantom_data, tmp_path):
+    used = dataset(phantom_data)
     info = used.get_data_info(2)
     info["height"] += 1
     with pytest.raises(DataError, match=r"\.png is .* image \d+ says"):
         used.pipeline(info)
 
 
-def test_broken_mask_names_annotation(data):
-    used = dataset(data)
+def test_broken_mask_names_annotation(phantom_data):
+    used = dataset(phantom_data)
     info = used.get_data_info(0)
     info["instances"][0]["mask"]["counts"] = "o"
     with pytest.raises(DataError, match=r"image \d+, annotation \d+ has a malformed mask"):
@@ -138,9 +134,9 @@ def test_broken_mask_names_annotation(data):
 
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_grey_images_are_the_same_as_one_channel_and_as_three(data, flip):
-    light = dataset(data, flip=flip)
-    plain = dataset(data, flip=flip)
+def test_grey_images_are_the_same_as_one_channel_and_as_three(phantom_data, flip):
+    light = dataset(phantom_data, flip=flip)
+    plain = dataset(phantom_data, flip=flip)
     plain.pipeline.transforms[0].grey_views = False
     for index in range(3):
         one, three = light[index]["inputs"], plain[index]["inputs"]

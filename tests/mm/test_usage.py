@@ -4,12 +4,11 @@ import pytest
 import torch
 from mmengine.model import ExponentialMovingAverage
 from mmengine.runner.checkpoint import get_state_dict, load_state_dict, save_checkpoint, weights_to_cpu
-from ultrasam.mm.engine.run import load_config
 
 import ultrasam
 from tests.mm.test_detector import detector
 from ultrasam import checkpoints
-from ultrasam.cli.main import build_parser
+from ultrasam.mm.engine.configuration import load_config
 from ultrasam.modeling.build import build_ultrasam
 from ultrasam.types import ModelUsage
 
@@ -50,5 +49,5 @@ def test_a_configuration_that_trains_for_it_says_so(start):
 
 @pytest.mark.parametrize("name", ["small", "small_longer"])
 def test_the_small_models_recipes_train_for_it(name):
-    config = load_config(build_parser().parse_args(["train", f"ultrasam/ultrasam_vit-t_{name}"]))
+    config = load_config(f"ultrasam/ultrasam_vit-t_{name}")
     assert config.model.usage == {"closer": True}

@@ -7,23 +7,24 @@ import torch
 from torch.nn import functional as F
 
 import ultrasam
+from tests.kit.closeness import assert_same
+from tests.kit.models import tiny
 from ultrasam import checkpoints
 from ultrasam.errors import CheckpointError, ConfigError
 from ultrasam.modeling.adapt.lora import merge_lora
 from ultrasam.modeling.adapt.tuning import adapt, trained_parameters
-from ultrasam.modeling.build import Variant, build_ultrasam, build_variant
+from ultrasam.modeling.build import build_ultrasam
 
-TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=64, window=3)
 CASES = [{"type": "lora"}, {"type": "lora", "parts": "qkv", "rank": 4, "alpha": 9}, {"type": "adapter"}]
 
 
 def images():
-    return torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    return torch.randn(2, 3, 256, 256, generator=torch.Generator().manual_seed(0))
 
 
 def trained(case):
     """A model whose new parts are no longer zero."""
-    model = build_variant(TINY)
+    model = tiny()
     adapt(model.image_encoder, **case)
     with torch.no_grad():
         for p in model.image_encoder.parameters():
@@ -34,7 +35,7 @@ def trained(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_start_is_the_encoder_itself(case):
-    model = build_variant(TINY).eval()
+    model = tiny()
     # Without gradients, since the attention's fastest exact variant depends on them.
     with torch.no_grad():
         before = model.encode_images(images())
@@ -76,7 +77,7 @@ def test_the_update_is_what_the_paper_says(parts):
     update = [(u @ (d @ x.T)).T * 6 / 4 for d, u in zip(layer.lora_down, layer.lora_up, strict=True)]
     if parts == "qv":
         update = [update[0], torch.zeros(5, 48), update[1]]
-    assert torch.allclose(layer(x), plain + torch.cat(update, dim=1), atol=1e-5)
+    assert_same(layer(x), plain + torch.cat(update, dim=1))
 
 
 @torch.no_grad()
@@ -88,17 +89,17 @@ def test_merged_equals_unmerged(case, tmp_path):
     # From the training checkpoint, which knows the scale by itself, ...
     loaded, report = checkpoints.load_with_report(tmp_path / "run.pth")
     assert not report.missing and not report.unexpected
-    assert (loaded.encode_images(images()) - expected).abs().max() <= 1e-5
+    assert_same(loaded.encode_images(images()), expected)
     encoder = ultrasam.load_encoder(tmp_path / "run.pth")
-    assert (encoder(images()) - expected).abs().max() <= 1e-5
+    assert_same(encoder(images()), expected)
     # ... in place, and written in a foreign format.
     merged = copy.deepcopy(model)
     assert merge_lora(merged.image_encoder) == 2 and merge_lora(merged.image_encoder) == 0
-    assert merged.state_dict().keys() == build_variant(TINY).state_dict().keys()
-    assert (merged.encode_images(images()) - expected).abs().max() <= 1e-5
+    assert merged.state_dict().keys() == tiny().state_dict().keys()
+    assert_same(merged.encode_images(images()), expected)
     checkpoints.save(model.state_dict(), tmp_path / "hf", "transformers")
     again = ultrasam.load(tmp_path / "hf")
-    assert (again.encode_images(images()) - expected).abs().max() <= 1e-5
+    assert_same(again.encode_images(images()), expected)
 
 
 @torch.no_grad()
@@ -126,11 +127,11 @@ def test_adapter_formula():
     x1 = x + a + block.attn_adapter.up(F.gelu(block.attn_adapter.down(a)))
     n = block.norm2(x1)
     expected = x1 + block.mlp(n) + 0.5 * block.mlp_adapter.up(F.gelu(block.mlp_adapter.down(n)))
-    assert torch.allclose(block(x), expected, atol=1e-6)
+    assert_same(block(x), expected)
 
 
 def test_refusals():
-    encoder = build_variant(TINY).image_encoder
+    encoder = tiny().image_encoder
     for case, words in (
         ({"type": "prefix"}, "lora or adapter"),
         ({"type": "lora", "ranks": 4}, "ranks"),
@@ -143,16 +144,14 @@ def test_refusals():
     adapt(encoder, type="lora")
     with pytest.raises(ConfigError, match="merge it first"):
         adapt(encoder, type="lora")
-    other = build_variant(TINY).image_encoder
+    other = tiny().image_encoder
     adapt(other, type="adapter")
     with pytest.raises(ConfigError, match="adapters already"):
         adapt(other, type="adapter")
 
 
-def test_what_holds_an_encoder_can_be_adapted(tmp_path):
-    model = build_variant(TINY)
-    torch.save(model.state_dict(), tmp_path / "w.pth")
-    held = ultrasam.load_encoder(tmp_path / "w.pth")
+def test_what_holds_an_encoder_can_be_adapted(tiny_weights):
+    held = ultrasam.load_encoder(tiny_weights)
     adapt(held, "lora", rank=2)
     trained = [name for name, p in held.named_parameters() if p.requires_grad]
     assert trained and all("lora" in name for name in trained)

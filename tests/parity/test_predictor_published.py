@@ -7,6 +7,7 @@ from pycocotools import mask as coco_mask
 
 import ultrasam
 from tests.kit import published
+from tests.kit.closeness import assert_same
 from ultrasam import checkpoints
 from ultrasam.predict.object_prompt import ObjectPrompt
 
@@ -48,14 +49,17 @@ def check(size, index, folder, truth):
         for kind in ("point", "box"):
             name = f"{size}/{kind}/{index}/refine{passes}"
             found = predictor.segment(objects(kind, index), multimask=True)
-            assert np.abs(found.logits[:, None, ::16, ::16] - stored[f"{name}/logits"]).max() <= 1e-4
-            assert np.abs(found.scores - stored[f"{name}/scores"]).max() <= 1e-4
-            # Ragged masks of random weights: in ViT-B one logit lies within rounding of 0.
-            slack = 0 if size == "tiny" else 2
-            assert np.abs(found.masks.sum((1, 2)) - stored[f"{name}/area"]).max() <= slack
-            for mask, counts in zip(found.masks, facts.get(f"{name}/rle", []), strict=False):
-                rle = {"size": list(mask.shape), "counts": counts.encode()}
-                assert np.array_equal(coco_mask.decode(rle).astype(bool), mask)
+            assert_same(found.logits[:, None, ::16, ::16], stored[f"{name}/logits"], published.ROUNDING)
+            assert_same(found.scores, stored[f"{name}/scores"], published.ROUNDING, scale=1)
+            geometry = found.sources[0].crop.geometry
+            least, most = (
+                masks.numpy() for masks in published.between(found.logits[:, None], geometry, "official")
+            )
+            for area in (found.masks.sum((1, 2)), stored[f"{name}/area"]):
+                assert (least.sum((1, 2)) <= area).all() and (area <= most.sum((1, 2))).all()
+            for row, counts in enumerate(facts.get(f"{name}/rle", [])):
+                mask = coco_mask.decode({"size": list(found.size), "counts": counts.encode()}).astype(bool)
+                assert mask[least[row]].all() and not mask[~most[row]].any()
     return path
 
 
@@ -77,7 +81,7 @@ def test_published_vit_b_file_and_segment_anything(tmp_path, truth):
     image = ultrasam.preprocess.to_input(published.image(0), 1024, "truncate")[0][None]
     with torch.no_grad():
         theirs.features = theirs.model.image_encoder(image)
-    assert np.abs(theirs.features[0, ::16, ::8, ::8].numpy() - stored["vitb/embed/0"]).max() <= 1e-4
+    assert_same(theirs.features[0, ::16, ::8, ::8], stored["vitb/embed/0"])
     theirs.is_image_set, theirs.original_size, theirs.input_size = True, (300, 420), (731, 1024)
     for kind in ("point", "box"):
         # Stored prompts have the half pixel that segment-anything adds by itself.
@@ -87,4 +91,4 @@ def test_published_vit_b_file_and_segment_anything(tmp_path, truth):
         for multimask in (0, 1):
             low = theirs.predict_torch(*points, **given, multimask_output=bool(multimask))[2]
             expected = stored[f"vitb/{kind}/0/first_pass_logits_mm{multimask}"]
-            assert np.abs(low[:, :, ::16, ::16].numpy() - expected).max() <= 1e-4
+            assert_same(low[:, :, ::16, ::16], expected, published.ROUNDING)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ultrasam.modeling.build import Variant, build_variant
+from tests.kit.models import tiny
 from ultrasam.prompts.clicks import add_clicks, error_click
 from ultrasam.prompts.refine import Correction, correct
 from ultrasam.types import PADDING, Prompts
@@ -68,7 +68,7 @@ def test_clicks_join_the_prompts_in_pixels_of_the_input():
 @pytest.mark.parametrize("autocast", [False, True])
 def test_corrections_train_every_mask_and_the_mask_prompt(autocast):
     torch.manual_seed(0)
-    model = build_variant(Variant(width=24, depth=1, heads=2, global_blocks=(0,), img_size=64))
+    model = tiny(img_size=64)
     prompts = Prompts(torch.tensor([0]), torch.tensor([[[20.0, 30.0]]]), torch.tensor([[1]]))
     targets = torch.from_numpy(square(3, 3, 9, 9, 16)[None]).float()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):

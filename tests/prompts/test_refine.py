@@ -2,16 +2,13 @@
 
 import torch
 
-from ultrasam.modeling.build import Variant, build_variant
+from tests.kit.models import tiny
 from ultrasam.prompts.refine import Refinement, box_instead_of_point, interact
 from ultrasam.types import Prompts
 
-SPEC = Variant(width=24, depth=1, heads=2, global_blocks=(0,), img_size=64)
-
 
 def setup():
-    torch.manual_seed(0)
-    model = build_variant(SPEC)
+    model = tiny(img_size=64)
     prompts = Prompts(
         torch.tensor([0, 0]),
         torch.tensor([[[20.0, 30.0]], [[0.0, 0.0]]]),

@@ -79,7 +79,10 @@ def _embed(model: Sam, picture: np.ndarray) -> Tensor:
 
 @torch.no_grad()
 def _decoder(model: Sam, path: Path, single_mask: bool) -> dict[str, Any]:
-    """Largest differences over several numbers of prompts and points, with and without a mask prompt."""
+    """Largest differences over several numbers of prompts and points, with and without a mask prompt.
+
+    As they are, and as a share of the largest value.
+    """
     session, graph = _session(path), DecoderGraph(model, single_mask).eval()
     worst: dict[str, float] = {}
     for prompts, points, mask in ((1, 1, 0.0), (1, 5, 1.0), (7, 2, 0.0), (3, 4, 1.0)):
@@ -89,8 +92,10 @@ def _decoder(model: Sam, path: Path, single_mask: bool) -> dict[str, Any]:
         named = dict(zip(DECODER_INPUTS, (t.numpy() for t in inputs), strict=True))
         names = ("masks", "iou_predictions", "low_res_masks")
         for name, a, b in zip(names, session.run(None, named), graph(*inputs), strict=True):
-            worst[name] = max(worst.get(name, 0.0), float(np.abs(a - b.numpy()).max()))
-    return {f"{name}_max_abs": value for name, value in worst.items()}
+            error, size = float(np.abs(a - b.numpy()).max()), float(b.abs().max())
+            for key, value in ((f"{name}_max_abs", error), (f"{name}_relative", error / size)):
+                worst[key] = max(worst.get(key, 0.0), value)
+    return worst
 
 
 @torch.no_grad()

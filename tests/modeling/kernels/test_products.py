@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from tests.kit.closeness import assert_same
 from ultrasam.modeling.kernels import products
 
 
@@ -13,18 +14,14 @@ def library(request):
         yield request.param
 
 
-def close(a, b):
-    return a.shape == b.shape and (a - b).norm() <= 1e-6 * b.norm()
-
-
 @torch.no_grad()
 @pytest.mark.parametrize("shape", [(1, 5, 40), (2, 8, 9, 40), (3, 40)])
 def test_linear_layers(library, shape):
     layer = products.FastLinear(40, 24)
     x = torch.randn(shape)
-    assert close(layer(x), F.linear(x, layer.weight, layer.bias))
+    assert_same(layer(x), F.linear(x, layer.weight, layer.bias))
     strided = torch.randn(40, 30).t()
-    assert close(products.linear(strided, layer.weight), strided @ layer.weight.t())
+    assert_same(products.linear(strided, layer.weight), strided @ layer.weight.t())
 
 
 @pytest.mark.parametrize("size", [(5, 7), (6, 7), (5, 8), (6, 8)])
@@ -33,21 +30,22 @@ def test_a_padded_grid(library, size):
     x = torch.randn(2, 5, 7, 40, requires_grad=True)
     expected = F.linear(F.pad(x, (0, 0, 0, size[1] - 7, 0, size[0] - 5)), layer.weight, layer.bias)
     found = products.linear_padded(layer, x, size)
-    assert close(found, expected)
+    assert_same(found, expected)
     inputs, weight = (x, layer.weight, layer.bias), torch.randn(found.shape)
     grads = [torch.autograd.grad((out * weight).sum(), inputs) for out in (found, expected)]
-    assert all(close(a, b) for a, b in zip(*grads, strict=True))
+    for a, b in zip(*grads, strict=True):
+        assert_same(a, b)
     with torch.no_grad():
-        assert close(products.linear_padded(layer, x, size), expected)
+        assert_same(products.linear_padded(layer, x, size), expected)
 
 
 @torch.no_grad()
 def test_products_of_pairs(library):
     a, b = torch.randn(3, 20, 40), torch.randn(3, 50, 40)
-    assert close(products.transposed(a, b), a @ b.transpose(1, 2))
-    assert close(products.transposed(a, b[:1]), a @ b[:1].transpose(1, 2))
+    assert_same(products.transposed(a, b), a @ b.transpose(1, 2))
+    assert_same(products.transposed(a, b[:1]), a @ b[:1].transpose(1, 2))
     turned = torch.randn(3, 40, 50)
-    assert close(products.transposed(a, turned.transpose(1, 2)), a @ turned)
+    assert_same(products.transposed(a, turned.transpose(1, 2)), a @ turned)
 
 
 def test_where_onednn_is_used(library):
