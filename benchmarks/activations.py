@@ -65,7 +65,7 @@ def _inputs_of_checkpoints(model: nn.Module, pack: Callable[[Tensor], Tensor]) -
 def as_on_a_gpu(model: Ours) -> Ours:
     """Attention over the whole grid by concatenation, the variant that training on a GPU chooses."""
     for block in model.sam.image_encoder.blocks:
-        if not block.attn.window:
+        if not block.attn.window_size:
             block.attn.implementation = "concatenated"
     return model
 

@@ -34,7 +34,7 @@ from . import machine
 ENCODER, DECODER = 972e9, 3.6e9
 #: Dense bfloat16 peaks as their makers state them, operations a second.
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12, "A10": 125e12}
-SMALL = Variant(width=64, depth=2, heads=2, global_blocks=(1,), img_size=256, window=7)
+SMALL = Variant(embed_dim=64, depth=2, num_heads=2, global_attn_indexes=(1,), img_size=256, window_size=7)
 VARIANTS_OF_ATTENTION = ("plain", "chunked", "concatenated", "flex")
 
 
@@ -115,7 +115,7 @@ def matmul(report: Report) -> None:
 def attentions(report: Report) -> None:
     """Each variant on global attention and on windows: seconds forward and with backward."""
     grid = report.spec.img_size // report.spec.patch_size
-    window = report.spec.window
+    window = report.spec.window_size
     per_image = (-(-grid // window)) ** 2
     for batch, (kind, groups, side) in itertools.product(
         report.batches[:2], (("global", 1, grid), ("windows", per_image, window))
@@ -164,8 +164,8 @@ def errors(report: Report) -> None:
 def _qkv(report: Report, groups: int, side: int, dtype: torch.dtype) -> list[Tensor]:
     """The same random numbers for every dtype."""
     generator = torch.Generator().manual_seed(0)
-    d = report.spec.width // report.spec.heads
-    shapes = [(groups, report.spec.heads, side**2, d)] * 3 + [(2 * side - 1, d)] * 2
+    d = report.spec.embed_dim // report.spec.num_heads
+    shapes = [(groups, report.spec.num_heads, side**2, d)] * 3 + [(2 * side - 1, d)] * 2
     tensors = [torch.randn(shape, generator=generator) for shape in shapes]
     tensors[3:] = [0.1 * table for table in tensors[3:]]
     return [t.to(report.device, dtype) for t in tensors]
@@ -195,7 +195,7 @@ def _model(report: Report, variant: str | None, checkpointing: bool = False) -> 
         if "rel_pos" in name:
             nn.init.normal_(p, std=0.1)
     for block in sam.image_encoder.blocks:
-        if not block.attn.window:
+        if not block.attn.window_size:
             block.attn.implementation = variant
     return sam
 
@@ -250,13 +250,13 @@ def _of_transformers(report: Report) -> Any:
 
     spec = report.spec
     config = SamVisionConfig(
-        hidden_size=spec.width,
+        hidden_size=spec.embed_dim,
         num_hidden_layers=spec.depth,
-        num_attention_heads=spec.heads,
+        num_attention_heads=spec.num_heads,
         image_size=spec.img_size,
-        window_size=spec.window,
-        global_attn_indexes=list(spec.global_blocks),
-        mlp_dim=4 * spec.width,
+        window_size=spec.window_size,
+        global_attn_indexes=list(spec.global_attn_indexes),
+        mlp_dim=4 * spec.embed_dim,
     )
     config._attn_implementation = "sdpa"
     return SamVisionEncoder(config).eval()

@@ -24,7 +24,7 @@ from ultrasam.predict.predictor import Predictor  # noqa: E402
 #: (H, W) of the picture that is segmented.
 SIZE = (768, 1024)
 #: For ``--quick``.
-SMALL = Variant(width=48, depth=2, heads=3, global_blocks=(1,), img_size=256)
+SMALL = Variant(embed_dim=48, depth=2, num_heads=3, global_attn_indexes=(1,), img_size=256)
 
 
 def variant(quick: bool) -> Variant:
@@ -69,13 +69,13 @@ def peer_encoder(spec: Variant) -> peer.ImageEncoderViT:
     """segment-anything's image encoder of some shape, with weights of its own."""
     return peer.ImageEncoderViT(
         depth=spec.depth,
-        embed_dim=spec.width,
+        embed_dim=spec.embed_dim,
         img_size=spec.img_size,
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
-        num_heads=spec.heads,
+        num_heads=spec.num_heads,
         use_rel_pos=True,
-        global_attn_indexes=spec.global_blocks,
-        window_size=spec.window,
+        global_attn_indexes=spec.global_attn_indexes,
+        window_size=spec.window_size,
     ).eval()
 
 

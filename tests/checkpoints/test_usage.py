@@ -18,7 +18,7 @@ from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.predict.predictor import Predictor
 from ultrasam.types import ModelUsage
 
-TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=256, window=7)
+TINY = Variant(embed_dim=48, depth=2, num_heads=4, global_attn_indexes=(1,), img_size=256, window_size=7)
 CLOSER = ModelUsage(closer=True)
 FILES = {
     "sam": "w.pth",

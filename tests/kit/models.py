@@ -11,7 +11,7 @@ from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.modeling.sam import Sam
 
 #: Windows that do not divide the grid, one block with them and one without.
-TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=256, window=7)
+TINY = Variant(embed_dim=48, depth=2, num_heads=4, global_attn_indexes=(1,), img_size=256, window_size=7)
 
 
 def tiny(seed: int = 1, **changes: Any) -> Sam:

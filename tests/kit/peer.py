@@ -11,7 +11,7 @@ from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncode
 
 from ultrasam.modeling.build import Variant, build_variant
 
-SMALL = Variant(width=48, depth=4, heads=3, global_blocks=(1, 3), img_size=320, window=14)
+SMALL = Variant(embed_dim=48, depth=4, num_heads=3, global_attn_indexes=(1, 3), img_size=320, window_size=14)
 
 
 def randomize(model):
@@ -36,28 +36,28 @@ def build_peer(spec: Variant):
     return Sam(
         image_encoder=ImageEncoderViT(
             depth=spec.depth,
-            embed_dim=spec.width,
+            embed_dim=spec.embed_dim,
             img_size=spec.img_size,
             mlp_ratio=spec.mlp_ratio,
             norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-            num_heads=spec.heads,
+            num_heads=spec.num_heads,
             patch_size=spec.patch_size,
             qkv_bias=True,
             use_rel_pos=True,
-            global_attn_indexes=spec.global_blocks,
-            window_size=spec.window,
-            out_chans=spec.channels,
+            global_attn_indexes=spec.global_attn_indexes,
+            window_size=spec.window_size,
+            out_chans=spec.out_chans,
         ),
         prompt_encoder=PromptEncoder(
-            embed_dim=spec.channels,
+            embed_dim=spec.out_chans,
             image_embedding_size=(grid, grid),
             input_image_size=(spec.img_size, spec.img_size),
             mask_in_chans=16,
         ),
         mask_decoder=MaskDecoder(
             num_multimask_outputs=3,
-            transformer=TwoWayTransformer(depth=2, embedding_dim=spec.channels, mlp_dim=2048, num_heads=8),
-            transformer_dim=spec.channels,
+            transformer=TwoWayTransformer(depth=2, embedding_dim=spec.out_chans, mlp_dim=2048, num_heads=8),
+            transformer_dim=spec.out_chans,
             iou_head_depth=3,
             iou_head_hidden_dim=256,
         ),

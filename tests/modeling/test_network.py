@@ -165,7 +165,7 @@ def test_pieces_on_a_cpu_are_the_whole(monkeypatch):
     """Inference handles some rows at a time; with a recorded graph everything is computed at once."""
     torch.manual_seed(0)
     encoder = ImageEncoderViT(
-        img_size=320, width=32, depth=2, heads=2, out_chans=8, window=3, global_blocks=[1]
+        img_size=320, embed_dim=32, depth=2, num_heads=2, out_chans=8, window_size=3, global_attn_indexes=[1]
     )
     for table in encoder.parameters():
         torch.nn.init.normal_(table, std=0.2)

@@ -19,7 +19,7 @@ from ultrasam.predict.predictor import Predictor
 from ultrasam.preprocess import Geometry
 from ultrasam.types import pixel_centers, pixel_indices
 
-TINY = Variant(width=48, depth=2, heads=4, global_blocks=(1,), img_size=128, window=8)
+TINY = Variant(embed_dim=48, depth=2, num_heads=4, global_attn_indexes=(1,), img_size=128, window_size=8)
 INDICES = np.array([[0.0, 0], [70, 50], [139, 89], [20.25, 33.5]])
 BOX = np.array([20.0, 10, 90.5, 70])
 

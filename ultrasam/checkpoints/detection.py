@@ -52,14 +52,14 @@ def detect_encoder(state: Mapping[str, Tensor]) -> Variant:
 
 def variant_name(spec: Variant) -> str | None:
     """The name in `VARIANTS` of an architecture, whatever its input size; None where it has none."""
-    keys = ("width", "depth", "heads", "global_blocks")
+    keys = ("embed_dim", "depth", "num_heads", "global_attn_indexes")
     names = (n for n, v in VARIANTS.items() if all(getattr(spec, key) == getattr(v, key) for key in keys))
     return next(names, None)
 
 
 def describe(spec: Variant) -> str:
     """A variant's name and input size, or its numbers."""
-    name = variant_name(spec) or f"width {spec.width}, {spec.depth} blocks,"
+    name = variant_name(spec) or f"width {spec.embed_dim}, {spec.depth} blocks,"
     adapters = f" with adapters of width {spec.adapter}" if spec.adapter else ""
     return f"{name} at {spec.img_size} px{adapters}"
 
@@ -76,14 +76,14 @@ def _encoder(state: Mapping[str, Tensor]) -> Variant:
     neck = state.get("image_encoder.neck.0.weight")
     adapter = state.get("image_encoder.blocks.0.attn_adapter.down.bias")
     found = Variant(
-        width=width,
+        embed_dim=width,
         depth=len(tables),
-        heads=width // head,
-        global_blocks=tuple(sorted(i for i, (rows, _) in tables.items() if rows == whole)),
+        num_heads=width // head,
+        global_attn_indexes=tuple(sorted(i for i, (rows, _) in tables.items() if rows == whole)),
         img_size=grid * patch,
-        window=windows.pop() if windows else 0,
+        window_size=windows.pop() if windows else 0,
         patch_size=patch,
-        channels=256 if neck is None else neck.shape[0],
+        out_chans=256 if neck is None else neck.shape[0],
         mlp_ratio=state["image_encoder.blocks.0.mlp.lin1.bias"].shape[0] / width,
         adapter=0 if adapter is None else adapter.shape[0],
     )
@@ -96,9 +96,11 @@ def _with_windows(found: Variant, grid: int) -> Variant:
     Shapes do not tell then which blocks have windows; a known variant does.
     """
     for known in VARIANTS.values():
-        same = (known.width, known.depth, known.heads) == (found.width, found.depth, found.heads)
-        if same and known.window == grid:
-            return replace(found, window=known.window, global_blocks=known.global_blocks)
+        same = all(getattr(known, k) == getattr(found, k) for k in ("embed_dim", "depth", "num_heads"))
+        if same and known.window_size == grid:
+            return replace(
+                found, window_size=known.window_size, global_attn_indexes=known.global_attn_indexes
+            )
     return found
 
 
@@ -122,7 +124,7 @@ def resized(
     table = state["image_encoder.pos_embed"].permute(0, 3, 1, 2)
     table = F.interpolate(table, size=(grid, grid), mode="bicubic", align_corners=False)
     found["image_encoder.pos_embed"] = table.permute(0, 2, 3, 1).contiguous()
-    for block in spec.global_blocks:
+    for block in spec.global_attn_indexes:
         for axis in "hw":
             name = f"image_encoder.blocks.{block}.attn.rel_pos_{axis}"
             rows = F.interpolate(state[name].t()[None], size=2 * grid - 1, mode="linear")

@@ -189,7 +189,7 @@ def load_start(encoder: ImageEncoderViT, path: str | Path) -> LoadReport:
     differing = [
         f"{key} {value} and not {getattr(own, key)}"
         for key, value in asdict(spec).items()
-        if key not in ("img_size", "channels") and value != getattr(own, key)
+        if key not in ("img_size", "out_chans") and value != getattr(own, key)
     ]
     with errors_name(weights.path):
         if differing:

@@ -22,6 +22,7 @@ from ultrasam.data.files import atomic
 from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.modeling.adapt.lora import merged_state
 from ultrasam.modeling.build import Variant
+from ultrasam.modeling.old_fields import as_written
 from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD
 from ultrasam.types import ModelUsage
 
@@ -136,7 +137,7 @@ def _safetensors(state: State, out: Path, spec: Variant, usage: ModelUsage) -> l
     config = {
         "architecture": "ultrasam",
         "variant": describe(spec),
-        **asdict(spec),
+        **as_written(spec),
         "pixel_mean": PIXEL_MEAN,
         "pixel_std": PIXEL_STD,
         "color": "RGB",
@@ -166,20 +167,20 @@ def _transformers_config(spec: Variant) -> dict[str, Any]:
         "torch_dtype": "float32",
         "vision_config": {
             "model_type": "sam_vision_model",
-            "hidden_size": spec.width,
+            "hidden_size": spec.embed_dim,
             "num_hidden_layers": spec.depth,
-            "num_attention_heads": spec.heads,
-            "global_attn_indexes": list(spec.global_blocks),
-            "window_size": spec.window,
-            "mlp_dim": round(spec.width * spec.mlp_ratio),
+            "num_attention_heads": spec.num_heads,
+            "global_attn_indexes": list(spec.global_attn_indexes),
+            "window_size": spec.window_size,
+            "mlp_dim": round(spec.embed_dim * spec.mlp_ratio),
             "mlp_ratio": spec.mlp_ratio,
-            "output_channels": spec.channels,
-            "num_pos_feats": spec.channels // 2,
+            "output_channels": spec.out_chans,
+            "num_pos_feats": spec.out_chans // 2,
             **sizes,
         },
-        "prompt_encoder_config": {"hidden_size": spec.channels, **sizes},
+        "prompt_encoder_config": {"hidden_size": spec.out_chans, **sizes},
         # Meta's transformer has eps 1e-5; the library's default of 1e-6 would change the logits a little.
-        "mask_decoder_config": {"hidden_size": spec.channels, "layer_norm_eps": 1e-5},
+        "mask_decoder_config": {"hidden_size": spec.out_chans, "layer_norm_eps": 1e-5},
     }
 
 

@@ -98,7 +98,7 @@ def load_image_model(path: str | Path) -> ImageModel:
             f"{path}'"
         ) from error
     preprocessing = {k: v for k, v in about.items() if k not in ("task", "names")}
-    head = LinearHead(spec.width, about["task"], about["names"], preprocessing)
+    head = LinearHead(spec.embed_dim, about["task"], about["names"], preprocessing)
     encoder = Encoder(empty_encoder(spec, neck=False), "pooled")
     model = ImageModel(encoder, head, bool(about.get("black_padding")))
     with errors_name(Path(path)):

@@ -131,7 +131,7 @@ def _choose(low: Tensor, iou: Tensor, points: int) -> tuple[Tensor, Tensor]:
 
 def example_prompts(model: Sam, prompts: int = 2, points: int = 3) -> tuple[Tensor, ...]:
     """Inputs of the decoder's graph, random."""
-    channels, (h, w) = model.prompt_encoder.channels, model.prompt_encoder.image_embedding_size
+    channels, (h, w) = model.prompt_encoder.embed_dim, model.prompt_encoder.image_embedding_size
     return (
         torch.randn(1, channels, h, w),
         torch.rand(prompts, points, 2) * model.img_size,

@@ -10,23 +10,25 @@ from ultrasam.errors import ConfigError
 from ultrasam.modeling.adapt.adapter import add_adapters
 from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.modeling.mask_decoder import MaskDecoder
+from ultrasam.modeling.old_fields import takes_old_names
 from ultrasam.modeling.prompt_encoder import PromptEncoder
 from ultrasam.modeling.sam import Sam
 from ultrasam.modeling.transformer import TwoWayTransformer
 
 
+@takes_old_names
 @dataclass(frozen=True)
 class Variant:
     """The numbers of a named model; ``img_size`` is the side of its square input in pixels."""
 
-    width: int
+    embed_dim: int
     depth: int
-    heads: int
-    global_blocks: tuple[int, ...]
+    num_heads: int
+    global_attn_indexes: tuple[int, ...]
     img_size: int = 1024
-    window: int = 14
+    window_size: int = 14
     patch_size: int = 16
-    channels: int = 256
+    out_chans: int = 256
     mlp_ratio: float = 4.0
     #: Inner width of the adapters in every block, 0 for none.
     adapter: int = 0
@@ -34,11 +36,13 @@ class Variant:
 
 VARIANTS = {
     # A window of 8 divides the 16 x 16 grid of 256 pixels, so no token is spent on padding.
-    "vit_t": Variant(width=192, depth=8, heads=3, global_blocks=(1, 3, 5, 7), img_size=256, window=8),
-    "vit_s": Variant(width=384, depth=12, heads=6, global_blocks=(2, 5, 8, 11)),
-    "vit_b": Variant(width=768, depth=12, heads=12, global_blocks=(2, 5, 8, 11)),
-    "vit_l": Variant(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23)),
-    "vit_h": Variant(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31)),
+    "vit_t": Variant(
+        embed_dim=192, depth=8, num_heads=3, global_attn_indexes=(1, 3, 5, 7), img_size=256, window_size=8
+    ),
+    "vit_s": Variant(embed_dim=384, depth=12, num_heads=6, global_attn_indexes=(2, 5, 8, 11)),
+    "vit_b": Variant(embed_dim=768, depth=12, num_heads=12, global_attn_indexes=(2, 5, 8, 11)),
+    "vit_l": Variant(embed_dim=1024, depth=24, num_heads=16, global_attn_indexes=(5, 11, 17, 23)),
+    "vit_h": Variant(embed_dim=1280, depth=32, num_heads=16, global_attn_indexes=(7, 15, 23, 31)),
 }
 
 
@@ -76,12 +80,12 @@ def build_variant(
     encoder = ImageEncoderViT(
         img_size=size,
         patch_size=spec.patch_size,
-        width=spec.width,
+        embed_dim=spec.embed_dim,
         depth=spec.depth,
-        heads=spec.heads,
-        out_chans=spec.channels,
-        window=spec.window,
-        global_blocks=spec.global_blocks,
+        num_heads=spec.num_heads,
+        out_chans=spec.out_chans,
+        window_size=spec.window_size,
+        global_attn_indexes=spec.global_attn_indexes,
         mlp_ratio=spec.mlp_ratio,
         checkpointing=checkpointing,
     )
@@ -92,11 +96,11 @@ def build_variant(
     return Sam(
         image_encoder=encoder,
         prompt_encoder=PromptEncoder(
-            channels=spec.channels, image_embedding_size=(grid, grid), input_image_size=(size, size)
+            embed_dim=spec.out_chans, image_embedding_size=(grid, grid), input_image_size=(size, size)
         ),
         mask_decoder=MaskDecoder(
-            transformer=TwoWayTransformer(channels=spec.channels, dropout=decoder_dropout),
-            channels=spec.channels,
+            transformer=TwoWayTransformer(embedding_dim=spec.out_chans, dropout=decoder_dropout),
+            transformer_dim=spec.out_chans,
         ),
     )
 

@@ -24,9 +24,9 @@ from ultrasam.modeling.layers import LayerNorm2d, MLPBlock
 class PatchEmbed(nn.Module):
     """Image to patch tokens: (B, 3, H, W) -> (B, h, w, C)."""
 
-    def __init__(self, patch_size: int, width: int) -> None:
+    def __init__(self, patch_size: int, embed_dim: int) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(3, width, kernel_size=patch_size, stride=patch_size)
+        self.proj = nn.Conv2d(3, embed_dim, kernel_size=patch_size, stride=patch_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, h, w, C)."""
@@ -37,32 +37,32 @@ class Attention(nn.Module):
     """Multi-head self-attention on a grid of tokens, whole or in windows, with relative positions.
 
     Args:
-        width: C, channels of a token.
-        heads: attention heads.
-        table_size: side of the grid or window that the position tables are made for.
-        window: side of a window, or 0 for attention over the whole grid.
+        dim: C, channels of a token.
+        num_heads: attention heads.
+        input_size: (h, w) of the grid or window that the position tables are made for.
+        window_size: side of a window, or 0 for attention over the whole grid.
     """
 
-    def __init__(self, width: int, heads: int, table_size: int, window: int) -> None:
+    def __init__(self, dim: int, num_heads: int, input_size: tuple[int, int], window_size: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.window = window
-        self.qkv: nn.Linear = FastLinear(width, 3 * width)
-        self.proj = FastLinear(width, width)
-        self.rel_pos_h = nn.Parameter(torch.zeros(2 * table_size - 1, width // heads))
-        self.rel_pos_w = nn.Parameter(torch.zeros(2 * table_size - 1, width // heads))
+        self.num_heads = num_heads
+        self.window_size = window_size
+        self.qkv: nn.Linear = FastLinear(dim, 3 * dim)
+        self.proj = FastLinear(dim, dim)
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * input_size[0] - 1, dim // num_heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * input_size[1] - 1, dim // num_heads))
         self.implementation: str | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, h, w, C) -> (B, h, w, C)."""
-        return by_window_rows(self._attend, x, self.window)
+        return by_window_rows(self._attend, x, self.window_size)
 
     def _attend(self, x: Tensor) -> Tensor:
         b, h, w, _ = x.shape
-        side = (self.window, self.window) if self.window else (h, w)
+        side = (self.window_size, self.window_size) if self.window_size else (h, w)
         padded = h + -h % side[0], w + -w % side[1]
         qkv = window_partition(linear_padded(self.qkv, x, padded), side)
-        q, k, v = qkv.flatten(1, 2).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.flatten(1, 2).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         out = attend(q, k, v, (self.rel_pos_h, self.rel_pos_w), side, self.implementation)
         out = out.transpose(1, 2).flatten(2).unflatten(1, side)
         return self.proj(window_unpartition(out, b, padded)[:, :h, :w])
@@ -86,12 +86,14 @@ def window_unpartition(windows: Tensor, b: int, size: tuple[int, int]) -> Tensor
 class Block(nn.Module):
     """A pre-norm transformer block on (B, h, w, C)."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float, table_size: int, window: int) -> None:
+    def __init__(
+        self, dim: int, num_heads: int, mlp_ratio: float, input_size: tuple[int, int], window_size: int
+    ) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = Attention(width, heads, table_size, window)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = MLPBlock(width, int(width * mlp_ratio))
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = Attention(dim, num_heads, input_size, window_size)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = MLPBlock(dim, int(dim * mlp_ratio))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, C) -> (B, h, w, C)."""
@@ -105,12 +107,12 @@ class ImageEncoderViT(nn.Module):
     Args:
         img_size: S, side of the square input in pixels that the position tables are made for.
         patch_size: side of a patch in pixels.
-        width: channels of a token.
+        embed_dim: channels of a token.
         depth: number of blocks.
-        heads: attention heads of a block.
+        num_heads: attention heads of a block.
         out_chans: C, channels of the embedding.
-        window: side of an attention window in tokens.
-        global_blocks: indices of the blocks that attend over the whole grid.
+        window_size: side of an attention window in tokens.
+        global_attn_indexes: indices of the blocks that attend over the whole grid.
         mlp_ratio: hidden width of the MLP over ``width``.
         checkpointing: recompute block activations in the backward pass, which saves most of the memory.
     """
@@ -120,12 +122,12 @@ class ImageEncoderViT(nn.Module):
         *,
         img_size: int = 1024,
         patch_size: int = 16,
-        width: int = 768,
+        embed_dim: int = 768,
         depth: int = 12,
-        heads: int = 12,
+        num_heads: int = 12,
         out_chans: int = 256,
-        window: int = 14,
-        global_blocks: Sequence[int] = (2, 5, 8, 11),
+        window_size: int = 14,
+        global_attn_indexes: Sequence[int] = (2, 5, 8, 11),
         mlp_ratio: float = 4.0,
         checkpointing: bool = False,
     ) -> None:
@@ -136,20 +138,20 @@ class ImageEncoderViT(nn.Module):
         self.patch_size = patch_size
         self.checkpointing = checkpointing
         grid = img_size // patch_size
-        self.patch_embed = PatchEmbed(patch_size, width)
-        self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, width))
+        self.patch_embed = PatchEmbed(patch_size, embed_dim)
+        self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, embed_dim))
         self.blocks = nn.ModuleList(
             Block(
-                width,
-                heads,
+                embed_dim,
+                num_heads,
                 mlp_ratio,
-                table_size=grid if i in global_blocks else window,
-                window=0 if i in global_blocks else window,
+                input_size=(grid, grid) if i in global_attn_indexes else (window_size, window_size),
+                window_size=0 if i in global_attn_indexes else window_size,
             )
             for i in range(depth)
         )
         self.neck = nn.Sequential(
-            nn.Conv2d(width, out_chans, kernel_size=1, bias=False),
+            nn.Conv2d(embed_dim, out_chans, kernel_size=1, bias=False),
             LayerNorm2d(out_chans),
             nn.Conv2d(out_chans, out_chans, kernel_size=3, padding=1, bias=False),
             LayerNorm2d(out_chans),
@@ -172,7 +174,7 @@ class ImageEncoderViT(nn.Module):
             block.compile(**options)
 
     def intermediate(self, images: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """The outputs of some blocks, (B, width, h, w) each, in ascending order of the block."""
+        """The outputs of some blocks, (B, embed_dim, h, w) each, in ascending order of the block."""
         x = self.embed(images)
         maps = []
         for index, block in enumerate(self.blocks):
@@ -182,7 +184,7 @@ class ImageEncoderViT(nn.Module):
         return maps
 
     def embed(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to patch tokens with their absolute positions, (B, h, w, width)."""
+        """Images (B, 3, H, W) to patch tokens with their absolute positions, (B, h, w, embed_dim)."""
         if images.ndim != 4 or images.shape[1] != 3:
             raise UltraSamError(f"the image encoder takes (B, 3, H, W), got {tuple(images.shape)}")
         if images.shape[2] % self.patch_size or images.shape[3] % self.patch_size:

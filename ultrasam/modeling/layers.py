@@ -16,10 +16,10 @@ from ultrasam.modeling.kernels.products import FastLinear
 class LayerNorm2d(nn.Module):
     """Layer norm over the channels of a (B, C, h, w) map."""
 
-    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+    def __init__(self, num_channels: int, eps: float = 1e-6) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.weight = nn.Parameter(torch.ones(num_channels))
+        self.bias = nn.Parameter(torch.zeros(num_channels))
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,12 +32,12 @@ class MLPBlock(nn.Module):
     """Two linear layers with an activation between, (..., C) -> (..., C); no residual inside."""
 
     def __init__(
-        self, channels: int, hidden: int, activation: type[nn.Module] = nn.GELU, dropout: float = 0.0
+        self, embedding_dim: int, mlp_dim: int, act: type[nn.Module] = nn.GELU, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.lin1 = FastLinear(channels, hidden)
-        self.lin2 = FastLinear(hidden, channels)
-        self.act = activation()
+        self.lin1 = FastLinear(embedding_dim, mlp_dim)
+        self.lin2 = FastLinear(mlp_dim, embedding_dim)
+        self.act = act()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,15 +49,15 @@ class MLPBlock(nn.Module):
 
 
 class MLP(nn.Module):
-    """A stack of linear layers with ReLU between, (..., channels) -> (..., out)."""
+    """A stack of linear layers with ReLU between, (..., input_dim) -> (..., output_dim)."""
 
-    def __init__(self, channels: int, hidden: int, out: int, depth: int) -> None:
+    def __init__(self, input_dim: int, hidden_dim: int, output_dim: int, num_layers: int) -> None:
         super().__init__()
-        widths = [channels, *[hidden] * (depth - 1), out]
+        widths = [input_dim, *[hidden_dim] * (num_layers - 1), output_dim]
         self.layers = nn.ModuleList(FastLinear(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., channels) -> (..., out)."""
+        """(..., input_dim) -> (..., output_dim)."""
         for layer in self.layers[:-1]:
             x = F.relu(layer(x))
         return self.layers[-1](x)
@@ -68,12 +68,12 @@ class PositionEmbeddingRandom(nn.Module):
 
     positional_encoding_gaussian_matrix: Tensor
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, num_pos_feats: int) -> None:
         super().__init__()
-        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, features))
+        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, num_pos_feats))
 
     def encode(self, xy: Tensor) -> Tensor:
-        """Positions (..., 2) as fractions of the input, 0 to 1 -> (..., 2 * features).
+        """Positions (..., 2) as fractions of the input, 0 to 1 -> (..., 2 * num_pos_feats).
 
         Computed in the buffer's dtype: half precision cannot tell neighbouring pixels apart.
         """

@@ -17,7 +17,7 @@ class MaskDecoder(nn.Module):
 
     Args:
         transformer: the two-way transformer.
-        channels: C, width of tokens and embedding.
+        transformer_dim: C, width of tokens and embedding.
         num_multimask_outputs: masks offered for an ambiguous prompt.
         iou_head_depth: layers of the IoU head.
         iou_head_hidden_dim: hidden width of the IoU head.
@@ -27,7 +27,7 @@ class MaskDecoder(nn.Module):
         self,
         *,
         transformer: TwoWayTransformer,
-        channels: int = 256,
+        transformer_dim: int = 256,
         num_multimask_outputs: int = 3,
         iou_head_depth: int = 3,
         iou_head_hidden_dim: int = 256,
@@ -35,19 +35,22 @@ class MaskDecoder(nn.Module):
         super().__init__()
         self.transformer = transformer
         self.num_mask_tokens = num_multimask_outputs + 1
-        self.iou_token = nn.Embedding(1, channels)
-        self.mask_tokens = nn.Embedding(self.num_mask_tokens, channels)
+        self.iou_token = nn.Embedding(1, transformer_dim)
+        self.mask_tokens = nn.Embedding(self.num_mask_tokens, transformer_dim)
         self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(channels, channels // 4, kernel_size=2, stride=2),
-            LayerNorm2d(channels // 4),
+            nn.ConvTranspose2d(transformer_dim, transformer_dim // 4, kernel_size=2, stride=2),
+            LayerNorm2d(transformer_dim // 4),
             nn.GELU(),
-            nn.ConvTranspose2d(channels // 4, channels // 8, kernel_size=2, stride=2),
+            nn.ConvTranspose2d(transformer_dim // 4, transformer_dim // 8, kernel_size=2, stride=2),
             nn.GELU(),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
-            MLP(channels, channels, channels // 8, 3) for _ in range(self.num_mask_tokens)
+            MLP(transformer_dim, transformer_dim, transformer_dim // 8, 3)
+            for _ in range(self.num_mask_tokens)
         )
-        self.iou_prediction_head = MLP(channels, iou_head_hidden_dim, self.num_mask_tokens, iou_head_depth)
+        self.iou_prediction_head = MLP(
+            transformer_dim, iou_head_hidden_dim, self.num_mask_tokens, iou_head_depth
+        )
 
     def forward(
         self,

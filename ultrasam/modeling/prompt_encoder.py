@@ -17,7 +17,7 @@ class PromptEncoder(nn.Module):
     """Encodes the prompts of N objects.
 
     Args:
-        channels: C, width of the embeddings.
+        embed_dim: C, width of the embeddings.
         image_embedding_size: (h, w) of the image embedding.
         input_image_size: (H, W) of the network's input in pixels.
         mask_in_chans: hidden channels of the mask prompt's encoder.
@@ -26,20 +26,20 @@ class PromptEncoder(nn.Module):
     def __init__(
         self,
         *,
-        channels: int = 256,
+        embed_dim: int = 256,
         image_embedding_size: tuple[int, int] = (64, 64),
         input_image_size: tuple[int, int] = (1024, 1024),
         mask_in_chans: int = 16,
     ) -> None:
         super().__init__()
-        self.channels = channels
+        self.embed_dim = embed_dim
         self.image_embedding_size = image_embedding_size
         self.input_image_size = input_image_size
         self.mask_input_size = (4 * image_embedding_size[0], 4 * image_embedding_size[1])
-        self.pe_layer = PositionEmbeddingRandom(channels // 2)
+        self.pe_layer = PositionEmbeddingRandom(embed_dim // 2)
         # Rows: negative point, positive point, top-left and bottom-right corner of a box.
-        self.point_embeddings = nn.ModuleList(nn.Embedding(1, channels) for _ in range(4))
-        self.not_a_point_embed = nn.Embedding(1, channels)
+        self.point_embeddings = nn.ModuleList(nn.Embedding(1, embed_dim) for _ in range(4))
+        self.not_a_point_embed = nn.Embedding(1, embed_dim)
         self.mask_downscaling = nn.Sequential(
             nn.Conv2d(1, mask_in_chans // 4, kernel_size=2, stride=2),
             LayerNorm2d(mask_in_chans // 4),
@@ -47,9 +47,9 @@ class PromptEncoder(nn.Module):
             nn.Conv2d(mask_in_chans // 4, mask_in_chans, kernel_size=2, stride=2),
             LayerNorm2d(mask_in_chans),
             nn.GELU(),
-            nn.Conv2d(mask_in_chans, channels, kernel_size=1),
+            nn.Conv2d(mask_in_chans, embed_dim, kernel_size=1),
         )
-        self.no_mask_embed = nn.Embedding(1, channels)
+        self.no_mask_embed = nn.Embedding(1, embed_dim)
 
     def get_dense_pe(self) -> Tensor:
         """Position code of the image embedding: (1, C, h, w)."""
@@ -84,7 +84,7 @@ class PromptEncoder(nn.Module):
             sparse = torch.cat(parts, dim=1)
         else:
             n = 1 if masks is None else len(masks)
-            sparse = self.no_mask_embed.weight.new_zeros(n, 0, self.channels)
+            sparse = self.no_mask_embed.weight.new_zeros(n, 0, self.embed_dim)
         return sparse, self._dense(masks, None, len(sparse))
 
     def encode(self, prompts: Prompts) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -115,7 +115,7 @@ class PromptEncoder(nn.Module):
             used.append(has_box[:, None].expand(n, 2))
         dense = self._dense(prompts.masks, prompts.has_mask, n)
         if not parts:
-            return dense.new_zeros(n, 0, self.channels), None, dense
+            return dense.new_zeros(n, 0, self.embed_dim), None, dense
         sparse, mask = torch.cat(parts, dim=1), torch.cat(used, dim=1)
         if mask.is_cuda:
             # Finding out which slots are unused would make the host wait for the GPU at every step.

@@ -13,19 +13,19 @@ class Attention(nn.Module):
     """Multi-head attention between two token sets, with all three projected to a smaller width.
 
     Args:
-        channels: C.
-        heads: attention heads.
-        downsample: C over the width of queries, keys and values.
+        embedding_dim: C.
+        num_heads: attention heads.
+        downsample_rate: C over the width of queries, keys and values.
     """
 
-    def __init__(self, channels: int, heads: int, downsample: int = 1) -> None:
+    def __init__(self, embedding_dim: int, num_heads: int, downsample_rate: int = 1) -> None:
         super().__init__()
-        inner = channels // downsample
-        self.heads = heads
-        self.q_proj = FastLinear(channels, inner)
-        self.k_proj = FastLinear(channels, inner)
-        self.v_proj = FastLinear(channels, inner)
-        self.out_proj = FastLinear(inner, channels)
+        inner = embedding_dim // downsample_rate
+        self.num_heads = num_heads
+        self.q_proj = FastLinear(embedding_dim, inner)
+        self.k_proj = FastLinear(embedding_dim, inner)
+        self.v_proj = FastLinear(embedding_dim, inner)
+        self.out_proj = FastLinear(inner, embedding_dim)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, key_mask: Tensor | None = None) -> Tensor:
         """Queries (N, Q, C), keys and values (N, K, C), mask (N, K) bool, False hides -> (N, Q, C)."""
@@ -36,30 +36,32 @@ class TwoWayAttentionBlock(nn.Module):
     """Tokens to tokens, tokens to image, MLP, image to tokens.
 
     Args:
-        channels: C.
-        heads: attention heads.
+        embedding_dim: C.
+        num_heads: attention heads.
         mlp_dim: hidden width of the MLP.
         dropout: on the MLP's hidden and output activations.
-        first: the first block has no position code and no residual in its self-attention.
+        skip_first_layer_pe: the first block has no position code and no residual in its self-attention.
     """
 
-    def __init__(self, channels: int, heads: int, mlp_dim: int, dropout: float, first: bool) -> None:
+    def __init__(
+        self, embedding_dim: int, num_heads: int, mlp_dim: int, dropout: float, skip_first_layer_pe: bool
+    ) -> None:
         super().__init__()
-        self.self_attn = Attention(channels, heads)
-        self.norm1 = nn.LayerNorm(channels)
-        self.cross_attn_token_to_image = Attention(channels, heads, downsample=2)
-        self.norm2 = nn.LayerNorm(channels)
-        self.mlp = MLPBlock(channels, mlp_dim, nn.ReLU, dropout)
-        self.norm3 = nn.LayerNorm(channels)
-        self.norm4 = nn.LayerNorm(channels)
-        self.cross_attn_image_to_token = Attention(channels, heads, downsample=2)
-        self.first = first
+        self.self_attn = Attention(embedding_dim, num_heads)
+        self.norm1 = nn.LayerNorm(embedding_dim)
+        self.cross_attn_token_to_image = Attention(embedding_dim, num_heads, downsample_rate=2)
+        self.norm2 = nn.LayerNorm(embedding_dim)
+        self.mlp = MLPBlock(embedding_dim, mlp_dim, nn.ReLU, dropout)
+        self.norm3 = nn.LayerNorm(embedding_dim)
+        self.norm4 = nn.LayerNorm(embedding_dim)
+        self.cross_attn_image_to_token = Attention(embedding_dim, num_heads, downsample_rate=2)
+        self.skip_first_layer_pe = skip_first_layer_pe
 
     def forward(
         self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor, token_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Update tokens (N, T, C) and image (N, h*w, C), given the position codes of both."""
-        if self.first:
+        if self.skip_first_layer_pe:
             tokens = self.self_attn(tokens, tokens, tokens, token_mask)
         else:
             with_pe = tokens + token_pe
@@ -77,14 +79,21 @@ class TwoWayTransformer(nn.Module):
     """A few two-way blocks and a last look of the tokens at the image."""
 
     def __init__(
-        self, *, channels: int, depth: int = 2, heads: int = 8, mlp_dim: int = 2048, dropout: float = 0.0
+        self,
+        *,
+        embedding_dim: int,
+        depth: int = 2,
+        num_heads: int = 8,
+        mlp_dim: int = 2048,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TwoWayAttentionBlock(channels, heads, mlp_dim, dropout, first=i == 0) for i in range(depth)
+            TwoWayAttentionBlock(embedding_dim, num_heads, mlp_dim, dropout, skip_first_layer_pe=i == 0)
+            for i in range(depth)
         )
-        self.final_attn_token_to_image = Attention(channels, heads, downsample=2)
-        self.norm_final_attn = nn.LayerNorm(channels)
+        self.final_attn_token_to_image = Attention(embedding_dim, num_heads, downsample_rate=2)
+        self.norm_final_attn = nn.LayerNorm(embedding_dim)
 
     def forward(
         self, image: Tensor, image_pe: Tensor, tokens: Tensor, token_mask: Tensor | None = None

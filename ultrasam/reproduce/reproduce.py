@@ -149,10 +149,10 @@ def _network_options(row: Row, run: Run, spec: Variant, weights: Path) -> dict[s
         return {"model.network.variant": name, **sizes}
     options: dict[str, Any] = {"model.backbone.variant": name, "img_size": size}
     if row.table == 3 and "/paper/" in run.config:
-        options["model.backbone.layers"] = list(spec.global_blocks)
-        options["model.panoptic_head.in_channels"] = [spec.width] * 4
+        options["model.backbone.layers"] = list(spec.global_attn_indexes)
+        options["model.panoptic_head.in_channels"] = [spec.embed_dim] * 4
     elif row.table == 3:
-        options["model.neck.width"] = spec.width
+        options["model.neck.width"] = spec.embed_dim
     return options
 
 

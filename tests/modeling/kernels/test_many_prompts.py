@@ -7,7 +7,7 @@ from ultrasam.modeling.build import Variant, build_variant
 from ultrasam.modeling.kernels import many_prompts, products
 from ultrasam.types import PADDING, Prompts
 
-TINY = Variant(width=24, depth=2, heads=2, global_blocks=(1,), img_size=128, window=5)
+TINY = Variant(embed_dim=24, depth=2, num_heads=2, global_attn_indexes=(1,), img_size=128, window_size=5)
 
 
 @pytest.fixture

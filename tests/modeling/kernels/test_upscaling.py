@@ -12,7 +12,7 @@ from ultrasam.modeling.transformer import TwoWayTransformer
 @pytest.mark.parametrize("onednn", [True, False])
 @pytest.mark.parametrize("training", [True, False])
 def test_against_the_convolutions(onednn, training):
-    decoder = MaskDecoder(transformer=TwoWayTransformer(channels=32, heads=2), channels=32)
+    decoder = MaskDecoder(transformer=TwoWayTransformer(embedding_dim=32, num_heads=2), transformer_dim=32)
     upscaling = decoder.output_upscaling
     for p in upscaling.parameters():
         torch.nn.init.normal_(p)

@@ -21,13 +21,13 @@ class Layer(Protocol):
     k_proj: FastLinear
     v_proj: FastLinear
     out_proj: FastLinear
-    heads: int
+    num_heads: int
 
 
 def cross_attend(layer: Layer, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """`plain`, by the variant for few tokens where one side has few."""
     few, many = sorted((q.shape[1], k.shape[1]))
-    light = few * layer.heads < layer.q_proj.out_features and many > 4 * few
+    light = few * layer.num_heads < layer.q_proj.out_features and many > 4 * few
     # Not in training: the key's bias would get no gradient at all instead of one of rounding errors.
     if light and not torch.is_grad_enabled():
         if q.shape[1] > k.shape[1]:
@@ -39,7 +39,7 @@ def cross_attend(layer: Layer, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | N
 
 def plain(layer: Layer, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """The definition: in each head softmax(q k^T / sqrt(d)) v."""
-    q, k, v = (split(x, layer.heads) for x in (layer.q_proj(q), layer.k_proj(k), layer.v_proj(v)))
+    q, k, v = (split(x, layer.num_heads) for x in (layer.q_proj(q), layer.k_proj(k), layer.v_proj(v)))
     mask = None if mask is None else mask[:, None, None, :]
     return layer.out_proj(join(F.scaled_dot_product_attention(q, k, v, attn_mask=mask)))
 
@@ -50,7 +50,7 @@ def few_queries(layer: Layer, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     With q K^T = q (X W)^T = (q W^T) X^T nothing is projected for every cell; the key's bias adds the same
     to all logits of a query and falls out of the softmax.
     """
-    heads = (layer.heads, -1)
+    heads = (layer.num_heads, -1)
     query = layer.q_proj(q).unflatten(-1, heads)
     query = torch.einsum(
         "nqhd,hdc->nhqc", query * query.shape[-1] ** -0.5, layer.k_proj.weight.unflatten(0, heads)
@@ -63,7 +63,7 @@ def few_queries(layer: Layer, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def few_keys(layer: Layer, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """The image looks at a handful of tokens; see `few_queries`."""
-    heads = (layer.heads, -1)
+    heads = (layer.num_heads, -1)
     key = layer.k_proj(k).unflatten(-1, heads)
     key = key * key.shape[-1] ** -0.5
     table = torch.einsum("nkhd,hdc->nhkc", key, layer.q_proj.weight.unflatten(0, heads)).flatten(1, 2)
@@ -80,14 +80,14 @@ def spread(layer: Layer, logits: Tensor, tokens: Tensor, mask: Tensor | None) ->
     if mask is not None:
         logits = logits.masked_fill(~mask[:, None, :, None], float("-inf"))
     weights = logits.softmax(dim=2).flatten(1, 2)
-    value = layer.v_proj(tokens).unflatten(-1, (layer.heads, -1))
-    out = torch.einsum("nkhd,chd->nchk", value, layer.out_proj.weight.unflatten(1, (layer.heads, -1)))
+    value = layer.v_proj(tokens).unflatten(-1, (layer.num_heads, -1))
+    out = torch.einsum("nkhd,chd->nchk", value, layer.out_proj.weight.unflatten(1, (layer.num_heads, -1)))
     return transposed(weights.transpose(1, 2), out.flatten(2)) + layer.out_proj.bias
 
 
-def split(x: Tensor, heads: int) -> Tensor:
+def split(x: Tensor, num_heads: int) -> Tensor:
     """(N, L, heads * d) -> (N, heads, L, d)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
 
 
 def join(x: Tensor) -> Tensor:

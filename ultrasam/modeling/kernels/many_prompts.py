@@ -63,9 +63,9 @@ class SharedImage:
         to_image, to_tokens = self.block.cross_attn_token_to_image, self.block.cross_attn_image_to_token
         image_with_pe = self.image + self.pe
         # (1, heads, h*w, d) each: what tokens find in the image, and what the image asks of them.
-        self.keys = split(to_image.k_proj(image_with_pe), to_image.heads)
-        self.values = split(to_image.v_proj(self.image), to_image.heads)
-        queries = split(to_tokens.q_proj(image_with_pe), to_tokens.heads)
+        self.keys = split(to_image.k_proj(image_with_pe), to_image.num_heads)
+        self.values = split(to_image.v_proj(self.image), to_image.num_heads)
+        queries = split(to_tokens.q_proj(image_with_pe), to_tokens.num_heads)
         self.queries = queries * queries.shape[-1] ** -0.5
 
     def __call__(self, prompts: Prompts, multimask: bool | None) -> Prediction:
@@ -89,11 +89,11 @@ class SharedImage:
         to_image, to_tokens = block.cross_attn_token_to_image, block.cross_attn_image_to_token
         tokens = block.norm1(block.self_attn(token_pe, token_pe, token_pe, token_mask))
         # The prompts' tokens side by side, so that each head needs one product for all of them.
-        queries = split(to_image.q_proj((tokens + token_pe).flatten(0, 1)[None]), to_image.heads)
+        queries = split(to_image.q_proj((tokens + token_pe).flatten(0, 1)[None]), to_image.num_heads)
         logits = (queries * queries.shape[-1] ** -0.5) @ self.keys.transpose(-2, -1)
         attended = to_image.out_proj(join(logits.softmax(dim=-1) @ self.values))
         tokens = block.norm2(tokens + attended.unflatten(1, (n, -1))[0])
         tokens = block.norm3(tokens + block.mlp(tokens))
-        keys = split(to_tokens.k_proj((tokens + token_pe).flatten(0, 1)[None]), to_tokens.heads)
+        keys = split(to_tokens.k_proj((tokens + token_pe).flatten(0, 1)[None]), to_tokens.num_heads)
         logits = (keys @ self.queries.transpose(-2, -1)).unflatten(2, (n, -1))[0].transpose(0, 1)
         return tokens, block.norm4(self.image + spread(to_tokens, logits, tokens, token_mask))
