@@ -40,7 +40,7 @@ DATASET = Dataset("bench", Card("Bench"), (Category("lesion"),), cases, read)
 
 
 def fabricate(root: Path, count: int) -> None:
-    """Grey speckle pictures with 1-bit masks of one lesion, as in BUS-BRA."""
+    """Gray speckle pictures with 1-bit masks of one lesion, as in BUS-BRA."""
     from PIL import Image
 
     rng = np.random.default_rng(1)
@@ -50,9 +50,9 @@ def fabricate(root: Path, count: int) -> None:
         speckle = rng.rayleigh(40, (HEIGHT, WIDTH)).astype(np.float32)
         picture = np.clip(cv2.GaussianBlur(speckle, (0, 0), 1.2), 0, 255).astype(np.uint8)
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-        centre = (int(rng.integers(150, 450)), int(rng.integers(120, 280)))
+        center = (int(rng.integers(150, 450)), int(rng.integers(120, 280)))
         cv2.ellipse(
-            mask, centre, (int(rng.integers(40, 110)), int(rng.integers(30, 90))), 20, 0, 360, 255, -1
+            mask, center, (int(rng.integers(40, 110)), int(rng.integers(30, 90))), 20, 0, 360, 255, -1
         )
         Image.fromarray(picture).save(root / f"Images/{n:05d}.png")
         Image.fromarray(mask).convert("1").save(root / f"Masks/{n:05d}.png")

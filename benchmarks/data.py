@@ -24,7 +24,7 @@ from .harness import Bench, main
 SIZE = 1024
 
 
-def fabricate(folder: Path, count: int, colour: bool) -> Path:
+def fabricate(folder: Path, count: int, color: bool) -> Path:
     """Simulated frames of 768 x 576 pixels, written as our converters do, and their COCO file."""
     from ultrasam.converters.engine.coco import write_png
 
@@ -34,7 +34,7 @@ def fabricate(folder: Path, count: int, colour: bool) -> Path:
     images: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
     for i in range(1, count + 1):
-        phantom = simulate(3, i, size=768, colour=colour)
+        phantom = simulate(3, i, size=768, color=color)
         write_png(np.ascontiguousarray(phantom.image[:576]), folder / f"{i}.png")
         images.append({"id": i, "file_name": f"{i}.png", "height": 576, "width": 768})
         for item in phantom.objects:
@@ -105,10 +105,10 @@ def measure(bench: Bench) -> None:
     if bench.args.coco:
         compare(bench, bench.args.coco, bench.args.images, "given images")
         return
-    for colour in (False, True):
+    for color in (False, True):
         with tempfile.TemporaryDirectory() as folder:
-            path = fabricate(Path(folder), 4 if bench.quick else 40, colour)
-            compare(bench, path, Path(folder), "colour images" if colour else "grey images")
+            path = fabricate(Path(folder), 4 if bench.quick else 40, color)
+            compare(bench, path, Path(folder), "color images" if color else "gray images")
 
 
 def compare(bench: Bench, path: Path, images: Path, what: str) -> None:
@@ -128,7 +128,7 @@ def compare(bench: Bench, path: Path, images: Path, what: str) -> None:
     unlike = 0
     for i in few:
         there, here = theirs[i]["inputs"].flip(0), ours[i]["inputs"]
-        # Each draws its own flips; colours are in another order.
+        # Each draws its own flips; colors are in another order.
         unlike += not any(torch.equal(side, here) for side in (there, there.flip(2)))
     bench.fact(f"Of {what}, unlike those of MMDetection, flips aside", str(unlike), "none", not unlike)
 

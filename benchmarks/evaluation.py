@@ -22,8 +22,8 @@ def results(count: int) -> list[ImageResult]:
     found = []
     for image_id in range(1, count + 1):
         mask = np.zeros(SIZE, np.uint8)
-        centre, axes = rng.integers((200, 150), (600, 450)), rng.integers(30, 140, 2)
-        cv2.ellipse(mask, centre.tolist(), axes.tolist(), float(rng.integers(180)), 0, 360, 1, -1)
+        center, axes = rng.integers((200, 150), (600, 450)), rng.integers(30, 140, 2)
+        cv2.ellipse(mask, center.tolist(), axes.tolist(), float(rng.integers(180)), 0, 360, 1, -1)
         moved = np.roll(mask, rng.integers(-10, 10, 2), (0, 1))
         truth, answer = ([coco.encode(m)] for m in (mask, moved))
         boxes = [tight_boxes([m]) for m in (mask, moved)]

@@ -91,9 +91,9 @@ class Report:
         """`seconds`, images a second, and the share of the peak that the model's operations come to."""
         found = self.seconds(work)
         rate = images / found["seconds"]
-        return {**found, "images_per_second": rate, **self.utilisation(rate * operations)}
+        return {**found, "images_per_second": rate, **self.utilization(rate * operations)}
 
-    def utilisation(self, speed: float) -> dict[str, float]:
+    def utilization(self, speed: float) -> dict[str, float]:
         name = torch.cuda.get_device_name() if self.device.type == "cuda" else ""
         peak = next((value for key, value in PEAKS.items() if key in name), None)
         return {} if peak is None or self.quick else {"tflops": speed / 1e12, "mfu": speed / peak}

@@ -34,9 +34,9 @@ def blobs(count: int, share: float) -> Tensor:
         torch.randn(count, 1, 24, 24, generator=generator), (256, 256), mode="bicubic"
     )[:, 0]
     room = max(128 - radius, 0), max(96 - radius, 0)
-    centre = torch.rand(count, 2, generator=generator) * 2 - 1
-    x = torch.arange(256)[None, None] - 128 - centre[:, :1, None] * room[0]
-    y = torch.arange(256)[None, :, None] - 96 - centre[:, 1:, None] * room[1]
+    center = torch.rand(count, 2, generator=generator) * 2 - 1
+    x = torch.arange(256)[None, None] - 128 - center[:, :1, None] * room[0]
+    y = torch.arange(256)[None, :, None] - 96 - center[:, 1:, None] * room[1]
     return (radius - (x**2 + y**2).sqrt()) / 3 + noise
 
 

@@ -1,6 +1,6 @@
 """A training step of ViT-b at 1024 px.
 
-The peer is the published behaviour: segment-anything's network, eager, its decoder on 20 slots of which one
+The peer is the published behavior: segment-anything's network, eager, its decoder on 20 slots of which one
 holds an object, in both passes; plain AdamW in float32.
 """
 

@@ -205,8 +205,8 @@ def _frames(clip: Clip, report: AhuReport) -> list[tuple[int, Picture]]:
 
 
 def _square(picture: Picture) -> Picture:
-    colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
-    return np.asarray(cv2.resize(colour, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
+    color = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    return np.asarray(cv2.resize(color, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def main_cluster(pictures: Sequence[Picture], *, eps: float = 0.15, samples: int = 3) -> NDArray[np.bool_]:

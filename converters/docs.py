@@ -26,7 +26,7 @@ ultrasam data audit --root DATA --out DATA/audit
 Each data set becomes `DATA/<id>/images/*.png` and `DATA/<id>/annotations/{{all,train,val,test}}.json` with
 its own categories, beside `*.agnostic.json` with the one category `object`. Splits are by subject,
 official ones are kept; a subject of an official test part never trains. What is left out is counted in
-`DATA/<id>/report.json`. The licence of each data set stays in force for what is made from it.
+`DATA/<id>/report.json`. The license of each data set stays in force for what is made from it.
 
 The SonoDQS tier rates how completely a data set is described, by what its card knows here, and not how
 good its images are; `?` and `not stated` mean that no source says.

@@ -32,7 +32,7 @@ class Choice:
     Attributes:
         exclude: Data sets left out altogether.
         organs: Organs kept out of training and validation (for zero-shot variants).
-        commercial: Only data whose licence explicitly allows commercial use.
+        commercial: Only data whose license explicitly allows commercial use.
         min_area: Objects of fewer pixels are dropped from training and validation.
         pool_official: Use the official test parts of data sets that are no benchmark for training.
         drop: Images, as `(dataset, file_name)`, that an audit found twice.
@@ -87,7 +87,7 @@ def merge(root: Path, out: Path, choice: Choice | None = None) -> MergeReport:
             continue
         coco = read_json(root / name / "annotations" / "all.json")
         if choice.commercial and not coco["info"].get("commercial"):
-            report.left_out[f"{name}: licence does not state commercial use"] += 1
+            report.left_out[f"{name}: license does not state commercial use"] += 1
             continue
         report.datasets.append(name)
         _add(name, coco, found, choice, parts, report)

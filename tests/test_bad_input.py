@@ -75,7 +75,7 @@ IMAGES = {
     "NaN pixels": (np.full((9, 9), NAN), {"window": (0, 1)}, "not finite"),
     "an empty window": (np.zeros((9, 9)), {"window": (5, 5)}, "low must be below high"),
     "a window of one": (np.zeros((9, 9)), {"window": (5,)}, "minmax"),
-    "unknown colour order": (np.zeros((9, 9, 3), np.uint8), {"order": "HSV"}, "RGB"),
+    "unknown color order": (np.zeros((9, 9, 3), np.uint8), {"order": "HSV"}, "RGB"),
 }
 
 

@@ -1,7 +1,7 @@
 """Image to network input and back: one implementation for training, testing, prediction and export.
 
 The longest side is resized to S, the rest is padded at the right and bottom with zeros after
-normalisation. `Geometry` carries the numbers of one image and is the exact inverse for masks and points.
+normalization. `Geometry` carries the numbers of one image and is the exact inverse for masks and points.
 OpenCV's bilinear resize (without antialias) is what the published model was trained with.
 """
 

@@ -1,4 +1,4 @@
-"""AbdomenUS: several abdominal organs in a colour mask; the real images only."""
+"""AbdomenUS: several abdominal organs in a color mask; the real images only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ..engine.errors import CaseError
 from ..engine.find import glob, match
-from ..engine.masks import colours, fit
+from ..engine.masks import colors, fit
 from ..engine.read import image
 from ..engine.types import Card, Case, Category, Dataset, Frame, Skip
 
-COLOURS: dict[tuple[int, int, int], str | None] = {
+COLORS: dict[tuple[int, int, int], str | None] = {
     (100, 0, 100): "liver",
     (255, 255, 0): "kidney",
     (0, 0, 255): "pancreas",
@@ -45,11 +45,11 @@ def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
 
 
 def read(case: Case) -> Iterator[Frame]:
-    """Nearest colour within 40; RGB order, alpha dropped."""
+    """Nearest color within 40; RGB order, alpha dropped."""
     picture = image(case.files["image"])
     mask, notes = fit(image(case.files["mask"]), (picture.shape[0], picture.shape[1]))
-    objects, strays = colours(mask, COLOURS, distance=40, stray=0.02)
-    extra = (*notes, "mask with pixels of an unlisted colour, taken as background") if strays else notes
+    objects, strays = colors(mask, COLORS, distance=40, stray=0.02)
+    extra = (*notes, "mask with pixels of an unlisted color, taken as background") if strays else notes
     yield Frame(picture, objects, notes=extra)
 
 
@@ -69,11 +69,11 @@ DATASET = Dataset(
         "  RUS/images/{train,test}/*.jpg\n  RUS/annotations/test/*.png",
         quirks=(
             "only test images of the real part are annotated, so the folders are no split",
-            "borders are anti-aliased: each pixel takes the nearest listed colour within a distance of 40",
+            "borders are anti-aliased: each pixel takes the nearest listed color within a distance of 40",
         ),
-        guesses=("more than 2 % of pixels with an unlisted colour means another colour table: refused",),
+        guesses=("more than 2 % of pixels with an unlisted color means another color table: refused",),
         differs=(
-            "colours are read as RGB; the published conversion swaps kidney with adrenals, pancreas "
+            "colors are read as RGB; the published conversion swaps kidney with adrenals, pancreas "
             "with vessels",
         ),
         facts={
@@ -83,7 +83,7 @@ DATASET = Dataset(
             "patients": "11 healthy volunteers",
         },
     ),
-    categories=tuple(Category(name, "abdominal organ") for name in COLOURS.values() if name),
+    categories=tuple(Category(name, "abdominal organ") for name in COLORS.values() if name),
     cases=cases,
     read=read,
     needs=("RUS/images/test/*.{png,jpg}", "RUS/annotations/test/*.png"),

@@ -55,7 +55,7 @@ DATASET = Dataset(
         title="ACOUSLIC-AI: Abdominal Circumference Operator-agnostic UltraSound measurement, public "
         "training set",
         link="https://acouslic-ai.grand-challenge.org/",
-        licence="CC BY-NC-SA 4.0",
+        license="CC BY-NC-SA 4.0",
         anatomy="fetal abdomen",
         application="fetal biometry",
         organ="fetus",

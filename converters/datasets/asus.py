@@ -35,15 +35,15 @@ def read(case: Case) -> Iterator[Frame | Skip]:
             f"arrays of shape {pictures.shape} and {values.shape}, expected (N, 128, 128, 1) twice"
         )
     if float(pictures.min(initial=0)) < 0 or float(pictures.max(initial=0)) > 1:
-        raise ValueError("grey values are not between 0 and 1")
+        raise ValueError("gray values are not between 0 and 1")
     empty = 0
     for index in range(len(pictures)):
         objects = binary(np.flip(values[index, ..., 0]) > 0.5, "spine", threshold=1)
         if not objects:
             empty += 1
             continue
-        grey = np.rint(np.flip(pictures[index, ..., 0]).astype(np.float32) * 255).astype(np.uint8)
-        yield Frame(grey, objects, index=index)
+        gray = np.rint(np.flip(pictures[index, ..., 0]).astype(np.float32) * 255).astype(np.uint8)
+        yield Frame(gray, objects, index=index)
     if empty:
         yield Skip(NO_LABEL, empty)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..engine.errors import CaseError
 from ..engine.find import glob
 from ..engine.masks import binary, fit
-from ..engine.read import frames, grey
+from ..engine.read import frames, gray
 from ..engine.recipes import NO_LABEL
 from ..engine.types import Card, Case, Category, Dataset, Frame, Object, Skip
 
@@ -59,7 +59,7 @@ def read(case: Case) -> Iterator[Frame | Skip]:
         for role, name in (("nerve", "nerve_plexus"), ("needle", "needle")):
             path = masks.get(f"{role} {index}")
             if path is not None:
-                mask, _ = fit(grey(path), (picture.shape[0], picture.shape[1]))
+                mask, _ = fit(gray(path), (picture.shape[0], picture.shape[1]))
                 objects += binary(mask, name)
         if objects:
             yield Frame(picture, objects, index=index, extra={"machine": case.label})
@@ -77,7 +77,7 @@ DATASET = Dataset(
         title="Regional-US brachial plexus: nerve block target localization and needle guidance",
         link="https://github.com/Regional-US/brachial_plexus",
         citation="Tyagi et al. 2024",
-        licence="non-commercial data use agreement",
+        license="non-commercial data use agreement",
         anatomy="brachial plexus",
         application="regional anaesthesia, nerve",
         organ="nerve",

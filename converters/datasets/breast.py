@@ -54,7 +54,7 @@ DATASET = Dataset(
         title="BrEaST-Lesions-USG: curated benchmark for ultrasound breast lesion analysis",
         link="https://www.cancerimagingarchive.net/collection/breast-lesions-usg/",
         citation="Pawlowska et al., doi 10.7937/9WKK-Q141",
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         commercial=True,
         anatomy="breast",
         application="breast lesion",
@@ -64,7 +64,7 @@ DATASET = Dataset(
         subjects=256,
         tree="BrEaST-Lesions_USG-images_and_masks/\n  case001.png  case001_tumor.png  case022_other1.png ...",
         quirks=(
-            "files are RGBA; 30 images are partly transparent: the colour is used and alpha ignored",
+            "files are RGBA; 30 images are partly transparent: the color is used and alpha ignored",
             "four normal cases have no mask",
             "masks of one case may overlap (036, 140, 151) and stay separate instances",
         ),

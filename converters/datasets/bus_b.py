@@ -22,7 +22,7 @@ DATASET = Dataset(
         title="Breast Ultrasound Dataset B (UDIAT)",
         link="http://www2.docm.mmu.ac.uk/STAFF/M.Yap/dataset.php",
         citation="Yap et al., JBHI 2018",
-        licence="research release agreement",
+        license="research release agreement",
         access="request",
         anatomy="breast",
         application="breast lesion",
@@ -30,7 +30,7 @@ DATASET = Dataset(
         images=163,
         masks=163,
         tree="BUS/ (or Dataset_B/)\n  DatasetB.xlsx\n  original/000001.png ...\n  GT/000001.png ...",
-        quirks=("masks hold intermediate greys: foreground is 128 and up, specks are dropped and counted",),
+        quirks=("masks hold intermediate grays: foreground is 128 and up, specks are dropped and counted",),
         guesses=("numbers may have gaps: what has no partner is reported",),
         facts={
             "mode": "2D diagnostic planes",

@@ -32,7 +32,7 @@ DATASET = Dataset(
         title="BUS_UC breast ultrasound",
         link="https://data.mendeley.com/datasets/3ksd7w7jkx/1",
         citation="Iqbal and Sharif 2023",
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         commercial=True,
         anatomy="breast",
         application="breast lesion",
@@ -43,7 +43,7 @@ DATASET = Dataset(
         "\n  {Benign,Malignant}/{images,masks}/<n>.png",
         quirks=(
             "the folder All repeats both classes",
-            "some masks are of another size than their image: resized by nearest neighbour, counted",
+            "some masks are of another size than their image: resized by nearest neighbor, counted",
             "images come from a website that feeds other breast sets as well: run the audit",
         ),
         facts={"mode": "2D diagnostic planes", "patients": "358 benign, 453 malignant"},

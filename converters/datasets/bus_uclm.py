@@ -1,4 +1,4 @@
-"""BUS-UCLM: breast lesions, the class as the colour of the mask."""
+"""BUS-UCLM: breast lesions, the class as the color of the mask."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ..engine.errors import CaseError
 from ..engine.find import glob, pairs
-from ..engine.masks import colours, fit
+from ..engine.masks import colors, fit
 from ..engine.read import image, table
 from ..engine.types import Card, Case, Category, Dataset, Frame
 
-COLOURS = {(0, 0, 0): None, (0, 255, 0): "benign_breast_lesion", (255, 0, 0): "malignant_breast_lesion"}
+COLORS = {(0, 0, 0): None, (0, 255, 0): "benign_breast_lesion", (255, 0, 0): "malignant_breast_lesion"}
 TEST = ("COPE", "ANFO", "ELCO", "CRCI", "FLKA")
 LABELS = {"benign_breast_lesion": "benign", "malignant_breast_lesion": "malignant"}
 
@@ -39,10 +39,10 @@ def cases(root: Path) -> Iterator[Case | CaseError]:
 
 
 def read(case: Case) -> Iterator[Frame]:
-    """Colours in RGB order, exactly; they have to agree with the table."""
+    """Colors in RGB order, exactly; they have to agree with the table."""
     picture = image(case.files["image"])
     mask, notes = fit(image(case.files["mask"]), (picture.shape[0], picture.shape[1]))
-    objects, _ = colours(mask, COLOURS)
+    objects, _ = colors(mask, COLORS)
     found = {LABELS[item.category] for item in objects} or {"normal"}
     if case.label and found != {case.label}:
         raise ValueError(f"the mask says {' and '.join(sorted(found))}, INFO.csv says {case.label}")
@@ -55,7 +55,7 @@ DATASET = Dataset(
         title="BUS-UCLM: Breast ultrasound lesion segmentation dataset",
         link="https://data.mendeley.com/datasets/7fvgj4jsp7/1",
         citation="Vallez et al., Scientific Data 2025",
-        licence="CC BY-NC 4.0",
+        license="CC BY-NC 4.0",
         anatomy="breast",
         application="breast lesion",
         organ="breast",
@@ -66,7 +66,7 @@ DATASET = Dataset(
         "\n  images/ALWI_000.png ...\n"
         "  masks/ALWI_000.png ...",
         quirks=(
-            "licences in the sources conflict (CC BY 4.0, CC BY-NC 4.0, CC BY-NC 3.0): treated as "
+            "licenses in the sources conflict (CC BY 4.0, CC BY-NC 4.0, CC BY-NC 3.0): treated as "
             "non-commercial",
             "419 normal images have a black mask",
             "CHCO_000-003 are CHVI_005, 008, 009, 013: the two codes are one subject",

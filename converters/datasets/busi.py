@@ -9,7 +9,7 @@ from pathlib import Path
 from ..engine.errors import CaseError
 from ..engine.find import glob
 from ..engine.masks import binary, fit
-from ..engine.read import grey, image
+from ..engine.read import gray, image
 from ..engine.types import Card, Case, Category, Dataset, Frame, Object, Skip
 
 MASK = re.compile(r"(.*)_mask(_\d+)?")
@@ -43,12 +43,12 @@ def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
 
 
 def read(case: Case) -> Iterator[Frame]:
-    """Each mask file is labelled for itself: touching lesions stay apart."""
+    """Each mask file is labeled for itself: touching lesions stay apart."""
     picture = image(case.files["image"])
     objects: list[Object] = []
     for role, path in case.files.items():
         if role != "image":
-            mask, _ = fit(grey(path), (picture.shape[0], picture.shape[1]))
+            mask, _ = fit(gray(path), (picture.shape[0], picture.shape[1]))
             objects += binary(mask, "breast_nodule")
     yield Frame(picture, objects, extra={"label": case.label})
 
@@ -72,7 +72,7 @@ DATASET = Dataset(
             "23 masks have stray specks of 1 to 8 pixels: dropped and counted",
             "benign (433) and malignant (145) are the same picture: both are left out",
             "many near duplicates and no patient ids: run the audit",
-            "third parties say CC BY 4.0, the page does not: counted as no licence stated",
+            "third parties say CC BY 4.0, the page does not: counted as no license stated",
         ),
         facts={
             "mode": "2D diagnostic planes",

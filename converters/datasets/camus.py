@@ -70,7 +70,7 @@ DATASET = Dataset(
             "ED and ES files repeat frames of the half sequence and are left out",
             "labels reach over the sector: clipped to the sector of the whole sequence, holes filled",
             "the myocardium is a ring",
-            "terms with mandatory citation, no licence name",
+            "terms with mandatory citation, no license name",
         ),
         guesses=("label values are 0 to 3; others are refused",),
         differs=(

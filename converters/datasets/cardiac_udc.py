@@ -1,4 +1,4 @@
-"""CardiacUDC: four chambers in apical videos of several sites, few frames of which are labelled."""
+"""CardiacUDC: four chambers in apical videos of several sites, few frames of which are labeled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def key(path: Path) -> str | None:
 
 
 def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
-    """Labelled videos; one site has images only."""
+    """Labeled videos; one site has images only."""
     folders = "{Site_*,label_all_frame}"
     masks = glob(root, f"{folders}/*_label.nii.gz")
     known = {key(path) for path in masks}
@@ -98,7 +98,7 @@ DATASET = Dataset(
         title="CardiacUDC (CardiacUDA)",
         link="https://www.kaggle.com/datasets/xiaoweixumedicalai/cardiacudc-dataset",
         citation="Yang et al., GraphEcho, ICCV 2023",
-        licence="Apache-2.0 (according to a re-host)",
+        license="Apache-2.0 (according to a re-host)",
         access="registration",
         anatomy="heart",
         application="cardiac",

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..engine.errors import CaseError
 from ..engine.find import glob, pairs
 from ..engine.masks import binary, fit, polygons
-from ..engine.read import grey, image, text
+from ..engine.read import gray, image, text
 from ..engine.types import Card, Case, Category, Dataset, Frame, Skip
 
 #: Three versions of the same scans, the borderless one first; exactly one is used.
@@ -54,7 +54,7 @@ def read(case: Case) -> Iterator[Frame]:
     picture = image(case.files["image"])
     size = (picture.shape[0], picture.shape[1])
     if "mask" in case.files:
-        mask, notes = fit(grey(case.files["mask"]), size)
+        mask, notes = fit(gray(case.files["mask"]), size)
         yield Frame(picture, binary(mask, "thyroid_nodule"), notes=notes)
     else:
         yield Frame(picture, polygons((("thyroid_nodule", ring) for ring in case.data), size))

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.errors import CaseError
 from ..engine.find import glob
 from ..engine.masks import binary
-from ..engine.read import grey, image
+from ..engine.read import gray, image
 from ..engine.types import Array, Card, Case, Category, Dataset, Frame, Instances
 
 PARTS = ("NeilCronin", "RyanCunningham")
@@ -54,8 +54,8 @@ def read(case: Case) -> Iterator[Frame]:
     size = (picture.shape[0], picture.shape[1])
     if size[0] == size[1] and case.label == "RyanCunningham":
         raise ValueError("a square image does not show whether its mask is turned")
-    line, notes = upright(grey(case.files["aponeurosis"]), size)
-    fascicle, more = upright(grey(case.files["fascicle"]), size)
+    line, notes = upright(gray(case.files["aponeurosis"]), size)
+    fascicle, more = upright(gray(case.files["fascicle"]), size)
     objects = binary(line, "aponeurosis") + binary(fascicle, "fascicle")
     yield Frame(picture, objects, notes=(*notes, *more))
 

@@ -54,7 +54,7 @@ DATASET = Dataset(
         quirks=(
             "images are three equal channels first, not three slices",
             "labels may reach over the sector: kept, and noted where it is more than 5 %",
-            "licence CC BY 4.0 is not confirmed: counted as not stated",
+            "license CC BY 4.0 is not confirmed: counted as not stated",
         ),
         guesses=("numbers follow the videos: blocks of 50 stay on one side of the split",),
         facts={

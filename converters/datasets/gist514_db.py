@@ -58,9 +58,9 @@ def read(case: Case) -> Iterator[Frame]:
 DATASET = Dataset(
     name="gist514_db",
     card=Card(
-        title="GIST514-DB: gastrointestinal stromal tumours and leiomyomas in endoscopic ultrasound",
+        title="GIST514-DB: gastrointestinal stromal tumors and leiomyomas in endoscopic ultrasound",
         link="https://github.com/howardchina/query2",
-        licence="CC BY-NC-SA 4.0",
+        license="CC BY-NC-SA 4.0",
         anatomy="gastrointestinal subepithelial lesions",
         application="gastroenterology / endoscopic ultrasound",
         organ="gastrointestinal",

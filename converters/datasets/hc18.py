@@ -8,7 +8,7 @@ from pathlib import Path
 from ..engine.errors import CaseError
 from ..engine.find import glob, match, stem
 from ..engine.masks import fill_outline
-from ..engine.read import grey, image
+from ..engine.read import gray, image
 from ..engine.types import Card, Case, Category, Dataset, Frame, Object, Skip
 
 
@@ -30,7 +30,7 @@ def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
 def read(case: Case) -> Iterator[Frame]:
     """Any non-zero value is outline; filled also where the image border cuts it."""
     picture = image(case.files["image"])
-    outline = grey(case.files["mask"]) > 0
+    outline = gray(case.files["mask"]) > 0
     if outline.shape != picture.shape[:2]:
         raise ValueError(f"mask of {outline.shape[::-1]} for an image of {picture.shape[1::-1]} pixels")
     objects = [Object("fetal_head", fill_outline(outline))] if outline.any() else []
@@ -43,7 +43,7 @@ DATASET = Dataset(
         title="HC18: automated measurement of fetal head circumference",
         link="https://hc18.grand-challenge.org/",
         citation="van den Heuvel et al. 2018, doi 10.5281/zenodo.1322001",
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         commercial=True,
         anatomy="fetal head",
         application="obstetrics / fetal biometry",

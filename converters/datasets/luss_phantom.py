@@ -1,4 +1,4 @@
-"""LUSS_phantom: ribs, pleura and artefacts of a lung phantom, masks of class numbers."""
+"""LUSS_phantom: ribs, pleura and artifacts of a lung phantom, masks of class numbers."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ DATASET = Dataset(
             "masks hold class numbers and look black; palettes are not looked up",
             "names may repeat in train and test",
             "a clip in both official parts keeps its test frames; its training frames are held out",
-            "artefacts that cross cut each other into pieces: all pieces from 10 pixels up are kept",
-            "licence CC BY 4.0 is not confirmed: counted as not stated",
+            "artifacts that cross cut each other into pieces: all pieces from 10 pixels up are kept",
+            "license CC BY 4.0 is not confirmed: counted as not stated",
         ),
         facts={
             "mode": "2D+t",

@@ -1,4 +1,4 @@
-"""MMOTU-2D: ovarian tumours, the class as the colour of the mask; `val` is UltraSam's test set."""
+"""MMOTU-2D: ovarian tumors, the class as the color of the mask; `val` is UltraSam's test set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..engine.errors import CaseError
 from ..engine.find import glob, match, stem
-from ..engine.masks import colours, fit
+from ..engine.masks import colors, fit
 from ..engine.read import image, lines
 from ..engine.types import Card, Case, Category, Dataset, Frame, Instances
 
@@ -22,7 +22,7 @@ NAMES = (
     "high_grade_serous",
 )
 CODES = ((64, 0, 0), (0, 64, 0), (0, 0, 64), (64, 0, 64), (64, 64, 0), (64, 64, 64), (0, 128, 0), (0, 0, 128))
-COLOURS: dict[tuple[int, int, int], str | None] = {(0, 0, 0): None, **dict(zip(CODES, NAMES, strict=True))}
+COLORS: dict[tuple[int, int, int], str | None] = {(0, 0, 0): None, **dict(zip(CODES, NAMES, strict=True))}
 
 
 def cases(root: Path) -> Iterator[Case | CaseError]:
@@ -44,13 +44,13 @@ def cases(root: Path) -> Iterator[Case | CaseError]:
 
 
 def read(case: Case) -> Iterator[Frame]:
-    """Nine colours in RGB order; their class has to agree with the list."""
+    """Nine colors in RGB order; their class has to agree with the list."""
     picture = image(case.files["image"])
     mask, notes = fit(image(case.files["mask"]), (picture.shape[0], picture.shape[1]))
-    objects, _ = colours(mask, COLOURS)
+    objects, _ = colors(mask, COLORS)
     wrong = sorted({item.category for item in objects} - {case.label})
     if wrong:
-        raise ValueError(f"the mask's colour says {wrong[0]}, the list says {case.label}")
+        raise ValueError(f"the mask's color says {wrong[0]}, the list says {case.label}")
     yield Frame(picture, objects, notes=notes)
 
 
@@ -69,7 +69,7 @@ DATASET = Dataset(
         quirks=(
             "calipers and letters are burned into most images: a model can learn them as a shortcut",
             "pieces under 5 % of the largest of their class are dropped and counted",
-            "mask colour and list are checked against each other",
+            "mask color and list are checked against each other",
             "247 patients, no ids in the release",
         ),
         differs=("images that the lists lack are an error",),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ..engine.errors import CaseError
 from ..engine.find import glob, match, stem
-from ..engine.masks import colours, fit
+from ..engine.masks import colors, fit
 from ..engine.read import image, lines
 from ..engine.types import Card, Case, Category, Dataset, Frame, Instances
-from .mmotu_2d import COLOURS
+from .mmotu_2d import COLORS
 
 
 def cases(root: Path) -> Iterator[Case | CaseError]:
@@ -30,17 +30,17 @@ def cases(root: Path) -> Iterator[Case | CaseError]:
 
 
 def read(case: Case) -> Iterator[Frame]:
-    """Any of the class colours is lesion; others are refused."""
+    """Any of the class colors is lesion; others are refused."""
     picture = image(case.files["image"])
     mask, notes = fit(image(case.files["mask"]), (picture.shape[0], picture.shape[1]))
-    objects, _ = colours(mask, {code: name and "lesion" for code, name in COLOURS.items()})
+    objects, _ = colors(mask, {code: name and "lesion" for code, name in COLORS.items()})
     yield Frame(picture, objects, notes=notes)
 
 
 DATASET = Dataset(
     name="mmotu_3d",
     card=Card(
-        title="MMOTU-3D (OTU_3d, OTU_CEUS): contrast-enhanced ovarian tumours",
+        title="MMOTU-3D (OTU_3d, OTU_CEUS): contrast-enhanced ovarian tumors",
         link="https://github.com/cv516Buaa/MMOTU_DS2Net",
         citation="Zhao et al. 2022",
         anatomy="ovary",
@@ -54,7 +54,7 @@ DATASET = Dataset(
             "the hospital of MMOTU-2D, patients may overlap: leave it out for a strict test on MMOTU-2D",
             "an image may show two panels of which one is annotated",
         ),
-        guesses=("masks use the nine colours of OTU_2d; others are refused",),
+        guesses=("masks use the nine colors of OTU_2d; others are refused",),
         differs=("the official test part stays apart",),
         overlaps=("mmotu_2d",),
         facts={

@@ -60,7 +60,7 @@ DATASET = Dataset(
             "annotations of students and clinicians are not the ground truth",
             "frames are stored upside down: flipped vertically",
             "labels reach over the black border: clipped to the field of view of the sweep, holes filled",
-            "licence CC BY 4.0 is not confirmed: counted as not stated",
+            "license CC BY 4.0 is not confirmed: counted as not stated",
         ),
         guesses=("masks are 0/1 or 0/255; others are refused",),
         differs=("official test volumes stay apart",),

@@ -58,7 +58,7 @@ DATASET = Dataset(
         title="mu-RegPro: MR to Ultrasound Registration for Prostate (ultrasound part)",
         link="https://muregpro.github.io/data.html",
         citation="doi 10.5281/zenodo.7870104",
-        licence="CC BY-NC-SA 4.0",
+        license="CC BY-NC-SA 4.0",
         anatomy="prostate",
         application="prostate",
         organ="prostate",
@@ -69,7 +69,7 @@ DATASET = Dataset(
         quirks=(
             "six label channels overlap: landmarks lie inside the gland; each stays an object",
             "landmarks of fewer than 5 pixels in a slice are dropped and counted",
-            "sagittal slices, turned by 180 degrees; grey values outside 0 to 255 are scaled by volume",
+            "sagittal slices, turned by 180 degrees; gray values outside 0 to 255 are scaled by volume",
         ),
         guesses=("channel 0 is the gland: it has to be the largest in every case",),
         differs=("prostate and landmark instead of one unknown class", "official validation part kept"),

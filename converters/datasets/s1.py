@@ -1,4 +1,4 @@
-"""S1: breast tumours of Guo et al., the class as the grey value of the mask."""
+"""S1: breast tumors of Guo et al., the class as the gray value of the mask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.errors import CaseError
 from ..engine.find import glob, pairs
 from ..engine.masks import fit
-from ..engine.read import grey, image
+from ..engine.read import gray, image
 from ..engine.types import Array, Card, Case, Category, Dataset, Frame, Object
 
 FOLDERS = {"TrainingDataSet": "train", "TestingDataSet": "test"}
@@ -30,7 +30,7 @@ def cases(root: Path) -> Iterator[Case | CaseError]:
 
 
 def grades(mask: Array) -> list[Object]:
-    """Near 127 is benign, near 255 malignant; the grey rim of an interpolated white is no tumour."""
+    """Near 127 is benign, near 255 malignant; the gray rim of an interpolated white is no tumor."""
     from scipy import ndimage
 
     white = mask > 190
@@ -44,7 +44,7 @@ def grades(mask: Array) -> list[Object]:
 def read(case: Case) -> Iterator[Frame]:
     """Tolerant of intermediate values."""
     picture = image(case.files["image"])
-    mask, notes = fit(grey(case.files["mask"]), (picture.shape[0], picture.shape[1]))
+    mask, notes = fit(gray(case.files["mask"]), (picture.shape[0], picture.shape[1]))
     yield Frame(picture, grades(mask), notes=notes)
 
 
@@ -54,7 +54,7 @@ DATASET = Dataset(
         title="S1: breast ultrasound images of Guo et al. 2021",
         link="https://www.ncbi.nlm.nih.gov/pmc/articles/PMC8205136/",
         citation="Guo et al., PLOS ONE 16(6):e0253202, 2021",
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         commercial=True,
         anatomy="breast",
         application="breast lesions",
@@ -63,10 +63,10 @@ DATASET = Dataset(
         "\n  TestingDataSet/...",
         quirks=(
             "General-1-channel-Labels is another copy and ignored",
-            "grey values between the classes are cut at 64 and 190, the rim around white is cleared",
+            "gray values between the classes are cut at 64 and 190, the rim around white is cleared",
         ),
         guesses=("numbers restart in the test folder: both are kept apart by folder",),
-        differs=("the official test part stays apart", "stray grey values are no category"),
+        differs=("the official test part stays apart", "stray gray values are no category"),
         facts={"mode": "2D diagnostic planes", "geography": "China", "split_sizes": "two folders"},
     ),
     categories=(Category("benign_tumour", "breast lesion"), Category("malignant_tumour", "breast lesion")),

@@ -1,4 +1,4 @@
-"""SegThy: thyroid, carotid and jugular in labelled 3D sweeps of volunteers."""
+"""SegThy: thyroid, carotid and jugular in labeled 3D sweeps of volunteers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def key(path: Path) -> str:
 
 
 def cases(root: Path) -> Iterator[Case | CaseError]:
-    """Labelled sweeps only; all sweeps of a volunteer belong together."""
+    """Labeled sweeps only; all sweeps of a volunteer belong together."""
     return pairs(
         root, f"**/{IMAGES}", f"**/{MASKS}", key, key, lambda name, path: {"subject": name.split("_")[0]}
     )
@@ -42,7 +42,7 @@ DATASET = Dataset(
             "only ground_truth_data has manual labels",
             "slices are stored turned by 180 degrees",
             "labels 4 and 5 are the vessels of the other side",
-            "licence CC BY 4.0 is not confirmed: counted as not stated",
+            "license CC BY 4.0 is not confirmed: counted as not stated",
         ),
         guesses=("label values are 0 to 5; others are refused",),
         differs=("labels 4 and 5 are kept",),

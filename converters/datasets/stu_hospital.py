@@ -34,8 +34,8 @@ DATASET = Dataset(
         masks=42,
         tree="STU-Hospital/Hospital/\n  Test_Image_1.png ... Test_Image_42.png\n  mask_1.png ... mask_42.png",
         quirks=(
-            "masks are of up to 512 pixels for images of 128: resized by nearest neighbour, counted",
-            "masks have many grey values: foreground is 128 and up",
+            "masks are of up to 512 pixels for images of 128: resized by nearest neighbor, counted",
+            "masks have many gray values: foreground is 128 and up",
         ),
         differs=("called breast_lesion: no pathology is distributed",),
         facts={"mode": "2D diagnostic planes", "centres": "one", "geography": "China", "device": "linear"},

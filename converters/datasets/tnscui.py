@@ -30,7 +30,7 @@ def cases(root: Path) -> Iterator[Case | CaseError]:
 
 
 def objects(mask: Array, case: Case) -> list[Object]:
-    """0/255 with greys between, or class numbers 0/1."""
+    """0/255 with grays between, or class numbers 0/1."""
     return binary(mask, "thyroid_nodule", threshold=128 if mask.max(initial=0) > 1 else 1)
 
 

@@ -1,4 +1,4 @@
-"""105US: liver metastases, one grey mask per image."""
+"""105US: liver metastases, one gray mask per image."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DATASET = Dataset(
         masks=105,
         tree="105US/\n  105 US Images/001.png ... 105.png\n  105 US Masks/001 G man.png ... 105 G man.png",
         quirks=(
-            "masks may hold intermediate greys: foreground is 128 and up",
+            "masks may hold intermediate grays: foreground is 128 and up",
             "no patient id: one image, one case",
         ),
         guesses=("the files are numbered 1 to 105 without gaps: the count is compared",),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .coco import Coco
 from .errors import CaseError
-from .read import grey
+from .read import gray
 from .types import HELD_OUT
 
 Floats = NDArray[np.float32]
@@ -71,7 +71,7 @@ def entries(coco: Coco, folder: Path, split: str | None = None) -> list[Entry]:
 
 
 def thumbnail(picture: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """The hash vector (64,) and the high-pass thumbnail (SIDE, SIDE) of a grey image."""
+    """The hash vector (64,) and the high-pass thumbnail (SIDE, SIDE) of a gray image."""
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     coarse = cv2.resize(small, (32, 32), interpolation=cv2.INTER_AREA)
     vector = cv2.dct(coarse)[:HASH, :HASH].copy()
@@ -85,7 +85,7 @@ def near_duplicates(found: Sequence[Entry]) -> tuple[list[Pair], list[str]]:
     usable, vectors, fines, unread = [], [], [], []
     for entry in found:
         try:
-            vector, fine = thumbnail(grey(entry.path))
+            vector, fine = thumbnail(gray(entry.path))
         except CaseError as error:
             unread.append(str(error))
             continue

@@ -67,7 +67,7 @@ def known(dataset: Dataset) -> set[str]:
         "access": card.access,
         "total": card.images or card.masks,
         "patients": card.subjects,
-        "usage": card.licence,
+        "usage": card.license,
         "task": "segmentation",
         "technique": "ultrasound",
         "b_mode": "yes",
@@ -94,8 +94,8 @@ def describe(dataset: Dataset) -> str:
     facts = {
         "anatomy": f"{card.anatomy} ({card.application})",
         "how to get it": f"{card.link}  ({card.access})",
-        "licence": card.licence or "not stated",
-        "commercial use": "allowed by the licence" if card.commercial else "not stated or not allowed",
+        "license": card.license or "not stated",
+        "commercial use": "allowed by the license" if card.commercial else "not stated or not allowed",
         "cite": card.citation,
         "expected": ", ".join(
             f"{count:,} {what}"
@@ -128,7 +128,7 @@ def describe(dataset: Dataset) -> str:
 
 def table(datasets: Iterable[Dataset]) -> str:
     """One line a data set, as a Markdown table."""
-    head = "| id | data set | anatomy | images | licence | access | commercial | SonoDQS |\n"
+    head = "| id | data set | anatomy | images | license | access | commercial | SonoDQS |\n"
     rows = [head + "|---|---|---|---|---|---|---|---|"]
     for dataset in datasets:
         card = dataset.card
@@ -139,7 +139,7 @@ def table(datasets: Iterable[Dataset]) -> str:
             f"[{card.title}]({card.link})",
             card.anatomy,
             count,
-            card.licence or "not stated",
+            card.license or "not stated",
             card.access,
             "yes" if card.commercial else "no",
             f"{tier(value)} {value:.2f}",

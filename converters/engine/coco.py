@@ -133,8 +133,8 @@ def write_png(image: NDArray[np.uint8], path: Path) -> int:
         raise ValueError(f"an image must be (H, W) or (H, W, 3) uint8, not {image.shape} {image.dtype}")
     if image.ndim == 3:
         red = image[..., 0]
-        grey = np.array_equal(red, image[..., 1]) and np.array_equal(red, image[..., 2])
-        image = np.ascontiguousarray(red) if grey else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        gray = np.array_equal(red, image[..., 1]) and np.array_equal(red, image[..., 2])
+        image = np.ascontiguousarray(red) if gray else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise ValueError("the image cannot be encoded as PNG")

@@ -1,4 +1,4 @@
-"""Arrays to objects: thresholds, label maps, colours, polygons, outlines, fields of view. All pure."""
+"""Arrays to objects: thresholds, label maps, colors, polygons, outlines, fields of view. All pure."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ def label_map(values: Array, names: Mapping[int, str], *, ignore: Sequence[int] 
     return [Object(name, values == value) for value, name in names.items() if value in present]
 
 
-def colours(
+def colors(
     values: Array, names: Mapping[RGB, str | None], *, distance: float = 0, stray: float = 0.0
 ) -> tuple[list[Object], int]:
-    """One mask a colour of an RGB mask (None names background).
+    """One mask a color of an RGB mask (None names background).
 
     Args:
         values: (H, W, 3) RGB or (H, W).
-        names: Colour to category; several colours may share one.
-        distance: Pixels within this Euclidean distance take the nearest colour.
+        names: Color to category; several colors may share one.
+        distance: Pixels within this Euclidean distance take the nearest color.
         stray: Share of pixels further away that is put up with as background.
 
     Returns:
-        The objects, and the number of pixels that belong to no colour.
+        The objects, and the number of pixels that belong to no color.
 
     Raises:
-        ValueError: More stray pixels than allowed; the message names the commonest colour.
+        ValueError: More stray pixels than allowed; the message names the commonest color.
     """
     if values.ndim == 2:
         values = np.repeat(values[..., None], 3, axis=2)
@@ -63,7 +63,7 @@ def colours(
     strays = int(np.count_nonzero(chosen < 0))
     if strays > stray * chosen.size:
         worst = np.bincount(inverse.ravel()[chosen.ravel() < 0]).argmax()
-        raise ValueError(f"unknown colour {tuple(rgb[worst].tolist())} in {strays} pixels")
+        raise ValueError(f"unknown color {tuple(rgb[worst].tolist())} in {strays} pixels")
     wanted = {name: None for name in names.values() if name is not None}
     objects = []
     for name in wanted:
@@ -75,7 +75,7 @@ def colours(
 
 
 def polygon(points: Any, size: tuple[int, int]) -> Mask:
-    """Rasterise one ring of (x, y) pixels, rounded to the nearest, its border included, clipped.
+    """Rasterize one ring of (x, y) pixels, rounded to the nearest, its border included, clipped.
 
     Self-crossing rings are filled by the even-odd rule.
 
@@ -93,7 +93,7 @@ def polygon(points: Any, size: tuple[int, int]) -> Mask:
 
 
 def polygons(rings: Iterable[tuple[str, Any]], size: tuple[int, int]) -> list[Object]:
-    """Rasterise each ring as an instance of its own; what lies outside the image is dropped."""
+    """Rasterize each ring as an instance of its own; what lies outside the image is dropped."""
     objects = [Object(name, polygon(points, size), whole=True) for name, points in rings]
     return [item for item in objects if item.mask.any()]
 
@@ -122,9 +122,9 @@ def fill_outline(outline: Mask) -> Mask:
     y, x = np.nonzero(outline)
     if len(x) < 5:
         raise ValueError(f"an outline of {len(x)} pixels")
-    centre, axes, angle = cv2.fitEllipse(np.stack([x, y], axis=1).astype(np.float32))
+    center, axes, angle = cv2.fitEllipse(np.stack([x, y], axis=1).astype(np.float32))
     drawn = np.zeros(outline.shape, np.uint8)
-    cv2.ellipse(drawn, (centre, axes, angle), 1, thickness=-1)
+    cv2.ellipse(drawn, (center, axes, angle), 1, thickness=-1)
     region = drawn.astype(bool) | outline
     near = cv2.dilate(cv2.morphologyEx(drawn, cv2.MORPH_GRADIENT, np.ones((3, 3))), np.ones((7, 7)))
     if near[outline].mean() < 0.95 or int(region.sum()) < 1.5 * line:
@@ -149,7 +149,7 @@ def field_of_view(images: Array) -> Mask:
 
 
 def fit(mask: Array, size: tuple[int, int]) -> tuple[Array, tuple[str, ...]]:
-    """Bring a mask to the image's (H, W) by nearest neighbour, and note it.
+    """Bring a mask to the image's (H, W) by nearest neighbor, and note it.
 
     Raises:
         ValueError: The aspect ratios differ by more than 2 %.

@@ -32,7 +32,7 @@ def image(path: Path) -> NDArray[np.uint8]:
     return array
 
 
-def grey(path: Path) -> NDArray[np.uint8]:
+def gray(path: Path) -> NDArray[np.uint8]:
     """Read a still or a mask as (H, W) uint8; 1-bit files give 0 and 255."""
     array = image(path)
     if array.ndim == 2:
@@ -52,7 +52,7 @@ def indices(path: Path) -> NDArray[np.uint8]:
                 return np.array(opened, np.uint8)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise CaseError(path, f"unreadable: {error}") from error
-    return grey(path)
+    return gray(path)
 
 
 def _decode(path: Path) -> Array:
@@ -61,7 +61,7 @@ def _decode(path: Path) -> Array:
     except OSError as error:
         raise CaseError(path, error.strerror or str(error)) from error
     head, tail = data[:4].tobytes(), data[-4096:].tobytes()
-    for magic, end in ENDS.items():  # the decoder fills what is missing with grey and says nothing
+    for magic, end in ENDS.items():  # the decoder fills what is missing with gray and says nothing
         if head.startswith(magic) and end not in tail:
             raise CaseError(path, "truncated image")
     array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None

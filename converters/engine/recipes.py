@@ -15,7 +15,7 @@ Reader = Callable[[Case], Iterator[Frame | Skip]]
 NO_LABEL = "slice or frame without annotation"
 
 
-def still(objects: Callable[[Array, Case], list[Object]], load: Callable = read.grey) -> Reader:
+def still(objects: Callable[[Array, Case], list[Object]], load: Callable = read.gray) -> Reader:
     """An image file and a mask file, brought to the image's size, whose objects a function makes."""
 
     def reader(case: Case) -> Iterator[Frame]:

@@ -262,7 +262,7 @@ def _info(dataset: Dataset, files: int, cases: int) -> dict[str, Any]:
         "url": card.link,
         "dataset": dataset.name,
         "version": f"{ENGINE_VERSION}.{dataset.version}",
-        "licence": card.licence or "not stated",
+        "licence": card.license or "not stated",
         "access": card.access,
         "organ": card.organ,
         "commercial": card.commercial,

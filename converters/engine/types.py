@@ -122,12 +122,12 @@ class Card:
     """What a human must know before using the data.
 
     Attributes:
-        licence: SPDX-like name or the words of the source; "" where none is stated.
+        license: SPDX-like name or the words of the source; "" where none is stated.
         access: `open`, `registration`, `agreement` or `request`.
         organ: Short tag for exclusions (`breast`, `ovary`, `gastrointestinal`, ...).
         images: Expected number of annotated images, None where unknown.
         masks: Expected number of mask files, polygons or label frames.
-        commercial: Whether the licence allows commercial use; only an explicit licence counts.
+        commercial: Whether the license allows commercial use; only an explicit license counts.
         tree: The expected raw tree, for `info` and for error messages.
         quirks: Traps of the raw data and how they are met.
         guesses: Unconfirmed assumptions, each checked while converting.
@@ -138,7 +138,7 @@ class Card:
     """
 
     title: str
-    licence: str = ""
+    license: str = ""
     anatomy: str = ""
     application: str = ""
     link: str = ""

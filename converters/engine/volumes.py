@@ -78,16 +78,16 @@ def labels(path: Path, size: tuple[int, ...]) -> NDArray[np.int64]:
 
 
 def to_uint8(values: Array) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Grey values as uint8: unchanged if they fit, scaled as a whole (and noted) if they don't."""
+    """Gray values as uint8: unchanged if they fit, scaled as a whole (and noted) if they don't."""
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if not np.isfinite([low, high]).all():
-        raise ValueError("grey values are not finite")
+        raise ValueError("gray values are not finite")
     if values.dtype == np.uint8:
         return values, ()
     if low >= 0 and high <= 255:
         return np.rint(values).astype(np.uint8), ()
     scaled = (np.asarray(values, np.float64) - low) * (255.0 / (high - low))
-    return np.rint(scaled).astype(np.uint8), (f"grey values {low:g} to {high:g} scaled to 0 to 255",)
+    return np.rint(scaled).astype(np.uint8), (f"gray values {low:g} to {high:g} scaled to 0 to 255",)
 
 
 def _nifti(path: Path) -> Array:

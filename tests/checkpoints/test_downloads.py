@@ -51,7 +51,7 @@ def server(monkeypatch):
     listener.shutdown()
 
 
-def test_fetched_once_with_its_licence(server, tmp_path, monkeypatch, capsys):
+def test_fetched_once_with_its_license(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(download.FOLDER_VARIABLE, str(tmp_path))
     path = download.resolve("good")
     assert path == tmp_path / "w.pth" and path.read_bytes() == CONTENT
@@ -86,10 +86,10 @@ def test_offline_folder(tmp_path, monkeypatch):
     assert download.fetch("ultrasam") == tmp_path / "UltraSam.pth"
 
 
-def test_every_licence_is_known():
+def test_every_license_is_known():
     assert len(download.WEIGHTS) >= 5
     for weights in download.WEIGHTS.values():
         assert weights.url.startswith("https://") and weights.file_name.endswith(".pth")
-        assert weights.licence.startswith(("Apache-2.0", "BSD-3-Clause", "CC BY-NC-SA 4.0"))
+        assert weights.license.startswith(("Apache-2.0", "BSD-3-Clause", "CC BY-NC-SA 4.0"))
     with pytest.raises(CheckpointError, match="sam_vit_b"):
         download.resolve("sam_vit_x")

@@ -109,7 +109,7 @@ def test_a_note_of_another_form_is_refused(model, tmp_path, note):
 
 def test_what_a_later_version_adds_is_no_obstacle(model, tmp_path):
     state = OrderedDict(model.state_dict())
-    state._metadata = OrderedDict({"": {"ultrasam": {"closer": True, "colour": "green"}}})
+    state._metadata = OrderedDict({"": {"ultrasam": {"closer": True, "color": "green"}}})
     torch.save(state, tmp_path / "w.pth")
     assert ultrasam.load(tmp_path / "w.pth").usage == CLOSER
 

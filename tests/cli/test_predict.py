@@ -179,7 +179,7 @@ def test_dicom_clip_with_spacing(tiny_weights, tmp_path):
         assert alone["segmentation"] == found["annotations"][i]["segmentation"]
 
 
-def test_dicom_colours_and_depths(tmp_path):
+def test_dicom_colors_and_depths(tmp_path):
     from ultrasam.predict.files import dicom as reader
 
     red = np.zeros((1, 8, 8, 3), np.uint8)
@@ -188,10 +188,10 @@ def test_dicom_colours_and_depths(tmp_path):
     assert np.array_equal(reader.open_clip(dicom(tmp_path / "rgb.dcm", red, "RGB")).read(0), red[0])
     converted = reader.open_clip(dicom(tmp_path / "ybr.dcm", np.ascontiguousarray(ycbcr), "YBR_FULL")).read(0)
     assert np.abs(converted.astype(int) - red[0]).max() <= 2
-    grey = (np.arange(64).reshape(1, 8, 8) * 4).astype(np.uint8)
-    inverted = reader.open_clip(dicom(tmp_path / "inv.dcm", grey, "MONOCHROME1")).read(0)
-    assert np.array_equal(inverted[..., 0], 255 - grey[0])
-    deep = dicom(tmp_path / "deep.dcm", grey.astype(np.uint16) * 16, WindowCenter=1024, WindowWidth=2048)
+    gray = (np.arange(64).reshape(1, 8, 8) * 4).astype(np.uint8)
+    inverted = reader.open_clip(dicom(tmp_path / "inv.dcm", gray, "MONOCHROME1")).read(0)
+    assert np.array_equal(inverted[..., 0], 255 - gray[0])
+    deep = dicom(tmp_path / "deep.dcm", gray.astype(np.uint16) * 16, WindowCenter=1024, WindowWidth=2048)
     assert reader.open_clip(deep).read(0)[0, :3, 0].tolist() == [0, 8, 16]
     assert reader.open_clip(deep).read(0, (0, 64 * 16))[1, 7, 0] == 239
 

@@ -126,7 +126,7 @@ def test_the_card_is_complete(name):
         assert value
     assert card.quirks
     assert card.access in ("open", "registration", "agreement", "request")
-    assert not card.commercial or card.licence
+    assert not card.commercial or card.license
     assert dataset.needs
 
 

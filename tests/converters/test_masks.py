@@ -35,7 +35,7 @@ def test_run_lengths_are_those_of_pycocotools(seed):
     assert sum(runs) == h * w and coco_mask.frPyObjects({"size": [h, w], "counts": runs}, h, w) == truth
 
 
-def test_thresholds_labels_and_colours():
+def test_thresholds_labels_and_colors():
     values = np.array([[0, 127, 128, 255]], np.uint8)
     (found,) = masks.binary(values, "a")
     assert found.mask.tolist() == [[False, False, True, True]]
@@ -47,14 +47,14 @@ def test_thresholds_labels_and_colours():
         masks.label_map(labels, {1: "a", 2: "b"})
     rgb = np.array([[[0, 0, 0], [250, 3, 2], [0, 0, 255], [90, 90, 90]]], np.uint8)
     table = {(0, 0, 0): None, (255, 0, 0): "red", (0, 0, 255): "blue"}
-    found, strays = masks.colours(rgb, table, distance=40, stray=0.3)
+    found, strays = masks.colors(rgb, table, distance=40, stray=0.3)
     assert [(o.category, o.mask.tolist()) for o in found] == [
         ("red", [[False, True, False, False]]),
         ("blue", [[False, False, True, False]]),
     ]
     assert strays == 1
-    with pytest.raises(ValueError, match=r"unknown colour \(90, 90, 90\)"):
-        masks.colours(rgb, table, distance=40)
+    with pytest.raises(ValueError, match=r"unknown color \(90, 90, 90\)"):
+        masks.colors(rgb, table, distance=40)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -1,4 +1,4 @@
-"""From several data sets to one: twins once, exclusions, licences, benchmarks never in training."""
+"""From several data sets to one: twins once, exclusions, licenses, benchmarks never in training."""
 
 from __future__ import annotations
 

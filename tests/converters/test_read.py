@@ -90,7 +90,7 @@ def test_label_volumes_are_whole_numbers_of_the_image_shape(tmp_path):
         labels(tmp_path / "b.npy", SHAPE)
 
 
-def test_grey_values_are_never_wrapped():
+def test_gray_values_are_never_wrapped():
     same, notes = to_uint8(np.array([0.0, 254.6], np.float32))
     assert same.tolist() == [0, 255] and not notes
     scaled, notes = to_uint8(np.array([0, 256, 512], np.int16))
@@ -102,8 +102,8 @@ def test_grey_values_are_never_wrapped():
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.jpg"])
 def test_stills_agree_with_pil(tmp_path, name):
-    colour = picture(3, colour=True)
-    Image.fromarray(colour).save(tmp_path / name)
+    color = picture(3, color=True)
+    Image.fromarray(color).save(tmp_path / name)
     truth = np.asarray(Image.open(tmp_path / name).convert("RGB")).astype(int)
     assert np.abs(read.image(tmp_path / name).astype(int) - truth).max() <= (2 if name == "a.jpg" else 0)
 

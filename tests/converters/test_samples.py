@@ -20,7 +20,7 @@ pytestmark = pytest.mark.data
 EIGHT = np.ones((3, 3))
 
 
-def grey(path) -> np.ndarray:
+def gray(path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("L"))
 
 
@@ -109,7 +109,7 @@ def test_busi(samples, tmp_path):
     wanted: dict[str, list] = {}
     for path in below(top, "[bm]*/*_mask*.png"):
         key = f"{path.parent.name}/{re.sub(r'_mask.*', '.png', path.name)}"
-        wanted.setdefault(key, []).extend(parts(grey(path) >= 128))
+        wanted.setdefault(key, []).extend(parts(gray(path) >= 128))
     agree(coco, wanted, tmp_path / "busi/images", top)
     assert report.skips["normal image"] == 3
 
@@ -117,14 +117,14 @@ def test_busi(samples, tmp_path):
 def test_ccaui(samples, tmp_path):
     top = samples / "ccaui/Common Carotid Artery Ultrasound Images"
     _, coco = run("ccaui", samples / "ccaui", tmp_path)
-    wanted = {f"US images/{p.name}": parts(grey(p) >= 128) for p in below(top, "Expert mask images/*")}
+    wanted = {f"US images/{p.name}": parts(gray(p) >= 128) for p in below(top, "Expert mask images/*")}
     agree(coco, wanted, tmp_path / "ccaui/images", top)
 
 
 def test_ddti(samples, tmp_path):
     top = samples / "ddti"
     report, coco = run("ddti", top, tmp_path)
-    wanted = {f"1_or_data/image/{p.name}": parts(grey(p) >= 128) for p in below(top, "1_or_data/mask/*")}
+    wanted = {f"1_or_data/image/{p.name}": parts(gray(p) >= 128) for p in below(top, "1_or_data/mask/*")}
     agree(coco, wanted, tmp_path / "ddti/images", top)
     assert report.images == 75
 
@@ -144,7 +144,7 @@ def test_ddti_original(samples, tmp_path):
 def test_fast_u_net(samples, tmp_path):
     top = samples / "fast_u_net"
     report, coco = run("fast_u_net", top, tmp_path)
-    wanted = {f"test_data/image/{p.name}": parts(grey(p) >= 128) for p in below(top, "test_data/mask/*")}
+    wanted = {f"test_data/image/{p.name}": parts(gray(p) >= 128) for p in below(top, "test_data/mask/*")}
     agree(coco, wanted)
     assert len(report.failures) == 412  # the masks in AC_mask.rar, whose images are not at hand
     assert {f["reason"] for f in report.failures} == {"mask without image"}
@@ -158,7 +158,7 @@ def test_hc18(samples, tmp_path):
     for image in coco.dataset["images"]:
         (annotation,) = coco.imgToAnns[image["id"]]
         mask = coco.annToMask(annotation).astype(bool)
-        outline = grey(top / image["source"]["file"].replace(".png", "_Annotation.png")) > 0
+        outline = gray(top / image["source"]["file"].replace(".png", "_Annotation.png")) > 0
         assert mask[outline].all()
         filled = ndimage.binary_fill_holes(outline)
         if filled.sum() > 1.5 * outline.sum():
@@ -222,7 +222,7 @@ def test_stu_hospital(samples, tmp_path):
         for i in coco.dataset["images"]
     }
     for path in below(top, "Hospital/mask_*.png"):
-        mask = grey(path) >= 128
+        mask = gray(path) >= 128
         share = mask.mean()
         (image,) = (
             i for i in coco.dataset["images"] if i["source"]["file"].endswith(f"_{path.stem[5:]}.png")
@@ -234,7 +234,7 @@ def test_stu_hospital(samples, tmp_path):
 def test_tn3k(samples, tmp_path):
     top = samples / "tn3k/Thyroid Dataset/tn3k"
     _, coco = run("tn3k", samples / "tn3k", tmp_path)
-    wanted = {f"trainval-image/{p.name}": parts(grey(p) >= 128) for p in below(top, "trainval-mask/*.jpg")}
+    wanted = {f"trainval-image/{p.name}": parts(gray(p) >= 128) for p in below(top, "trainval-mask/*.jpg")}
     agree(coco, wanted)
 
 
@@ -259,4 +259,4 @@ def test_rar_masks_of_fast_u_net_are_single_pieces(samples, tmp_path):
     unpack(samples / "fast_u_net/Dataset/AC/AC_mask.rar", tmp_path)
     masks = below(tmp_path, "**/*.png")
     assert len(masks) == 412
-    assert all(len(parts(grey(p) >= 128)) == 1 for p in masks[::20])
+    assert all(len(parts(gray(p) >= 128)) == 1 for p in masks[::20])

@@ -34,13 +34,13 @@ def test_shape_seed_and_steps(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_colour_follows_grey(kind):
-    grey = scan()[:200, :180]
-    grey = grey if grey.ndim == 2 else np.ascontiguousarray(grey[:, :, 0])
-    rgb = np.repeat(grey[:, :, None], 3, axis=2)
-    expected = degrade(grey, kind, 0.7, rng())
+def test_color_follows_gray(kind):
+    gray = scan()[:200, :180]
+    gray = gray if gray.ndim == 2 else np.ascontiguousarray(gray[:, :, 0])
+    rgb = np.repeat(gray[:, :, None], 3, axis=2)
+    expected = degrade(gray, kind, 0.7, rng())
     assert (degrade(rgb, kind, 0.7, rng()) == expected[:, :, None]).all()
-    # One coloured pixel takes the way of colour images, with the same result away from it.
+    # One colored pixel takes the way of color images, with the same result away from it.
     rgb[-1, -1] = (200, 30, 30)
     far = (slice(0, 120), slice(0, 100))
     assert (degrade(rgb, kind, 0.7, rng())[far] == expected[far][:, :, None]).mean() > 0.999

@@ -48,14 +48,14 @@ def test_sixteen_bits_are_refused_with_the_remedy(tmp_path):
         read_image(path)
 
 
-@pytest.mark.parametrize("grey", [False, True])
-def test_a_mirrored_sample_is_mirrored_in_all_its_parts(grey):
-    image = RNG.integers(0, 255, (6, 9, 1 if grey else 3), dtype=np.uint8)
+@pytest.mark.parametrize("gray", [False, True])
+def test_a_mirrored_sample_is_mirrored_in_all_its_parts(gray):
+    image = RNG.integers(0, 255, (6, 9, 1 if gray else 3), dtype=np.uint8)
     image = np.broadcast_to(image, (6, 9, 3))
     mask = np.zeros((6, 9), bool)
     mask[1:3, 5:8] = True
     boxes = np.array([[5.0, 1, 8, 3]])
     flipped, masks, moved = mirror(image, [mask], boxes)
-    assert np.array_equal(flipped, image[:, ::-1]) and (flipped.strides[2] == 0) == grey
+    assert np.array_equal(flipped, image[:, ::-1]) and (flipped.strides[2] == 0) == gray
     assert np.array_equal(masks[0], mask[:, ::-1]) and masks[0].dtype == bool
     assert moved.tolist() == [[1, 1, 4, 3]] == tight_boxes(masks).tolist() and boxes[0, 0] == 5

@@ -83,7 +83,7 @@ def test_numbers_from_a_table_and_from_image_fields(images):
         ("file,kind\na.png,benign\n", {}, "no column 'labels'"),
         ("image,labels\na.png,benign\n", {}, "no column 'file'"),
         ("file,labels\n", {}, "lists no image"),
-        ("file,labels\na.png,\n", {}, "no labelled image"),
+        ("file,labels\na.png,\n", {}, "no labeled image"),
         ("file,labels\nnone.png,benign\n", {}, "1 of 1 images are missing"),
     ],
 )

@@ -26,7 +26,7 @@ def test_an_ellipse_has_the_analytic_area_and_touches_the_box(box):
     assert np.abs(np.subtract(found, box)).max() <= 1
 
 
-def test_an_ellipse_uses_pixel_centres():
+def test_an_ellipse_uses_pixel_centers():
     assert np.argwhere(ellipse_in_box((3, 2, 4, 3), (6, 8))).tolist() == [[2, 3]]
     assert np.argwhere(ellipse_in_box((0, 0, 2, 2), (6, 8))).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
 

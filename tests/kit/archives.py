@@ -38,10 +38,10 @@ class Truth:
     source: Path | None = None
 
 
-def picture(seed: int, h: int = H, w: int = W, colour: bool = False) -> np.ndarray:
+def picture(seed: int, h: int = H, w: int = W, color: bool = False) -> np.ndarray:
     """A smooth random picture without zeros (and so without a field-of-view border)."""
     rng = np.random.default_rng(seed)
-    coarse = rng.integers(30, 226, (6, 8, 3) if colour else (6, 8), dtype=np.uint8)
+    coarse = rng.integers(30, 226, (6, 8, 3) if color else (6, 8), dtype=np.uint8)
     return cv2.resize(coarse, (w, h), interpolation=cv2.INTER_LINEAR)
 
 
@@ -61,13 +61,13 @@ def ring(y0: int, x0: int, y1: int, x1: int) -> list[list[float]]:
     return [[x0, y0], [x1 - 1, y0], [x1 - 1, y1 - 1], [x0, y1 - 1]]
 
 
-def grey8(mask: np.ndarray) -> np.ndarray:
+def gray8(mask: np.ndarray) -> np.ndarray:
     return np.where(mask, 255, 0).astype(np.uint8)
 
 
 def soft(mask: np.ndarray) -> np.ndarray:
     """0/255 with a rim of 90 outside and of 160 inside: thresholds at 128 give the mask back."""
-    full = grey8(mask)
+    full = gray8(mask)
     outer, inner = cv2.dilate(full, np.ones((3, 3))) > 0, cv2.erode(full, np.ones((3, 3))) > 0
     return np.select([inner, mask, outer], [255, 160, 90], 0).astype(np.uint8)
 
@@ -86,7 +86,7 @@ def jpg(path: Path, array: np.ndarray) -> None:
 def bits(path: Path, mask: np.ndarray) -> None:
     """A 1-bit file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(grey8(mask)).convert("1").save(path)
+    Image.fromarray(gray8(mask)).convert("1").save(path)
 
 
 def rgba(rgb: np.ndarray, alpha: np.ndarray | int = 255) -> np.ndarray:
@@ -94,10 +94,10 @@ def rgba(rgb: np.ndarray, alpha: np.ndarray | int = 255) -> np.ndarray:
     return np.dstack([rgb, np.broadcast_to(np.uint8(alpha), rgb.shape[:2])])
 
 
-def paint(colours: dict[tuple[int, int, int], np.ndarray], h: int = H, w: int = W) -> np.ndarray:
+def paint(colors: dict[tuple[int, int, int], np.ndarray], h: int = H, w: int = W) -> np.ndarray:
     canvas = np.zeros((h, w, 3), np.uint8)
-    for colour, mask in colours.items():
-        canvas[mask] = colour
+    for color, mask in colors.items():
+        canvas[mask] = color
     return canvas
 
 

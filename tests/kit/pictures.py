@@ -17,7 +17,7 @@ def waves(height: int = 120, width: int = 200, seed: int = 0) -> np.ndarray:
 
 
 def noise(height: int = 90, width: int = 140, seed: int = 0) -> np.ndarray:
-    """A grey picture, as RGB, in which every pixel differs from its neighbours."""
+    """A gray picture, as RGB, in which every pixel differs from its neighbors."""
     rng = np.random.default_rng(seed)
     return np.repeat(rng.integers(0, 255, (height, width, 1), dtype=np.uint8), 3, axis=2)
 

@@ -53,7 +53,7 @@ def test_the_object_takes_the_share_that_was_asked_for():
     assert all(80 <= side <= 82 for side in after["img"].shape[:2]) and after["masks"][0].sum() == 800
 
 
-def test_greys_change_and_masks_do_not():
+def test_grays_change_and_masks_do_not():
     for transform in (Tone(probability=1.0, tint=1.0), Degrade(probability=1.0)):
         before, again = sample(3, 7), sample(3, 7)
         image, masks = before["img"].copy(), [mask.copy() for mask in before["masks"]]

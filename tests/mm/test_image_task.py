@@ -71,7 +71,7 @@ def batch(used, numbers):
     return {k: [s[k] for s in samples] for k in ("inputs", "data_samples")}
 
 
-def test_padding_is_black_or_of_the_mean_colour():
+def test_padding_is_black_or_of_the_mean_color():
     image = torch.full((3, 4, 8), 200, dtype=torch.uint8)
     for black, value in ((True, (0 - 123.675) / 58.395), (False, 0.0)):
         sample = DetDataSample(metainfo={"img_shape": (4, 8)})

@@ -134,7 +134,7 @@ def test_broken_mask_names_annotation(phantom_data):
 
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_grey_images_are_the_same_as_one_channel_and_as_three(phantom_data, flip):
+def test_gray_images_are_the_same_as_one_channel_and_as_three(phantom_data, flip):
     light = dataset(phantom_data, flip=flip)
     plain = dataset(phantom_data, flip=flip)
     plain.pipeline.transforms[0].grey_views = False
@@ -144,7 +144,7 @@ def test_grey_images_are_the_same_as_one_channel_and_as_three(phantom_data, flip
         assert torch.equal(one, three)
 
 
-def test_the_device_normalises_as_preprocess_does():
+def test_the_device_normalizes_as_preprocess_does():
     images = [torch.randint(0, 256, (3, h, w), dtype=torch.uint8) for h, w in ((64, 40), (30, 64))]
     for black in (False, True):
         samples = [DetDataSample(metainfo={"img_shape": image.shape[1:]}) for image in images]

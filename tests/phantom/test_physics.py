@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ultrasam.phantom.artefacts import Artefacts, add_side_lobes
+from ultrasam.phantom.artifacts import Artifacts, add_side_lobes
 from ultrasam.phantom.geometry import Linear, beam_grid, scan_convert
 from ultrasam.phantom.lesion import Lesion, paint_lesion
 from ultrasam.phantom.outline import TABLE, Outline
@@ -13,12 +13,12 @@ from ultrasam.phantom.tissue import Layer, Medium
 
 FAN = Linear(0, 0, 1, 1)
 ROUND = Outline(0.5, 0.4, 0.15, 0.15, 0, 0, np.ones(TABLE, np.float32))
-CLEAN = Artefacts(ripple=0, shading=0, noise=-60, reverberation=0, side_lobes=-60)
+CLEAN = Artifacts(ripple=0, shading=0, noise=-60, reverberation=0, side_lobes=-60)
 
 
-def image_of(artefacts: Artefacts = CLEAN, **properties: object) -> np.ndarray:
+def image_of(artifacts: Artifacts = CLEAN, **properties: object) -> np.ndarray:
     lesion = Lesion("cyst", ROUND, **{"echo": 0.0, "leak": 0.0, **properties})
-    scene = Scene(FAN, (Layer(0, 0),), (lesion,), artefacts)
+    scene = Scene(FAN, (Layer(0, 0),), (lesion,), artifacts)
     streams = [np.random.default_rng((0, stream)) for stream in range(4)]
     return render(scene, 256, streams)[0].astype(float)
 
@@ -56,14 +56,14 @@ def test_a_wall_shows_where_it_faces_the_beam_and_drops_out_at_the_sides():
 def test_side_lobes_carry_bright_tissue_into_the_dark_beside_it():
     grid = beam_grid(FAN, 256)
     bright = np.where(grid.x < 0.5, 1, 0).astype(np.float32)
-    hazy = add_side_lobes(bright, grid, Artefacts(side_lobes=-20))
+    hazy = add_side_lobes(bright, grid, Artifacts(side_lobes=-20))
     np.testing.assert_allclose(hazy[:, :64], 1.1, atol=2e-3)
     np.testing.assert_allclose(hazy[:, 127:129].mean() - 0.5, 0.05, atol=5e-3)
     assert hazy[:, 192:].max() < 1e-3
 
 
 def test_bad_contact_darkens_a_column():
-    lifted = Artefacts(ripple=0, shading=0, contact=((0.1, 0.05, 20),))
+    lifted = Artifacts(ripple=0, shading=0, contact=((0.1, 0.05, 20),))
     image = image_of(lifted)
     assert part(image, 0.1, 0.7, 0.02) < part(image, 0.85, 0.7) - 50
 

@@ -82,8 +82,8 @@ def test_the_scene_is_the_same_at_every_size(organ):
         reduced = b.mask.reshape(128, 4, 128, 4).mean((1, 3)) > 0.5
         assert (a.mask & reduced).sum() / (a.mask | reduced).sum() > 0.9
     # Only speckle differs: what is left after averaging 16 x 16 areas is alike.
-    grey = [p.image.reshape(16, side, 16, side).mean((1, 3)) for p, side in ((small, 8), (large, 32))]
-    assert np.corrcoef(grey[0].ravel(), grey[1].ravel())[0, 1] > 0.85
+    gray = [p.image.reshape(16, side, 16, side).mean((1, 3)) for p, side in ((small, 8), (large, 32))]
+    assert np.corrcoef(gray[0].ravel(), gray[1].ravel())[0, 1] > 0.85
 
 
 @pytest.mark.parametrize("size", [32, 100, 257, 1024])
@@ -93,8 +93,8 @@ def test_any_size(size):
     assert phantom.objects[0].mask.any()
 
 
-def test_colour_images_are_rgb():
-    images = [simulate(0, i, colour=True).image for i in range(12)]
+def test_color_images_are_rgb():
+    images = [simulate(0, i, color=True).image for i in range(12)]
     assert all(image.shape == (256, 256, 3) for image in images)
     tinted = [(image[..., 0] != image[..., 2]).mean() > 0.2 for image in images]
     assert any(tinted) and not all(tinted)

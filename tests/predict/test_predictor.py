@@ -199,10 +199,10 @@ def test_cache_forgets_the_oldest(tmp_path):
 
 def test_windows(tiny_model):
     predictor = Predictor(tiny_model, window=(1000, 3000))
-    grey = np.linspace(0, 4000, 120 * 200).reshape(120, 200).astype(np.uint16)
-    predictor.set_image(grey)
+    gray = np.linspace(0, 4000, 120 * 200).reshape(120, 200).astype(np.uint16)
+    predictor.set_image(gray)
     features = predictor.features
-    eight = np.clip(np.rint((grey.astype(float) - 1000) * 255 / 2000), 0, 255).astype(np.uint8)
+    eight = np.clip(np.rint((gray.astype(float) - 1000) * 255 / 2000), 0, 255).astype(np.uint8)
     plain = Predictor(tiny_model)
     plain.set_image(eight)
     assert torch.equal(features, plain.features)
@@ -210,7 +210,7 @@ def test_windows(tiny_model):
     assert torch.equal(features, plain.features)
     stretched = Predictor(tiny_model, window="minmax")
     stretched.set_image((eight / 255).astype(np.float32))
-    # Grey values that were divided by 255 and multiplied again.
+    # Gray values that were divided by 255 and multiplied again.
     assert_same(stretched.features, features, rounding=1e-3)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ultrasam.prompts.noise import disturb_box, off_centre
+from ultrasam.prompts.noise import disturb_box, off_center
 
 BOX = np.array([40.0, 50.0, 80.0, 70.0])
 SHAPE = (200, 300)
@@ -37,16 +37,16 @@ def test_boxes_stay_in_the_image_and_are_never_empty(kind):
             assert 0 <= x1 < x2 <= 300 and 0 <= y1 < y2 <= 200
 
 
-def test_clicks_leave_the_centre_and_stay_in_the_object():
+def test_clicks_leave_the_center_and_stay_in_the_object():
     y, x = np.mgrid[:100, :100] + 0.5
     disc = (x - 50) ** 2 + (y - 50) ** 2 < 30**2
     ring = disc & ((x - 50) ** 2 + (y - 50) ** 2 > 20**2)
     rng = np.random.default_rng(0)
     for _ in range(50):
-        px, py = off_centre(disc, np.array([50.0, 50.0]), 0.2, rng)
+        px, py = off_center(disc, np.array([50.0, 50.0]), 0.2, rng)
         assert np.hypot(px - 50, py - 50) == pytest.approx(12)
-        px, py = off_centre(ring, np.array([50.0, 50.0]), 0.1, rng)
+        px, py = off_center(ring, np.array([50.0, 50.0]), 0.1, rng)
         assert ring[int(py), int(px)]
         # Off the image, too, the object's nearest pixel is taken.
-        px, py = off_centre(disc, np.array([50.0, 50.0]), 3.0, rng)
+        px, py = off_center(disc, np.array([50.0, 50.0]), 3.0, rng)
         assert disc[int(py), int(px)] and np.hypot(px - 50, py - 50) > 28

@@ -28,13 +28,13 @@ class Weights:
     Attributes:
         url: where.
         checksum: ``md5:...`` as far as it is known; the first download's SHA-256 is kept beside the file.
-        licence: its licence, printed when it is fetched.
+        license: its license, printed when it is fetched.
         note: what else a user should know.
     """
 
     url: str
     checksum: str | None
-    licence: str
+    license: str
     note: str = ""
 
     @property
@@ -126,7 +126,7 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     weights = WEIGHTS[name]
     folder = folder or cache_folder()
     path = folder / weights.file_name
-    print(f"{weights.file_name}: {weights.licence}", file=sys.stderr)  # noqa: T201
+    print(f"{weights.file_name}: {weights.license}", file=sys.stderr)  # noqa: T201
     if not path.exists():
         try:
             pooch.retrieve(

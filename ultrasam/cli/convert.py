@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     if args.target == "list":
         for name in names():
             card = get(name).card
-            licence = card.licence or "licence not stated"
-            print(f"{name:20} {card.images or '?':>7}  {card.anatomy:40.40} {licence}")
+            license = card.license or "license not stated"
+            print(f"{name:20} {card.images or '?':>7}  {card.anatomy:40.40} {license}")
         return 0
     if args.target == "info":
         if args.name is None:

@@ -47,7 +47,7 @@ def _merge_parser(commands: Any) -> None:
         metavar="ORGAN",
         help="keep organs out of training (breast, ovary, gastrointestinal, ...)",
     )
-    merge.add_argument("--commercial", action="store_true", help="only licences that allow commercial use")
+    merge.add_argument("--commercial", action="store_true", help="only licenses that allow commercial use")
     merge.add_argument("--min-area", type=int, default=10, help="drop smaller objects from training (10)")
     merge.add_argument(
         "--pool-official", action="store_true", help="train on official test parts that are no benchmark"

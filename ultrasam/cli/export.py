@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--batch",
         action="store_true",
-        help="an encoder for normalised inputs (B, 3, S, S) instead of one picture's pixels",
+        help="an encoder for normalized inputs (B, 3, S, S) instead of one picture's pixels",
     )
     parser.add_argument("--pictures", metavar="DIR", help="compare masks on these images in the report")
     parser.set_defaults(func=run)

@@ -44,7 +44,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--categories", metavar="A,B", help="use only objects of these categories (all)")
     parser.add_argument("--held-out", type=float, default=0.2, help="share of the subjects to test on (0.2)")
-    parser.add_argument("--steps", type=int, default=200, help="optimiser steps (200)")
+    parser.add_argument("--steps", type=int, default=200, help="optimizer steps (200)")
     parser.add_argument("--batch-size", type=int, default=4, help="images a step (4)")
     parser.add_argument(
         "--lr", type=float, help="learning rate (by mode: 1e-4 full, 3e-4 decoder, 2e-4 others)"

@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--postprocess", choices=("logits", "official"), help="how logits become masks")
-    how.add_argument("--window", metavar="LOW,HIGH", help="grey values shown as black and white, or 'minmax'")
+    how.add_argument("--window", metavar="LOW,HIGH", help="gray values shown as black and white, or 'minmax'")
     how.add_argument("--spacing", metavar="X,Y", help="mm a pixel, for files that don't say")
     how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
     how.add_argument("--bf16", action="store_true", help="encode images in bfloat16")

@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
         )
     fetch = actions.add_parser("fetch", help="download named weights from their authors")
     fetch.add_argument("name")
-    actions.add_parser("list", help="names that can be fetched, with their licences")
+    actions.add_parser("list", help="names that can be fetched, with their licenses")
     parser.set_defaults(func=run)
 
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "list":
         print(f"{OWN:10} Apache-2.0, comes with this package: docs/small.md")
         for name, weights in WEIGHTS.items():
-            print(f"{name:10} {weights.licence}\n{'':10} {weights.url}")
+            print(f"{name:10} {weights.license}\n{'':10} {weights.url}")
             if weights.note:
                 print(f"{'':10} {weights.note}")
     elif args.action == "fetch":

@@ -49,9 +49,9 @@ def degrade(image: Image, kind: str, strength: float, rng: np.random.Generator) 
     if strength == 0:
         return image.copy()
     if image.ndim == 3 and (image == image[:, :, :1]).all():
-        # Nearly all ultrasound is grey, and one channel takes a third of the time.
-        grey = KINDS[kind](np.ascontiguousarray(image[:, :, 0]), strength, rng)
-        return np.repeat(grey[:, :, None], image.shape[2], axis=2)
+        # Nearly all ultrasound is gray, and one channel takes a third of the time.
+        gray = KINDS[kind](np.ascontiguousarray(image[:, :, 0]), strength, rng)
+        return np.repeat(gray[:, :, None], image.shape[2], axis=2)
     return KINDS[kind](image, strength, rng)
 
 
@@ -62,20 +62,20 @@ def downsample(image: Image, strength: float, rng: np.random.Generator) -> Image
 
 
 def speckle(image: Image, strength: float, rng: np.random.Generator) -> Image:
-    """Multiplicative noise with the grain of speckle (wider than deep), deviation up to 0.35 of the grey."""
+    """Multiplicative noise with the grain of speckle (wider than deep), deviation up to 0.35 of the gray."""
     factor = 1 + np.float32(0.35 * strength) * _grain(image, rng, 1.2, 0.6)
     return _clip(image * _channels(factor, image))
 
 
 def noise(image: Image, strength: float, rng: np.random.Generator) -> Image:
-    """Electronic noise, louder with depth by the time-gain compensation: up to 15 to 45 grey levels."""
+    """Electronic noise, louder with depth by the time-gain compensation: up to 15 to 45 gray levels."""
     depth = np.linspace(15, 45, image.shape[0], dtype=np.float32)[:, None]
     added = np.float32(strength) * depth * _grain(image, rng, 0.5, 0.3)
     return _clip(image + _channels(added * _sector(image), image))
 
 
 def lines(image: Image, strength: float, rng: np.random.Generator) -> Image:
-    """Fewer scan lines: up to seven of eight are left out and interpolated from their neighbours.
+    """Fewer scan lines: up to seven of eight are left out and interpolated from their neighbors.
 
     The full number of lines is taken to be one a pixel of an image of 256.
     """
@@ -88,7 +88,7 @@ def lines(image: Image, strength: float, rng: np.random.Generator) -> Image:
 def gain(image: Image, strength: float, rng: np.random.Generator) -> Image:
     """A wrong overall gain and time-gain compensation, and a wrong dynamic range.
 
-    Up to 40 grey levels brighter or darker in all and 40 more from the middle to top and bottom, the contrast
+    Up to 40 gray levels brighter or darker in all and 40 more from the middle to top and bottom, the contrast
     up to halved or doubled; directions and shares are drawn.
     """
     overall = rng.choice([-1, 1]) * rng.uniform(0.6, 1)
@@ -159,7 +159,7 @@ def _grain(image: Image, rng: np.random.Generator, across: float, deep: float) -
 
 def _sector(image: Image) -> NDArray[np.float32]:
     """1 where the scanner shows tissue, 0 in the black around it, (H, W), soft border."""
-    grey = image if image.ndim == 2 else image.max(axis=2)
+    gray = image if image.ndim == 2 else image.max(axis=2)
     side = 2 * round(8 * _scale(image)) + 1
-    mean = cv2.blur(grey.astype(np.float32), (side, side))
+    mean = cv2.blur(gray.astype(np.float32), (side, side))
     return ((mean - 2) / 4).clip(0, 1)

@@ -11,12 +11,12 @@ import numpy as np
 from ultrasam.errors import DataError
 
 
-def read_image(path: str | Path, *, grey_view: bool = False) -> np.ndarray:
-    """An 8-bit image file as (H, W, 3) uint8 RGB; grey is repeated, an alpha channel is left out.
+def read_image(path: str | Path, *, gray_view: bool = False) -> np.ndarray:
+    """An 8-bit image file as (H, W, 3) uint8 RGB; gray is repeated, an alpha channel is left out.
 
     Args:
         path: the file.
-        grey_view: do not repeat grey in memory: the channels are read-only views of one.
+        gray_view: do not repeat gray in memory: the channels are read-only views of one.
 
     Raises:
         DataError: the file is missing, damaged, or has more than 8 bits a sample.
@@ -24,10 +24,10 @@ def read_image(path: str | Path, *, grey_view: bool = False) -> np.ndarray:
     image = read_samples(path)
     if image.dtype != np.uint8:
         raise DataError(
-            f"{path} has {image.dtype.itemsize * 8} bits a sample; which grey values to show is your choice: "
+            f"{path} has {image.dtype.itemsize * 8} bits a sample; which gray values to show is your choice: "
             "map them to 8 bits first, or state a window where one can be given"
         )
-    if grey_view and image.ndim == 2:
+    if gray_view and image.ndim == 2:
         return np.broadcast_to(image[:, :, None], (*image.shape, 3))
     return as_rgb(image)
 
@@ -58,12 +58,12 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def once_if_grey(work: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+def once_if_gray(work: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
     """Work on an image (H, W, 3), on one channel alone where all three are views of it."""
     if image.strides[2]:
         return work(image)
-    grey = work(image[..., 0])
-    return np.broadcast_to(grey[..., None], (*grey.shape, 3))
+    gray = work(image[..., 0])
+    return np.broadcast_to(gray[..., None], (*gray.shape, 3))
 
 
 def mirror(
@@ -73,7 +73,7 @@ def mirror(
     boxes = boxes.copy()
     boxes[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
     flipped = [cv2.flip(mask.view(np.uint8), 1).view(bool) for mask in masks]
-    return once_if_grey(lambda part: cv2.flip(part, 1), image), flipped, boxes
+    return once_if_gray(lambda part: cv2.flip(part, 1), image), flipped, boxes
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

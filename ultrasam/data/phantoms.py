@@ -33,7 +33,7 @@ def phantom_dataset(num: int, *, seed: int = 0, size: int = 256) -> Dataset:
         name="phantom",
         card=Card(
             title="Simulated B-mode ultrasound",
-            licence="Apache-2.0",
+            license="Apache-2.0",
             anatomy="simulated",
             application="segmentation",
             organ="phantom",

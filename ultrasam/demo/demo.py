@@ -152,7 +152,7 @@ def _train(settings: Settings, data: Data, out: Path) -> History:
         },
     )
     print(f"trained in {(time.time() - begin) / 60:.1f} minutes")
-    # The network alone, without the optimiser's state, for everything that loads weights.
+    # The network alone, without the optimizer's state, for everything that loads weights.
     checkpoints.convert(checkpoint, out / "model.pth", "sam")
     return read_history(checkpoint.parent)
 

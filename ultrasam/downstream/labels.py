@@ -23,7 +23,7 @@ SEPARATOR = "|"
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled image.
+    """One labeled image.
 
     Attributes:
         path: the image file.
@@ -40,7 +40,7 @@ class Sample:
 
 @dataclass
 class LabelTable:
-    """The labelled images of one split.
+    """The labeled images of one split.
 
     Attributes:
         source: the file they come from.
@@ -110,7 +110,7 @@ def read_labels(
     clip: str = "clip",
     limits: tuple[float, float] | None = None,
 ) -> LabelTable:
-    """Read labelled images.
+    """Read labeled images.
 
     Args:
         path: a COCO file (``.json``) or a table with a header (``.csv``) that has a column ``file``.
@@ -286,7 +286,7 @@ def _sample(row: _Row, target: np.ndarray, clip: str, folder: Path) -> Sample:
 def _checked(table: LabelTable) -> LabelTable:
     table.notes = +table.notes
     if not table.samples:
-        raise DataError(f"{table.source} has no labelled image")
+        raise DataError(f"{table.source} has no labeled image")
     missing = [sample.path for sample in table.samples if not sample.path.is_file()]
     if missing:
         shown = ", ".join(str(path) for path in missing[:3]) + (", ..." if len(missing) > 3 else "")

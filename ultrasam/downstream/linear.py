@@ -19,7 +19,7 @@ class LinearHead(nn.Module):
     """Features (B, W) -> C scores or values.
 
     Classes are learned with a sigmoid focal loss each, summed over classes and averaged over images (Meyer et
-    al. 2025); numbers with the squared error of their standardised values. The head carries in
+    al. 2025); numbers with the squared error of their standardized values. The head carries in
     ``description`` what its outputs mean, so that a weight file is enough to use it.
 
     Args:
@@ -50,11 +50,11 @@ class LinearHead(nn.Module):
         self.register_buffer("description", encode(about))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, W) -> (B, C) logits, or standardised values."""
+        """(B, W) -> (B, C) logits, or standardized values."""
         return self.linear(features)
 
     def fit_targets(self, targets: Tensor) -> None:
-        """Take centre and scale of a regression from the training targets (N, C)."""
+        """Take center and scale of a regression from the training targets (N, C)."""
         if self.task == "regression":
             self.centre.copy_(targets.mean(dim=0))
             self.scale.copy_(targets.std(dim=0, correction=0).clamp(min=1e-6))

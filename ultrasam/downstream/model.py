@@ -28,7 +28,7 @@ class ImageModel(nn.Module):
     Args:
         backbone: pooled encoder, (B, 3, S, S) -> (B, W).
         head: on its features.
-        black_padding: pad with black pixels instead of the mean colour.
+        black_padding: pad with black pixels instead of the mean color.
     """
 
     def __init__(self, backbone: Encoder, head: LinearHead, black_padding: bool = False) -> None:
@@ -59,7 +59,7 @@ class ImageModel(nn.Module):
 
 
 def as_input(image: np.ndarray, img_size: int, black_padding: bool = False) -> Tensor:
-    """An RGB image as network input (3, S, S); black padding is put on before normalising."""
+    """An RGB image as network input (3, S, S); black padding is put on before normalizing."""
     if not black_padding:
         return preprocess.to_input(image, img_size)[0]
     geometry = preprocess.Geometry.of(image.shape[0], image.shape[1], img_size)

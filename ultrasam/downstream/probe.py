@@ -38,8 +38,8 @@ def fit(
 ) -> float:
     """Set a head's weights to the minimum of its loss on frozen features; deterministic.
 
-    Minimises mean loss + penalty / 2 * |W|^2 on standardised features with L-BFGS, then takes the
-    standardisation into the weights, so that the head works on features as they are.
+    Minimizes mean loss + penalty / 2 * |W|^2 on standardized features with L-BFGS, then takes the
+    standardization into the weights, so that the head works on features as they are.
 
     Args:
         head: its weights are set.
@@ -58,8 +58,8 @@ def fit(
     if not np.isfinite(inputs).all():
         raise DataError("the features are not finite: the encoder's weights are damaged")
     x, y = torch.from_numpy(inputs).double(), torch.from_numpy(targets).double()
-    centre, scale = x.mean(dim=0), x.std(dim=0, correction=0).clamp(min=1e-6)
-    x = (x - centre) / scale
+    center, scale = x.mean(dim=0), x.std(dim=0, correction=0).clamp(min=1e-6)
+    x = (x - center) / scale
     head.fit_targets(y.float())
     if head.task == "regression":
         y = (y - head.centre.double()) / head.scale.double()
@@ -83,7 +83,7 @@ def fit(
     with torch.no_grad():
         final = _loss(head.task, F.linear(x, weight, bias), y, loss)
         head.linear.weight.copy_(weight / scale)
-        head.linear.bias.copy_(bias - (weight / scale) @ centre)
+        head.linear.bias.copy_(bias - (weight / scale) @ center)
     return float(final)
 
 

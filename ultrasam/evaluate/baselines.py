@@ -1,6 +1,6 @@
 """Segmentation without learning: what a model has to beat to be of use.
 
-Coordinates as in ``ultrasam.types``: pixels, the centre of the top-left pixel is (0.5, 0.5).
+Coordinates as in ``ultrasam.types``: pixels, the center of the top-left pixel is (0.5, 0.5).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 
 #: Regions are grown on an image of at most this many pixels a side, for which all lengths are tuned.
 _SIDE = 256
-#: Half widths of the bridges to neighbours that are cut.
+#: Half widths of the bridges to neighbors that are cut.
 _BRIDGES = (2, 5)
 
 
@@ -30,7 +30,7 @@ def ellipse_in_box(box_xyxy: Sequence[float] | NDArray[np.floating], shape: tupl
         shape: (H, W) of the image.
 
     Returns:
-        (H, W) bool, the pixels whose centre lies inside the ellipse.
+        (H, W) bool, the pixels whose center lies inside the ellipse.
 
     Raises:
         PromptError: if the box is not four finite numbers, or is empty.
@@ -64,7 +64,7 @@ def grow_region(
         image: (H, W) or (H, W, 3) uint8.
         point_xy: x, y in pixels, inside the image.
         max_share: regions larger than this share of the image are taken for leaks.
-        levels: number of tolerances tried, evenly spread from 3 to 90 grey levels.
+        levels: number of tolerances tried, evenly spread from 3 to 90 gray levels.
 
     Returns:
         (H, W) bool, never empty: a small disc around the point if nothing stands out.
@@ -72,16 +72,16 @@ def grow_region(
     Raises:
         PromptError: if the point is not two finite numbers inside the image.
     """
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    column, row = _pixel(point_xy, grey.shape)
-    scale = min(1.0, _SIDE / max(grey.shape))
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
+    gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    column, row = _pixel(point_xy, gray.shape)
+    scale = min(1.0, _SIDE / max(gray.shape))
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
     at = (
         min(int((column + 0.5) * scale), small.shape[1] - 1),
         min(int((row + 0.5) * scale), small.shape[0] - 1),
     )
     region = _grow(small, at, max_share, levels)
-    shape = (grey.shape[1], grey.shape[0])
+    shape = (gray.shape[1], gray.shape[0])
     return cv2.resize(region.astype(np.float32), shape, interpolation=cv2.INTER_LINEAR) > 0.5
 
 
@@ -117,13 +117,13 @@ def _pixel(point_xy: Sequence[float] | NDArray[np.floating], shape: tuple[int, .
     return column, row
 
 
-def _despeckle(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _despeckle(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The image without most of its speckle: a median, then a Gaussian."""
-    return cv2.GaussianBlur(cv2.medianBlur(grey, 7), (0, 0), 2).astype(np.float32)
+    return cv2.GaussianBlur(cv2.medianBlur(gray, 7), (0, 0), 2).astype(np.float32)
 
 
 def _seed_level(smooth: NDArray[np.float32], column: int, row: int) -> float:
-    """The typical grey around the point."""
+    """The typical gray around the point."""
     part = smooth[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
     return float(np.median(part))
 

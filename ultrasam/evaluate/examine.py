@@ -23,7 +23,7 @@ from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.segmentation import Segmentation
 from ultrasam.prompts.clicks import error_click
-from ultrasam.prompts.noise import disturb_box, off_centre
+from ultrasam.prompts.noise import disturb_box, off_center
 
 
 def examine(sample: Sample, predictor: Predictor, protocol: Protocol) -> Record:
@@ -112,18 +112,18 @@ class _Examination:
         tolerance, diagonal = metrics.boundary_tolerance(self.shape), math.hypot(height, width)
         pairs = list(zip(masks, self.targets, strict=True))
         distances = [metrics.border_distances(mask, target) for mask, target in pairs]
-        millimetres = []
+        millimeters = []
         if spacing is not None:
             most = math.hypot(width * spacing[0], height * spacing[1])
             several = [metrics.border_distances(mask, target, spacing) for mask, target in pairs]
-            millimetres = [min(d.hausdorff(), most) for d in several]
+            millimeters = [min(d.hausdorff(), most) for d in several]
         self.answers[condition] = Answer(
             masks=[coco.encode(mask) for mask in masks],
             scores=np.array(scores, dtype=np.float64),
             iou=np.array([metrics.iou(mask, target) for mask, target in pairs]),
             hd95=np.array([min(d.hausdorff(), diagonal) for d in distances]),
             boundary_f=np.array([d.f_score(tolerance) for d in distances]),
-            hd95_mm=np.array(millimetres),
+            hd95_mm=np.array(millimeters),
         )
 
     def _session(self) -> None:
@@ -164,7 +164,7 @@ class _Examination:
                 places = [disturb_box(kind, box, step, self.shape, rng) for box in self.places["box"]]
             else:
                 pairs = zip(self.targets, self.places["point"], strict=True)
-                places = [off_centre(mask, point, step, rng) for mask, point in pairs]
+                places = [off_center(mask, point, step, rng) for mask, point in pairs]
             answers = self._ask(prompt, places)
             self._keep(Condition(prompt, kind, step), answers.masks, answers.scores)
             if prompt == "box" and self.protocol.baselines:

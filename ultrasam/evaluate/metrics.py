@@ -1,7 +1,7 @@
 """How good a mask is, beside COCO's average precision: overlap, distance of the borders, clicks, calibration.
 
 This is the one place for IoU and Dice of masks (`ultrasam.losses` has the IoU of logits that training needs).
-Masks are (H, W) bool. Lengths are in pixels, or in millimetres where a spacing is given.
+Masks are (H, W) bool. Lengths are in pixels, or in millimeters where a spacing is given.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def dice(prediction: Mask, target: Mask) -> float:
 
 
 def border(mask: Mask) -> NDArray[np.float64]:
-    """The centres of a mask's border pixels, (K, 2) xy: those with one of four neighbours outside the mask.
+    """The centers of a mask's border pixels, (K, 2) xy: those with one of four neighbors outside the mask.
 
     Pixels at the image's edge count, as in MONAI and SciPy's erosion.
     """
@@ -100,7 +100,7 @@ def border_distances(
     Args:
         prediction: the predicted mask.
         target: the true mask.
-        spacing: (x, y) millimetres a pixel; None for pixels.
+        spacing: (x, y) millimeters a pixel; None for pixels.
 
     Raises:
         DataError: the sizes differ, or the spacing is not two positive numbers.

@@ -26,7 +26,7 @@ class Answer:
         hd95: (n,) 95th percentile of the borders' distances in pixels; the image's diagonal where nothing was
             found.
         boundary_f: (n,) share of both borders near the other one, see `metrics.BorderDistances.f_score`.
-        hd95_mm: the same in millimetres, of the objects whose spacing is known.
+        hd95_mm: the same in millimeters, of the objects whose spacing is known.
     """
 
     masks: list[dict[str, Any]]
@@ -47,7 +47,7 @@ class Record:
         dataset: never empty.
         organ: empty where nothing says.
         size: (H, W).
-        spacing: (x, y) millimetres a pixel, or None.
+        spacing: (x, y) millimeters a pixel, or None.
         targets: n annotated masks as compressed RLE.
         boxes: (n, 4) xyxy, the box prompts.
         points: (n, 2) xy, the point prompts.

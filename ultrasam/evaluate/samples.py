@@ -23,7 +23,7 @@ class Sample:
         item: the image and its annotations; ``dataset`` is never empty and ``id`` is unique over all files.
         name: the image's name in its COCO file.
         organ: what it shows; empty where nothing says.
-        spacing: (x, y) millimetres a pixel, or None.
+        spacing: (x, y) millimeters a pixel, or None.
     """
 
     item: coco.CocoImage

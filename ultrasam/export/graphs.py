@@ -35,8 +35,8 @@ class EncoderGraph(nn.Module):
 
     Args:
         model: the model.
-        from_pixels: take a resized RGB image (h, w, 3) in 0..255 whose longest side is S, normalise and pad
-            it inside (what annotation tools expect); else normalised inputs (B, 3, S, S).
+        from_pixels: take a resized RGB image (h, w, 3) in 0..255 whose longest side is S, normalize and pad
+            it inside (what annotation tools expect); else normalized inputs (B, 3, S, S).
     """
 
     def __init__(self, model: Sam, from_pixels: bool) -> None:

@@ -41,7 +41,7 @@ class Recipe:
     Attributes:
         mode: what is trained: everything; the mask decoder alone, on embeddings computed once; a LoRA or
             adapters on the image encoder together with the decoder.
-        steps: optimiser steps.
+        steps: optimizer steps.
         batch_size: images a step.
         per_object: prompts drawn for each object of an image.
         lr: the highest learning rate, five times that for a LoRA or adapters; warmed up, then a cosine to

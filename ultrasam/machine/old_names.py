@@ -63,6 +63,7 @@ MOVED = {
     "modeling.lora": "modeling.adapt.lora",
     "modeling.products": "modeling.kernels.products",
     "modeling.tuning": "modeling.adapt.tuning",
+    "phantom.artefacts": "phantom.artifacts",
     "phantom.records": "phantom.phantom",
     "predict.dicom": "predict.files.dicom",
     "predict.runs": "data.coco",

@@ -158,7 +158,7 @@ class ImageEncoderViT(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (B, 3, H, W), H and W multiples of the patch -> (B, C, H/patch, W/patch)."""
+        """Normalized images (B, 3, H, W), H and W multiples of the patch -> (B, C, H/patch, W/patch)."""
         x = self.embed(images)
         for block in self.blocks:
             x = self._run(block, x)

@@ -75,7 +75,7 @@ class PositionEmbeddingRandom(nn.Module):
     def encode(self, xy: Tensor) -> Tensor:
         """Positions (..., 2) as fractions of the input, 0 to 1 -> (..., 2 * num_pos_feats).
 
-        Computed in the buffer's dtype: half precision cannot tell neighbouring pixels apart.
+        Computed in the buffer's dtype: half precision cannot tell neighboring pixels apart.
         """
         gaussian = self.positional_encoding_gaussian_matrix
         with torch.autocast(xy.device.type, enabled=False):
@@ -83,7 +83,7 @@ class PositionEmbeddingRandom(nn.Module):
             return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
     def forward(self, size: tuple[int, int]) -> Tensor:
-        """The code of the cell centres of an (h, w) grid: (C, h, w)."""
+        """The code of the cell centers of an (h, w) grid: (C, h, w)."""
         h, w = size
         gaussian = self.positional_encoding_gaussian_matrix
         y = (torch.arange(h, device=gaussian.device, dtype=gaussian.dtype) + 0.5) / h

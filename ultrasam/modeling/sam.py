@@ -59,7 +59,7 @@ class Sam(nn.Module):
         return self.image_encoder.img_size
 
     def encode_images(self, images: Tensor) -> Tensor:
-        """Normalised, padded images (B, 3, S, S) -> embeddings (B, C, h, w)."""
+        """Normalized, padded images (B, 3, S, S) -> embeddings (B, C, h, w)."""
         return self.image_encoder(images)
 
     def decode(self, embeddings: Tensor, prompts: Prompts, *, multimask: bool | None) -> Prediction:

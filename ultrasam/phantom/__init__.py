@@ -2,7 +2,7 @@
 
 ``simulate(seed, index)`` gives one image. What happens, in order: ``scenes`` draws the organ, the probe
 (``fans``, ``geometry``) and the objects (``makers``, ``outline``, ``placement``); ``tissue`` and ``lesion``
-paint acoustic properties on the beams; ``artefacts`` and ``speckle`` make the echo; ``display`` compresses
+paint acoustic properties on the beams; ``artifacts`` and ``speckle`` make the echo; ``display`` compresses
 it; ``geometry`` brings it to the image; ``overlays`` burns in marks.
 """
 

@@ -26,7 +26,7 @@ class Fan(Protocol):
 
     @property
     def wraps(self) -> bool:
-        """Whether the last beam is the neighbour of the first."""
+        """Whether the last beam is the neighbor of the first."""
 
     def to_display(self, depth: Array, lateral: Array) -> tuple[Array, Array]:
         """Display (x, y) of beam coordinates; arrays that broadcast against each other."""
@@ -65,10 +65,10 @@ class Linear:
 
 @dataclass(frozen=True)
 class Sector:
-    """Beams from an arc around a centre, symmetric about the downward direction.
+    """Beams from an arc around a center, symmetric about the downward direction.
 
     Attributes:
-        x: centre of the arc, fraction of the image's side.
+        x: center of the arc, fraction of the image's side.
         y: the same, downwards; negative for a curved array above the image.
         near: radius of the probe's surface.
         far: radius of the deepest sample.
@@ -136,7 +136,7 @@ def beam_grid(fan: Fan, size: int) -> BeamGrid:
 
 
 def pixel_grid(size: int) -> tuple[Array, Array]:
-    """Display (x, y) of the pixel centres, two (size, size) float32 arrays."""
+    """Display (x, y) of the pixel centers, two (size, size) float32 arrays."""
     x, y = np.meshgrid(_middles(size), _middles(size))
     return x, y
 

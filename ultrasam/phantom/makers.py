@@ -16,7 +16,7 @@ Maker = Callable[[np.random.Generator, float, float, float], Lesion]
 def _points_inside(
     rng: np.random.Generator, outline: Outline, count: int, reach: float
 ) -> list[tuple[float, float]]:
-    """Points between the centre and ``reach`` of the way to the border."""
+    """Points between the center and ``reach`` of the way to the border."""
     border_x, border_y = outline.border(64)
     slots, share = rng.integers(0, 64, count), reach * np.sqrt(rng.random(count))
     x = outline.x + share * (border_x[slots] - outline.x)

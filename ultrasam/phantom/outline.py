@@ -21,7 +21,7 @@ class Outline:
     """A closed curve: a radius for each angle, stretched, bent, turned and moved, in that order.
 
     Attributes:
-        x: centre in display coordinates.
+        x: center in display coordinates.
         y: the same, downwards.
         long: semi-axis before the radius modulates it, fraction of the image's side.
         short: the other semi-axis.
@@ -84,7 +84,7 @@ def random_outline(
     Args:
         rng: the random numbers.
         kind: one of ``KINDS``.
-        x: centre in display coordinates.
+        x: center in display coordinates.
         y: the same, downwards.
         extent: geometric mean of the semi-axes, fraction of the image's side.
         stretch: lowest and highest ratio of the axes.

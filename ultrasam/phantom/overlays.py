@@ -1,4 +1,4 @@
-"""What a scanner burns into the image: calipers, text, a depth ruler, a grey bar."""
+"""What a scanner burns into the image: calipers, text, a depth ruler, a gray bar."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def draw(
     if ruler:
         _ruler(image, rng)
     if bar:
-        _grey_bar(image)
+        _gray_bar(image)
     return image
 
 
-def _colour(image: NDArray[np.uint8], grey: int = 235) -> tuple[int, ...]:
-    return (grey, grey, 60) if image.ndim == 3 else (grey,)
+def _color(image: NDArray[np.uint8], gray: int = 235) -> tuple[int, ...]:
+    return (gray, gray, 60) if image.ndim == 3 else (gray,)
 
 
 def _calipers(image: NDArray[np.uint8], border: tuple[Array, Array], rng: np.random.Generator) -> None:
@@ -66,11 +66,11 @@ def _calipers(image: NDArray[np.uint8], border: tuple[Array, Array], rng: np.ran
         ]
         for x, y in ends:
             at = (int(x * side), int(y * side))
-            cv2.drawMarker(image, at, _colour(image), cv2.MARKER_CROSS, 2 * arm + 1, max(1, side // 400))
+            cv2.drawMarker(image, at, _color(image), cv2.MARKER_CROSS, 2 * arm + 1, max(1, side // 400))
         if dotted:
             for t in np.linspace(0, 1, 16):
                 x, y = ((1 - t) * a + t * b for a, b in zip(*ends, strict=True))
-                cv2.circle(image, (int(x * side), int(y * side)), side // 512, _colour(image), -1)
+                cv2.circle(image, (int(x * side), int(y * side)), side // 512, _color(image), -1)
 
 
 def _text(image: NDArray[np.uint8], rng: np.random.Generator) -> None:
@@ -81,7 +81,7 @@ def _text(image: NDArray[np.uint8], rng: np.random.Generator) -> None:
     at = (int(x * side), int(y * side))
     scale = side / 256 * rng.uniform(0.25, 0.4)
     cv2.putText(
-        image, word, at, cv2.FONT_HERSHEY_SIMPLEX, scale, _colour(image), max(1, side // 400), cv2.LINE_AA
+        image, word, at, cv2.FONT_HERSHEY_SIMPLEX, scale, _color(image), max(1, side // 400), cv2.LINE_AA
     )
 
 
@@ -92,12 +92,12 @@ def _ruler(image: NDArray[np.uint8], rng: np.random.Generator) -> None:
     for index, y in enumerate(np.arange(0.05, 0.98, rng.uniform(0.04, 0.1))):
         length = max(1, side // (50 if index % 5 == 0 else 100))
         cv2.line(
-            image, (x, int(y * side)), (x + length, int(y * side)), _colour(image, 200), max(1, side // 400)
+            image, (x, int(y * side)), (x + length, int(y * side)), _color(image, 200), max(1, side // 400)
         )
 
 
-def _grey_bar(image: NDArray[np.uint8]) -> None:
-    """The grey map at the left margin."""
+def _gray_bar(image: NDArray[np.uint8]) -> None:
+    """The gray map at the left margin."""
     side = len(image)
     height, left, width = side // 3, side // 64, max(1, side // 64)
     ramp = np.linspace(255, 0, height).astype(np.uint8)[:, None]

@@ -20,7 +20,7 @@ class PhantomObject:
 
     Attributes:
         category: one of ``CATEGORIES``.
-        mask: (H, W) bool, the pixels whose centre lies inside the simulated outline and the field of view.
+        mask: (H, W) bool, the pixels whose center lies inside the simulated outline and the field of view.
     """
 
     category: str
@@ -32,7 +32,7 @@ class Phantom:
     """One simulated B-mode image.
 
     Attributes:
-        image: (H, W) uint8, or (H, W, 3) uint8 RGB if simulated in colour.
+        image: (H, W) uint8, or (H, W, 3) uint8 RGB if simulated in color.
         objects: at least one; their masks do not overlap.
         geometry: one of ``GEOMETRIES``.
         organ: the kind of scene, one of ``ORGANS``.

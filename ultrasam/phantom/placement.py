@@ -29,7 +29,7 @@ def place(
         makers: kinds of object, drawn with equal chance.
         count: number of objects asked for.
         extent: lowest and highest mean radius, fractions of the image's side, log-uniform.
-        depth: range of the centres, beam coordinate.
+        depth: range of the centers, beam coordinate.
         lateral: the same across the beams.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Scenes: for each organ the probe, the tissue, the objects and the artefacts that go together."""
+"""Scenes: for each organ the probe, the tissue, the objects and the artifacts that go together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ultrasam.phantom import fans, makers
-from ultrasam.phantom.artefacts import Artefacts
+from ultrasam.phantom.artifacts import Artifacts
 from ultrasam.phantom.geometry import Fan
 from ultrasam.phantom.lesion import Lesion
 from ultrasam.phantom.placement import place
@@ -23,13 +23,13 @@ class Scene:
         fan: the field of view.
         layers: background, from the probe downwards.
         lesions: the objects, at least one.
-        artefacts: see ``Artefacts``.
+        artifacts: see ``Artifacts``.
     """
 
     fan: Fan
     layers: tuple[Layer, ...]
     lesions: tuple[Lesion, ...]
-    artefacts: Artefacts
+    artifacts: Artifacts
 
 
 def _count(rng: np.random.Generator, *chances: float) -> int:
@@ -37,7 +37,7 @@ def _count(rng: np.random.Generator, *chances: float) -> int:
     return 1 + int(rng.choice(len(chances), p=chances))
 
 
-def _artefacts(rng: np.random.Generator, contact: float = 0.15) -> Artefacts:
+def _artifacts(rng: np.random.Generator, contact: float = 0.15) -> Artifacts:
     lifted = tuple(
         (
             rng.choice([rng.uniform(0, 0.12), rng.uniform(0.88, 1)]),
@@ -46,7 +46,7 @@ def _artefacts(rng: np.random.Generator, contact: float = 0.15) -> Artefacts:
         )
         for _ in range(int(rng.random() < contact))
     )
-    return Artefacts(
+    return Artifacts(
         slope=rng.uniform(-16, 2),
         ripple=rng.uniform(0.3, 2),
         noise=rng.uniform(-44, -32),
@@ -72,7 +72,7 @@ def breast(rng: np.random.Generator) -> Scene:
     )
     kinds = (makers.carcinoma, makers.carcinoma, makers.fibroadenoma, makers.fibroadenoma, makers.simple_cyst)
     lesions = place(rng, fan, kinds, _count(rng, 0.85, 0.15), extent=(0.13, 0.3), depth=(0.18, 0.65))
-    return Scene(fan, layers, lesions, _artefacts(rng))
+    return Scene(fan, layers, lesions, _artifacts(rng))
 
 
 def thyroid(rng: np.random.Generator) -> Scene:
@@ -89,7 +89,7 @@ def thyroid(rng: np.random.Generator) -> Scene:
     kinds = (makers.thyroid_nodule, makers.thyroid_nodule, makers.thyroid_nodule, makers.simple_cyst)
     count = _count(rng, 0.75, 0.2, 0.05)
     lesions = place(rng, fan, kinds, count, extent=(0.12, 0.28), depth=(gland + 0.06, 0.72))
-    return Scene(fan, layers, lesions, _artefacts(rng))
+    return Scene(fan, layers, lesions, _artifacts(rng))
 
 
 def neck(rng: np.random.Generator) -> Scene:
@@ -104,7 +104,7 @@ def neck(rng: np.random.Generator) -> Scene:
     lesions = place(
         rng, fan, (makers.vessel,), _count(rng, 0.6, 0.3, 0.1), extent=(0.1, 0.2), depth=(0.2, 0.7)
     )
-    return Scene(fan, layers, lesions, _artefacts(rng))
+    return Scene(fan, layers, lesions, _artifacts(rng))
 
 
 def pelvis(rng: np.random.Generator) -> Scene:
@@ -126,7 +126,7 @@ def pelvis(rng: np.random.Generator) -> Scene:
         depth=(0.25, 0.75),
         lateral=(0.2, 0.8),
     )
-    return Scene(fan, layers, lesions, _artefacts(rng))
+    return Scene(fan, layers, lesions, _artifacts(rng))
 
 
 def liver(rng: np.random.Generator) -> Scene:
@@ -142,7 +142,7 @@ def liver(rng: np.random.Generator) -> Scene:
     count = _count(rng, 0.35, 0.25, 0.2, 0.1, 0.1)
     extent = (0.08, 0.14 if count > 2 else 0.25)
     lesions = place(rng, fan, kinds, count, extent=extent, depth=(0.25, 0.8))
-    return Scene(fan, layers, lesions, _artefacts(rng))
+    return Scene(fan, layers, lesions, _artifacts(rng))
 
 
 def heart(rng: np.random.Generator) -> Scene:
@@ -156,7 +156,7 @@ def heart(rng: np.random.Generator) -> Scene:
     count = _count(rng, 0.4, 0.3, 0.15, 0.15)
     extent = (0.1, 0.13 if count > 2 else 0.22)
     lesions = place(rng, fan, (makers.chamber,), count, extent=extent, depth=(0.25, 0.8), lateral=(0.2, 0.8))
-    return Scene(fan, layers, lesions, _artefacts(rng, contact=0.4))
+    return Scene(fan, layers, lesions, _artifacts(rng, contact=0.4))
 
 
 def fetus(rng: np.random.Generator) -> Scene:
@@ -171,7 +171,7 @@ def fetus(rng: np.random.Generator) -> Scene:
     lesions = place(
         rng, fan, (makers.fetal_head,), 1, extent=(0.15, 0.24), depth=(0.4, 0.62), lateral=(0.38, 0.62)
     )
-    return Scene(fan, layers, lesions, _artefacts(rng))
+    return Scene(fan, layers, lesions, _artifacts(rng))
 
 
 def gut(rng: np.random.Generator) -> Scene:
@@ -193,7 +193,7 @@ def gut(rng: np.random.Generator) -> Scene:
     lesions = place(
         rng, fan, kinds, _count(rng, 0.65, 0.25, 0.1), extent=(0.11, 0.19), depth=(0.35, 0.75), lateral=(0, 1)
     )
-    return Scene(fan, layers, lesions, _artefacts(rng, contact=0.4))
+    return Scene(fan, layers, lesions, _artifacts(rng, contact=0.4))
 
 
 _WEIGHTS: dict[str, tuple[Callable[[np.random.Generator], Scene], float]] = {

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultrasam.phantom import overlays, scenes
-from ultrasam.phantom.artefacts import (
+from ultrasam.phantom.artifacts import (
     add_near_field,
     add_side_lobes,
     gain,
@@ -33,11 +33,11 @@ def simulate(
     size: int = 256,
     organ: str | None = None,
     marks: bool = True,
-    colour: bool = False,
+    color: bool = False,
 ) -> Phantom:
     """Simulates image ``index`` of the endless set ``seed``: a pure function of its arguments.
 
-    The objects, tissue and artefacts are the same at every size; resolution and speckle grow with the image.
+    The objects, tissue and artifacts are the same at every size; resolution and speckle grow with the image.
 
     Args:
         seed: which set, 0 or more.
@@ -45,7 +45,7 @@ def simulate(
         size: side of the square image, pixels, at least 32.
         organ: one of ``ORGANS``; drawn by their usual frequencies if None.
         marks: burn calipers, text and rulers into about half of the images.
-        colour: return RGB, with coloured calipers and sometimes a tinted image.
+        color: return RGB, with colored calipers and sometimes a tinted image.
 
     Returns:
         The image with the exact masks of its objects, at least one.
@@ -62,7 +62,7 @@ def simulate(
     values, inside = render(scene, size, streams)
     image = (values + np.float32(0.5)).astype(np.uint8)
     objects = _objects(scene, inside, size)
-    if colour:
+    if color:
         image = _tinted(image, streams[_OVERLAY])
     if marks:
         borders = [lesion.outline.border() for lesion in scene.lesions]
@@ -81,7 +81,7 @@ def render(
         streams: random numbers for the scene's scanner, textures, speckle and marks, in that order.
 
     Returns:
-        (size, size) float32 grey levels, 0..255; and (size, size) bool, the pixels inside the fan.
+        (size, size) float32 gray levels, 0..255; and (size, size) bool, the pixels inside the fan.
     """
     grid = beam_grid(scene.fan, size)
     medium = paint_layers(scene.layers, grid, streams[_TEXTURE])
@@ -94,24 +94,24 @@ def render(
 def _scan(
     medium: Medium, grid: BeamGrid, scene: scenes.Scene, size: int, streams: list[np.random.Generator]
 ) -> Array:
-    """The grey levels along the beams, (D, L) float32 0..255."""
+    """The gray levels along the beams, (D, L) float32 0..255."""
     psf, looks, display = _scanner(streams[_SCENE])
-    artefacts = scene.artefacts
-    change = gain(grid, artefacts, streams[_TEXTURE]) - path_loss(medium.loss, grid, artefacts)
+    artifacts = scene.artifacts
+    change = gain(grid, artifacts, streams[_TEXTURE]) - path_loss(medium.loss, grid, artifacts)
     factor = cv2.exp(np.float32(change * (np.log(10) / 20)))
     echo = cv2.exp(medium.echo * np.float32(np.log(10) / 20)) * factor
-    echo = reverberate(add_side_lobes(echo, grid, artefacts), artefacts)
-    mirror = add_near_field(medium.mirror * factor, grid, artefacts)
+    echo = reverberate(add_side_lobes(echo, grid, artifacts), artifacts)
+    mirror = add_near_field(medium.mirror * factor, grid, artifacts)
     # Electronic noise is as strong wherever sound went, and as fine as the echo after filtering.
-    echo = np.hypot(echo, noise_level(grid, artefacts))
+    echo = np.hypot(echo, noise_level(grid, artifacts))
     signal = envelope(
         streams[_SPECKLE], echo, mirror, psf.scaled(size / 256), looks=looks, wraps=scene.fan.wraps
     )
-    return display.grey(signal)
+    return display.gray(signal)
 
 
 def _scanner(rng: np.random.Generator) -> tuple[Psf, int, Display]:
-    """Resolution (for 256 pixels a side), compounding and grey map of a scanner."""
+    """Resolution (for 256 pixels a side), compounding and gray map of a scanner."""
     focus = rng.uniform(0.7, 1.4)
     psf = Psf(
         axial=rng.uniform(0.5, 0.85),
@@ -126,13 +126,13 @@ def _scanner(rng: np.random.Generator) -> tuple[Psf, int, Display]:
 
 
 def _objects(scene: scenes.Scene, inside: NDArray[np.bool_], size: int) -> tuple[PhantomObject, ...]:
-    """The exact masks: outlines at the pixel centres, cut by the field of view."""
+    """The exact masks: outlines at the pixel centers, cut by the field of view."""
     x, y = pixel_grid(size)
     found = [PhantomObject(lesion.category, lesion.outline.mask(x, y) & inside) for lesion in scene.lesions]
     return tuple(item for item in found if item.mask.any())
 
 
 def _tinted(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The image in RGB, in one of four toned with a colour map as some scanners do."""
+    """The image in RGB, in one of four toned with a color map as some scanners do."""
     tint = (1.0, 0.86, 0.7) if rng.random() < 0.25 else (1.0, 1.0, 1.0)
     return (image[..., None] * np.array(tint, np.float32)).astype(np.uint8)

@@ -55,7 +55,7 @@ def envelope(
         mirror: (D, L) float32, amplitude of the coherent echo of interfaces.
         psf: in samples of this grid.
         looks: independent images averaged, as compounding scanners do; 1 is raw speckle.
-        wraps: the last beam is the neighbour of the first.
+        wraps: the last beam is the neighbor of the first.
 
     Returns:
         (D, L) float32, root mean square ``echo`` in uniform tissue.

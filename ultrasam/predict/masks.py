@@ -1,7 +1,7 @@
 """Logits to masks, run-length codes and polygons, with work only where a mask is.
 
 Both bilinear steps of segment-anything (network output to input, input to image) are linear, so they are
-one matrix for each axis. An interpolated value lies between its neighbours: a pixel whose neighbours in the
+one matrix for each axis. An interpolated value lies between its neighbors: a pixel whose neighbors in the
 network's output are all negative is background, and only the surroundings of positive cells are computed.
 """
 

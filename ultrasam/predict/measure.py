@@ -1,4 +1,4 @@
-"""Sizes of a mask, in pixels and, where the spacing is known, in millimetres."""
+"""Sizes of a mask, in pixels and, where the spacing is known, in millimeters."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Measurement:
         area_px: pixels of the mask.
         long_px: largest distance between two points of its outline (Feret diameter), in pixels.
         short_px: its width across that direction, in pixels.
-        area_mm2: area in square millimetres, None without spacing.
-        long_mm: largest diameter in millimetres, None without spacing.
-        short_mm: width across it in millimetres, None without spacing.
+        area_mm2: area in square millimeters, None without spacing.
+        long_mm: largest diameter in millimeters, None without spacing.
+        short_mm: width across it in millimeters, None without spacing.
     """
 
     area_px: int
@@ -41,7 +41,7 @@ def measure(mask: np.ndarray, spacing: tuple[float, float] | None = None) -> Mea
 
     Args:
         mask: (H, W) bool.
-        spacing: (x, y) millimetres a pixel; they may differ, then lengths are measured in millimetres and
+        spacing: (x, y) millimeters a pixel; they may differ, then lengths are measured in millimeters and
             not scaled afterwards.
 
     Raises:

@@ -39,7 +39,7 @@ class ObjectPredictor:
         resampling: how it is resized; ``pillow`` is what ``SamPredictor`` does.
         postprocessing: how logits become masks.
         refinement: feed each prediction back as a mask prompt; None for none.
-        window: grey values shown as black and white, for 16-bit and floating-point images.
+        window: gray values shown as black and white, for 16-bit and floating-point images.
         cache: keep image embeddings on disk; a folder or an `EmbeddingsCache`.
         closer: cut out the region round each object and segment it there, see `ultrasam.predict.closer`; None
             does what the weights were trained for (``model.usage``). Not together with refinement.

@@ -1,4 +1,4 @@
-"""Arrays of any depth to the 8-bit RGB that the network sees; grey values are mapped by a stated window."""
+"""Arrays of any depth to the 8-bit RGB that the network sees; gray values are mapped by a stated window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ultrasam.errors import DataError
 
-#: Grey values shown as black and white, or ``minmax`` for the darkest and brightest of each image.
+#: Gray values shown as black and white, or ``minmax`` for the darkest and brightest of each image.
 Window = tuple[float, float] | Literal["minmax"]
 #: A side beyond this is a mistake, or a slide that has to be cut into tiles first.
 MAX_SIDE = 16384
@@ -21,7 +21,7 @@ def to_rgb8(image: np.ndarray, image_format: str = "RGB", window: Window | None 
         image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), of an integer or floating type; a fourth channel
             (alpha) is left out.
         image_format: ``RGB`` or ``BGR``.
-        window: (low, high) grey values that become 0 and 255. 8-bit images need none; of others it is not
+        window: (low, high) gray values that become 0 and 255. 8-bit images need none; of others it is not
             guessed, since the choice changes what can be seen.
 
     Raises:

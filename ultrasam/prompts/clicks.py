@@ -25,7 +25,7 @@ def error_click(
         rng: for training: anywhere in the error at least half as deep as its middle; the middle where None.
 
     Returns:
-        xy of the pixel's centre, (2,) float64, and the label; None where nothing is wrong.
+        xy of the pixel's center, (2,) float64, and the label; None where nothing is wrong.
     """
     missed, excess = _depth(truth & ~predicted), _depth(predicted & ~truth)
     depth, label = (missed, POSITIVE) if missed.max() >= excess.max() else (excess, NEGATIVE)

@@ -1,4 +1,4 @@
-"""Prompts as people give them in a hurry: boxes too large or beside the object, clicks off its centre."""
+"""Prompts as people give them in a hurry: boxes too large or beside the object, clicks off its center."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def disturb_box(
     return np.concatenate([low, np.maximum(moved[2:].clip(0, limit), low + 1)])
 
 
-def off_centre(mask: np.ndarray, point: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def off_center(mask: np.ndarray, point: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """A point (2,) xy in any direction from another one, by ``level`` of the object's width and height.
 
     It stays in the object: where it would leave it, it is the nearest of the object's pixels.

@@ -10,7 +10,7 @@ from ultrasam.prompts.sample import BOX_NOISE, PromptRules, centroid, move_sides
 
 
 class ReleasedRules(PromptRules):
-    """Half a pixel is added after scaling, boxes may leave the image, masks go through nearest neighbour."""
+    """Half a pixel is added after scaling, boxes may leave the image, masks go through nearest neighbor."""
 
     @staticmethod
     def random_point(mask: np.ndarray, geometry: Geometry, rng: np.random.Generator) -> np.ndarray:
@@ -46,6 +46,6 @@ class ReleasedRules(PromptRules):
 
 
 def _nearest(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """A mask at the input's scale: rounded size, nearest neighbour."""
+    """A mask at the input's scale: rounded size, nearest neighbor."""
     height, width = Geometry.of(mask.shape[0], mask.shape[1], geometry.size, "round").resized
     return cv2.resize(mask.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0

@@ -72,7 +72,7 @@ def centroid(mask: np.ndarray) -> np.ndarray:
     """
     y, x = np.nonzero(mask)
     if not len(x):
-        raise PromptError("an empty mask has no centre")
+        raise PromptError("an empty mask has no center")
     return np.array([x.mean(), y.mean()])
 
 

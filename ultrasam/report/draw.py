@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-#: RGB, told apart by people with any kind of colour vision (Okabe and Ito 2008).
+#: RGB, told apart by people with any kind of color vision (Okabe and Ito 2008).
 COLORS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167), (213, 94, 0))
 WHITE = (255, 255, 255)
 #: What the drawings mean, in words.
@@ -30,7 +30,7 @@ def overlay(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        masks: predicted (H, W) bool, an own colour each.
+        masks: predicted (H, W) bool, an own color each.
         targets: annotated (H, W) bool.
         points: (2,) or (K, 2) xy in the image for each mask, or None.
         labels: (K,) for each mask, 0 draws a cross for a point outside the object; None draws dots.

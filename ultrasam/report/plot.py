@@ -33,7 +33,7 @@ def plot(title: str, lines: Sequence[Line], *, x_label: str = "", least: float =
 
     Args:
         title: above the plot.
-        lines: a dashed one has the colour of the solid one before it.
+        lines: a dashed one has the color of the solid one before it.
         x_label: below the axis.
         least: smallest extent of the y axis, so that small differences look small.
     """

@@ -7,7 +7,7 @@ def make(root):
     liver, mass, field = (4, 4, 40, 50), (10, 10, 20, 20), (0, 0, 48, 64)
 
     def add(folder, n, **parts):
-        jpg(root / f"{folder}/{folder}/image/{n}.jpg", picture(n, colour=True))
+        jpg(root / f"{folder}/{folder}/image/{n}.jpg", picture(n, color=True))
         for name, box in parts.items():
             dump(root / f"{folder}/{folder}/segmentation/{name}/{n}.json", ring(*box))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.kit.archives import Truth, Want, grey8, picture, rect, rgba, save
+from tests.kit.archives import Truth, Want, gray8, picture, rect, rgba, save
 
 
 def make(root):
@@ -11,20 +11,20 @@ def make(root):
     alpha = np.full(tumour.shape, 255, np.uint8)
     alpha[:8, :8] = 0
     for n in (1, 36, 45):
-        save(top / f"case{n:03d}.png", rgba(picture(n, colour=True), alpha))
+        save(top / f"case{n:03d}.png", rgba(picture(n, color=True), alpha))
     for name, mask in (
         ("001_tumor", tumour),
         ("036_tumor", tumour),
         ("036_other1", first),
         ("036_other2", second),
     ):
-        save(top / f"case{name}.png", rgba(grey8(mask), grey8(mask)))
+        save(top / f"case{name}.png", rgba(gray8(mask), gray8(mask)))
     wants = [
-        Want("case001.png", [("breast_nodule", tumour)], picture(1, colour=True), subject="case001"),
+        Want("case001.png", [("breast_nodule", tumour)], picture(1, color=True), subject="case001"),
         Want(
             "case036.png",
             [("breast_nodule", tumour), ("cyst", first), ("cyst", second)],
-            picture(36, colour=True),
+            picture(36, color=True),
         ),
     ]
     return Truth(wants, skips={"normal case without mask": 1})

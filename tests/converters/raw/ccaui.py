@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.kit.archives import Truth, Want, grey8, picture, rect, save
+from tests.kit.archives import Truth, Want, gray8, picture, rect, save
 
 
 def make(root):
@@ -12,13 +12,13 @@ def make(root):
     for n, name in enumerate(
         ("202201121748100022VAS_slice_1393", "202201121810000001VAS_slice_7", "202203010900000001VAS_slice_7")
     ):
-        save(top / f"US images/{name}.png", picture(n, colour=True))
-        save(top / f"Expert mask images/{name}.png", np.repeat(grey8(mask)[..., None], 3, 2))
+        save(top / f"US images/{name}.png", picture(n, color=True))
+        save(top / f"Expert mask images/{name}.png", np.repeat(gray8(mask)[..., None], 3, 2))
         wants.append(
             Want(
-                f"US images/{name}.png", [("carotid_artery", mask)], picture(n, colour=True), subject=name[:8]
+                f"US images/{name}.png", [("carotid_artery", mask)], picture(n, color=True), subject=name[:8]
             )
         )
-    save(top / "US images/202203010900000001VAS_slice_8.png", picture(9, colour=True))
-    save(top / "Expert mask images/202203010900000001VAS_slice_8.png", grey8(mask & False))
+    save(top / "US images/202203010900000001VAS_slice_8.png", picture(9, color=True))
+    save(top / "Expert mask images/202203010900000001VAS_slice_8.png", gray8(mask & False))
     return Truth(wants, skips={"image without foreground": 1})

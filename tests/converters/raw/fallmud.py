@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from tests.kit.archives import Truth, Want, ell, grey8, jpg, picture, rect, save
+from tests.kit.archives import Truth, Want, ell, gray8, jpg, picture, rect, save
 
 
 def make(root):
     top = root / "FALLMUD"
     line, fascicle = ell(16, 8), rect(8, 40, 16, 56)
     save(top / "NeilCronin/images/0.tif", picture(1))
-    jpg(top / "NeilCronin/aponeurosis_masks/0.jpg", grey8(line))
-    save(top / "NeilCronin/fascicle_masks/0.tif", grey8(fascicle | rect(0, 0, 2, 2)))
+    jpg(top / "NeilCronin/aponeurosis_masks/0.jpg", gray8(line))
+    save(top / "NeilCronin/fascicle_masks/0.tif", gray8(fascicle | rect(0, 0, 2, 2)))
     jpg(top / "RyanCunningham/images/0.jpg", picture(2))
-    jpg(top / "RyanCunningham/aponeurosis_masks/0.jpg", grey8(np.rot90(line)))
-    jpg(top / "RyanCunningham/fascicle_masks/0.jpg", grey8(fascicle))
+    jpg(top / "RyanCunningham/aponeurosis_masks/0.jpg", gray8(np.rot90(line)))
+    jpg(top / "RyanCunningham/fascicle_masks/0.jpg", gray8(fascicle))
     jpg(top / "RyanCunningham/images/10.jpg", picture(3))
-    jpg(top / "RyanCunningham/aponeurosis_masks/10.jpg", grey8(np.rot90(line)))
+    jpg(top / "RyanCunningham/aponeurosis_masks/10.jpg", gray8(np.rot90(line)))
     objects = [("aponeurosis", line), ("fascicle", fascicle)]
     wants = [
         Want("NeilCronin/images/0.tif", objects, picture(1)),

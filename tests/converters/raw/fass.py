@@ -18,10 +18,10 @@ def make(root):
     liver, vein = rect(4, 4, 40, 44), rect(10, 10, 16, 30)
     (top / "ARRAY_FORMAT").mkdir(parents=True)
     for n in (1, 2, 10):
-        save(top / f"IMAGES/P{n:03d}_IMG1.png", picture(n, colour=True))
+        save(top / f"IMAGES/P{n:03d}_IMG1.png", picture(n, color=True))
 
     def dump(n, structures, **more):
-        value = {"image": picture(n, colour=True)[..., ::-1], "structures": structures, **more}
+        value = {"image": picture(n, color=True)[..., ::-1], "structures": structures, **more}
         np.save(top / f"ARRAY_FORMAT/P{n:03d}_IMG1.npy", np.array(value, dtype=object), allow_pickle=True)
 
     dump(
@@ -35,7 +35,7 @@ def make(root):
     dump(2, {"stomach": vein.astype(np.uint8)}, trap=Evil())
     dump(10, {"stomach": vein.astype(np.uint8)})
     wants = [
-        Want("P001_IMG1.png", [("liver", liver), ("vein", vein)], picture(1, colour=True), subject="P001"),
-        Want("P010_IMG1.png", [("stomach", vein)], picture(10, colour=True), subject="P010"),
+        Want("P001_IMG1.png", [("liver", liver), ("vein", vein)], picture(1, color=True), subject="P001"),
+        Want("P010_IMG1.png", [("stomach", vein)], picture(10, color=True), subject="P010"),
     ]
     return Truth(wants, ["P002_IMG1.npy...refused to load posix.system"])

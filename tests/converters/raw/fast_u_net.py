@@ -1,6 +1,6 @@
 """1-bit and anti-aliased masks, images in several archives' folders, lists with folders that don't exist."""
 
-from tests.kit.archives import Truth, Want, bits, grey8, jpg, picture, rect, save, soft, text
+from tests.kit.archives import Truth, Want, bits, gray8, jpg, picture, rect, save, soft, text
 
 
 def make(root):
@@ -15,7 +15,7 @@ def make(root):
     for n, name in enumerate(("010_HC", "010_2HC", "011_HC")):
         save(top / f"Dataset/HC/HC_image{n % 2 + 1}/{name}.png", picture(10 + n))
         if name != "011_HC":
-            save(top / f"Dataset/HC/HC_mask/mask/{name}_Annotation.png", grey8(one))
+            save(top / f"Dataset/HC/HC_mask/mask/{name}_Annotation.png", gray8(one))
     text(
         top / "Dataset/HC/train.txt",
         "resized_data/image/010_HC.png resized_data/mask/010_HC_Annotation.png\n",
@@ -25,7 +25,7 @@ def make(root):
         "resized_data/image/010_2HC.png resized_data/mask/010_2HC_Annotation.png\n",
     )
     jpg(top / "test_data/image/1576.jpg", picture(5))
-    jpg(top / "test_data/mask/1576.jpg", grey8(block))
+    jpg(top / "test_data/mask/1576.jpg", gray8(block))
     wants = [
         Want("AC_image1/0001.png", [("fetal_abdomen", one)], picture(1), split="train"),
         Want("AC_image2/fa_0001.png", [("fetal_abdomen", two)], picture(2), split="val"),

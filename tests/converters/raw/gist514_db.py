@@ -8,7 +8,7 @@ def make(root):
     one, two = rect(4, 4, 20, 24), rect(24, 30, 40, 50)
     names = [{"id": 1, "name": "GIST"}, {"id": 2, "name": "lmym"}]
     for n in (1, 2, 3):
-        jpg(top / f"images/{n}.jpg", picture(n, colour=True))
+        jpg(top / f"images/{n}.jpg", picture(n, color=True))
 
     def flat(box):
         return [v for point in ring(*box) for v in point]

@@ -8,9 +8,9 @@ from tests.kit.archives import Truth, Want, picture, save
 H, W = 120, 160
 
 
-def ellipse(centre, thickness):
+def ellipse(center, thickness):
     canvas = np.zeros((H, W), np.uint8)
-    cv2.ellipse(canvas, centre, (50, 36), 20, 0, 360, 255, thickness)
+    cv2.ellipse(canvas, center, (50, 36), 20, 0, 360, 255, thickness)
     return canvas
 
 

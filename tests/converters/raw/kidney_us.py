@@ -12,7 +12,7 @@ def make(root):
     for n, mask in ((1, kidney), (2, kidney & False), (169, rect(8, 8, 9, 9)), (11, kidney)):
         name = f"{n}_IM-0001-00{n:03d}_anon.png"
         save(
-            top / f"kidneyUS_images_14_june_2022/kidneyUS_images_14_june_2022/{name}", picture(n, colour=True)
+            top / f"kidneyUS_images_14_june_2022/kidneyUS_images_14_june_2022/{name}", picture(n, color=True)
         )
         for annotator in (1, 2):
             labels = top / f"labels/reviewed_masks_{annotator}"
@@ -22,5 +22,5 @@ def make(root):
             )
             save(labels / f"regions/{name}", mask.astype(np.uint8) * 3)
         if mask is kidney:
-            wants.append(Want(name, [("kidney", kidney)], picture(n, colour=True), subject=str(n)))
+            wants.append(Want(name, [("kidney", kidney)], picture(n, color=True), subject=str(n)))
     return Truth(wants, [], {"image without foreground": 2}, {"speck: kidney": 1})

@@ -1,4 +1,4 @@
-"""Palette masks, equal names in train and test, a clip in both, background only, crossing artefacts."""
+"""Palette masks, equal names in train and test, a clip in both, background only, crossing artifacts."""
 
 import numpy as np
 from PIL import Image

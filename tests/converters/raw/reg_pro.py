@@ -31,6 +31,6 @@ def make(root):
             wants.append(Want(f"us_images/{name}.nii.gz", both, image, 1, name, split))
             wants.append(Want(f"us_images/{name}.nii.gz", both[:1], None, 2, name, split))
     high = int(slices.max()) * 2
-    notes = {"speck: landmark": 2, f"grey values 0 to {high} scaled to 0 to 255": 2}
+    notes = {"speck: landmark": 2, f"gray values 0 to {high} scaled to 0 to 255": 2}
     failures = ["case000002...channel 5 is the largest"]
     return Truth(wants, failures, {"slice or frame without annotation": 2}, notes)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.kit.archives import Truth, Want, grey8, picture, rect, save
+from tests.kit.archives import Truth, Want, gray8, picture, rect, save
 
 
 def make(root):
@@ -10,10 +10,10 @@ def make(root):
     one, two = rect(4, 4, 20, 24), rect(24, 30, 40, 50)
     for n, (folder, name, mask) in enumerate(
         (
-            ("BB/Healthy", "a", grey8(one)),
+            ("BB/Healthy", "a", gray8(one)),
             ("BB/Pathological", "a", two.astype(np.uint8)),
-            ("GM/Healthy", "b", grey8(two)),
-            ("TA/Healthy", "c", grey8(two & False)),
+            ("GM/Healthy", "b", gray8(two)),
+            ("TA/Healthy", "c", gray8(two & False)),
         )
     ):
         save(top / f"{folder}/Images/{name}.png", picture(n))

@@ -1,4 +1,4 @@
-"""Masks of three times the size with greys, raw value 1, numbers instead of equal names."""
+"""Masks of three times the size with grays, raw value 1, numbers instead of equal names."""
 
 import cv2
 import numpy as np

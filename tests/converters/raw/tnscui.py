@@ -1,4 +1,4 @@
-"""0/255 masks with greys, class numbers in a palette, padding that differs, upper-case endings."""
+"""0/255 masks with grays, class numbers in a palette, padding that differs, upper-case endings."""
 
 import numpy as np
 from PIL import Image

@@ -1,6 +1,6 @@
 """Empty masks, LZW TIFF, numbers to sort as numbers, a test folder without masks."""
 
-from tests.kit.archives import Truth, Want, grey8, picture, rect, save, text
+from tests.kit.archives import Truth, Want, gray8, picture, rect, save, text
 
 
 def make(root):
@@ -10,7 +10,7 @@ def make(root):
     for subject, number, mask in ((1, 1, nerve), (1, 2, nerve & False), (1, 10, nerve), (2, 1, nerve)):
         name = f"{subject}_{number}"
         save(top / f"train/{name}.tif", picture(number), compression="tiff_lzw")
-        save(top / f"train/{name}_mask.tif", grey8(mask), compression="tiff_lzw")
+        save(top / f"train/{name}_mask.tif", gray8(mask), compression="tiff_lzw")
         if mask is nerve:
             wants.append(
                 Want(f"train/{name}.tif", [("brachial_plexus", nerve)], picture(number), subject=str(subject))

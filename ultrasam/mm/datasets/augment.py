@@ -1,4 +1,4 @@
-"""Augmentation for small models that learn from little: other views, other greys, worse scanners.
+"""Augmentation for small models that learn from little: other views, other grays, worse scanners.
 
 Transforms for ``PromptDataset(augment=...)``: they change image, masks and boxes before prompts are made,
 and draw from ``results["rng"]`` alone.
@@ -88,11 +88,11 @@ class RandomView(BaseTransform):
 
 @TRANSFORMS.register_module()
 class Tone(BaseTransform):
-    """Other gamma, contrast and brightness, now and then a tint or inverted greys.
+    """Other gamma, contrast and brightness, now and then a tint or inverted grays.
 
     Args:
         probability: of another gamma, contrast and brightness.
-        tint: probability of a colour cast.
+        tint: probability of a color cast.
         invert: probability of swapping bright and dark.
     """
 
@@ -102,7 +102,7 @@ class Tone(BaseTransform):
         self.invert = invert
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Map the greys through one table a channel."""
+        """Map the grays through one table a channel."""
         rng = results["rng"]
         table = np.linspace(0, 1, 256)
         if rng.random() < self.probability:

@@ -85,5 +85,5 @@ class PromptDataset(Tickets, SharedAnnotations):
             {"type": "SimulatePrompts", **(prompts or {})},
             {"type": "PackPrompts"},
         ]
-        # Nothing to serialise: the arrays are shared as they are.
+        # Nothing to serialize: the arrays are shared as they are.
         super().__init__(serialize_data=False, **kwargs)

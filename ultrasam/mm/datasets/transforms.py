@@ -17,7 +17,7 @@ from mmengine.structures import InstanceData
 
 from ultrasam.data import coco
 from ultrasam.data.boxes import to_xyxy
-from ultrasam.data.images import mirror, once_if_grey, read_image
+from ultrasam.data.images import mirror, once_if_gray, read_image
 from ultrasam.errors import ConfigError, DataError
 from ultrasam.preprocess import Geometry, SizeRule, resize_image
 from ultrasam.prompts.released import ReleasedRules
@@ -46,7 +46,7 @@ class LoadImage(BaseTransform):
     """Read the image file: ``img`` becomes (H, W, 3) uint8 RGB.
 
     Args:
-        grey_views: let the three channels of a grey image be views of one, which cannot be written to; the
+        grey_views: let the three channels of a gray image be views of one, which cannot be written to; the
             transforms here resize and flip it once instead of three times.
     """
 
@@ -55,7 +55,7 @@ class LoadImage(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Read it and check its size against the COCO file, where that says one."""
-        image = read_image(results["img_path"], grey_view=self.grey_views)
+        image = read_image(results["img_path"], gray_view=self.grey_views)
         if "height" in results and image.shape[:2] != (results["height"], results["width"]):
             raise DataError(
                 f"{results['img_path']} is {image.shape[1]} x {image.shape[0]} pixels, "
@@ -122,7 +122,7 @@ class FitInput(BaseTransform):
         height, width = results["img"].shape[:2]
         geometry = Geometry.of(height, width, self.img_size, self.size_rule)
         results["geometry"] = geometry
-        results["img"] = once_if_grey(lambda image: resize_image(image, geometry), results["img"])
+        results["img"] = once_if_gray(lambda image: resize_image(image, geometry), results["img"])
         return results
 
 
@@ -208,7 +208,7 @@ class PackPrompts(BaseTransform):
 
 
 def _tensor(image: np.ndarray) -> torch.Tensor:
-    """An image (H, W, 3) as a tensor of the same memory; a grey one stays a view of one channel."""
+    """An image (H, W, 3) as a tensor of the same memory; a gray one stays a view of one channel."""
     if image.strides[2]:
         return torch.from_numpy(image)
     return torch.from_numpy(image[..., :1].copy()).expand(-1, -1, 3)

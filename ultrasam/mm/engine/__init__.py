@@ -1,1 +1,1 @@
-"""Running a configuration: training, testing, hooks and optimisers."""
+"""Running a configuration: training, testing, hooks and optimizers."""

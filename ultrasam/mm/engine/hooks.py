@@ -173,7 +173,7 @@ class PeakMemoryHook(Hook):
 
 @HOOKS.register_module()
 class FitTargetsHook(Hook):
-    """Before training, tell the head about the training targets (a regression's centre and scale)."""
+    """Before training, tell the head about the training targets (a regression's center and scale)."""
 
     def before_train(self, runner: Runner) -> None:
         """Tell it."""

@@ -25,7 +25,7 @@ def decays(name: str, parameter: nn.Parameter) -> bool:
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class DecayMatrices:
-    """Builds an optimiser in two groups, with and without weight decay.
+    """Builds an optimizer in two groups, with and without weight decay.
 
     Args:
         optim_wrapper_cfg: an ``OptimWrapper`` configuration with its ``optimizer``.

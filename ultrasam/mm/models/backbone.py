@@ -78,7 +78,7 @@ class UltraSamBackbone(BaseModule):
         """Nothing: weights are as built, or as loaded."""
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Normalised images -> one map for each of ``layers``, in ascending order."""
+        """Normalized images -> one map for each of ``layers``, in ascending order."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             return tuple(self.encoder.intermediate(images, self.layers))
 

@@ -1,4 +1,4 @@
-"""Batches to the device: bytes travel, normalising and padding happen there."""
+"""Batches to the device: bytes travel, normalizing and padding happen there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PromptDataPreprocessor(BaseDataPreprocessor):
 
     Args:
         img_size: S, side of the network's input in pixels.
-        black_padding: pad with black pixels, as published for classes, instead of the mean colour.
+        black_padding: pad with black pixels, as published for classes, instead of the mean color.
     """
 
     mean: Tensor
@@ -49,7 +49,7 @@ class PromptDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer("std", torch.tensor(preprocess.PIXEL_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """``inputs``, a list of (3, h, w) uint8, become one normalised, padded batch."""
+        """``inputs``, a list of (3, h, w) uint8, become one normalized, padded batch."""
         data = self.cast_data(fitted(data, self.img_size))
         for sample in data["data_samples"]:
             sample.set_field((self.img_size, self.img_size), "pad_shape", field_type="metainfo")
@@ -65,7 +65,7 @@ class PromptDataPreprocessor(BaseDataPreprocessor):
 
 @MODELS.register_module()
 class InstanceDataPreprocessor(DetDataPreprocessor):
-    """Normalise and pad to the square input, images and masks.
+    """Normalize and pad to the square input, images and masks.
 
     Args:
         img_size: S, side of the network's input.

@@ -1,4 +1,4 @@
-"""Ultrasound DICOM: frames as RGB, and the millimetres a pixel of each calibrated region."""
+"""Ultrasound DICOM: frames as RGB, and the millimeters a pixel of each calibrated region."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from ultrasam.errors import DataError
 from ultrasam.predict.pixels import Window, to_rgb8
 
-#: PhysicalUnitsXDirection of lengths; DICOM gives them in centimetres.
-_CENTIMETRES = 3
+#: PhysicalUnitsXDirection of lengths; DICOM gives them in centimeters.
+_CENTIMETERS = 3
 #: RegionSpatialFormat of two-dimensional images; others are spectra, M-mode and graphs.
 _TWO_DIMENSIONAL = 1
 
@@ -60,7 +60,7 @@ class Clip:
             from pydicom.pixels import apply_color_lut, pixel_array
 
             index = number if self.frames > 1 else None
-            # Colour spaces such as YBR are converted to RGB by pydicom 3.
+            # Color spaces such as YBR are converted to RGB by pydicom 3.
             pixels = pixel_array(dataset, index=index)
             kind = str(dataset.get("PhotometricInterpretation", ""))
             if kind == "PALETTE COLOR":
@@ -128,7 +128,7 @@ def _regions(dataset: Any) -> list[Region]:
     for item in dataset.get("SequenceOfUltrasoundRegions") or []:
         units = (item.get("PhysicalUnitsXDirection"), item.get("PhysicalUnitsYDirection"))
         deltas = [abs(float(item.get(f"PhysicalDelta{axis}", 0) or 0)) for axis in "XY"]
-        if units != (_CENTIMETRES, _CENTIMETRES) or not all(deltas):
+        if units != (_CENTIMETERS, _CENTIMETERS) or not all(deltas):
             continue
         if int(item.get("RegionSpatialFormat", 0)) != _TWO_DIMENSIONAL:
             continue
@@ -154,5 +154,5 @@ def _own_window(dataset: Any, pixels: np.ndarray) -> Window | None:
 
 
 def _palette(colors: np.ndarray) -> np.ndarray:
-    """A colour table's 8- or 16-bit values as RGB; they always fill their type's range."""
+    """A color table's 8- or 16-bit values as RGB; they always fill their type's range."""
     return to_rgb8(colors, window=None if colors.dtype == np.uint8 else (0, 65535))

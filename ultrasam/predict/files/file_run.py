@@ -39,7 +39,7 @@ class Options:
 
     Attributes:
         multimask: keep the best of three masks.
-        window: grey values shown as black and white.
+        window: gray values shown as black and white.
         spacing: (x, y) mm a pixel for files that don't say.
         follow: in a clip, prompt each frame with the mask of the one before.
         overlays: draw them.

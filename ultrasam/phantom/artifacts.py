@@ -12,7 +12,7 @@ from ultrasam.phantom.texture import mottle
 
 
 @dataclass(frozen=True)
-class Artefacts:
+class Artifacts:
     """Imperfections of one scan; levels in dB.
 
     Attributes:
@@ -38,56 +38,56 @@ class Artefacts:
     shading: float = 2.0
 
 
-def path_loss(loss: Array, grid: BeamGrid, artefacts: Artefacts) -> Array:
+def path_loss(loss: Array, grid: BeamGrid, artifacts: Artifacts) -> Array:
     """What tissue above each sample takes from its echo.
 
     Args:
         loss: (D, L) float32, attenuation beyond the compensated one, dB per image side.
         grid: of the samples.
-        artefacts: bad contact counts too.
+        artifacts: bad contact counts too.
 
     Returns:
         (D, L) float32 dB; negative is enhancement, which saturates at -9 dB.
     """
     total = np.cumsum(loss, axis=0, dtype=np.float32) * np.float32(grid.step)
-    for lateral, width, depth in artefacts.contact:
+    for lateral, width, depth in artifacts.contact:
         total += np.float32(depth) * np.exp(-np.square((grid.lateral - lateral) / width))
     return np.clip(total, -9, 45)
 
 
-def gain(grid: BeamGrid, artefacts: Artefacts, rng: np.random.Generator) -> Array:
+def gain(grid: BeamGrid, artifacts: Artifacts, rng: np.random.Generator) -> Array:
     """The error of the time-gain compensation by depth, and shading, (D, L) float32 dB."""
     sliders = mottle(rng, np.zeros_like(grid.depth), grid.depth, 0.15)
-    shading = np.float32(artefacts.shading) * mottle(rng, grid.x, grid.y, 0.2, 0.25)
-    return artefacts.slope * grid.depth + artefacts.ripple * sliders + shading
+    shading = np.float32(artifacts.shading) * mottle(rng, grid.x, grid.y, 0.2, 0.25)
+    return artifacts.slope * grid.depth + artifacts.ripple * sliders + shading
 
 
-def add_side_lobes(amplitude: Array, grid: BeamGrid, artefacts: Artefacts) -> Array:
+def add_side_lobes(amplitude: Array, grid: BeamGrid, artifacts: Artifacts) -> Array:
     """Adds the echoes of the surroundings of each sample: haze that fills dark objects from their borders."""
     # Slow changes in a quarter of the samples and beams are exact enough.
     reduced = cv2.resize(amplitude, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     across, along = 0.02 * reduced.shape[1], 0.008 / grid.step / 4
     around = cv2.GaussianBlur(reduced, (0, 0), sigmaX=across, sigmaY=max(along, 0.3))
     around = cv2.resize(around, amplitude.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return amplitude + np.float32(10 ** (artefacts.side_lobes / 20)) * around
+    return amplitude + np.float32(10 ** (artifacts.side_lobes / 20)) * around
 
 
-def add_near_field(mirror: Array, grid: BeamGrid, artefacts: Artefacts) -> Array:
+def add_near_field(mirror: Array, grid: BeamGrid, artifacts: Artifacts) -> Array:
     """The coherent echoes with the probe's own ringing added, (D, L) float32."""
-    ringing = np.exp(-grid.depth / np.float32(0.012)) * np.float32(10 ** (artefacts.near_field / 20))
+    ringing = np.exp(-grid.depth / np.float32(0.012)) * np.float32(10 ** (artifacts.near_field / 20))
     return mirror + ringing * (1 + np.cos(grid.depth * np.float32(2 * np.pi / 0.014)))
 
 
-def reverberate(amplitude: Array, artefacts: Artefacts) -> Array:
+def reverberate(amplitude: Array, artifacts: Artifacts) -> Array:
     """Adds echoes of the near field that went twice: haze in the near part of anechoic objects."""
     samples = len(amplitude) // 5
     twice = cv2.resize(amplitude[:samples], (amplitude.shape[1], 2 * samples), interpolation=cv2.INTER_LINEAR)
     fade = np.linspace(1, 0, 2 * samples, dtype=np.float32)[:, None]
     out = amplitude.copy()
-    out[: 2 * samples] += np.float32(artefacts.reverberation) * fade * twice
+    out[: 2 * samples] += np.float32(artifacts.reverberation) * fade * twice
     return out
 
 
-def noise_level(grid: BeamGrid, artefacts: Artefacts) -> Array:
+def noise_level(grid: BeamGrid, artifacts: Artifacts) -> Array:
     """The amplitude of the electronic noise, (D, 1) float32."""
-    return np.float32(10) ** ((artefacts.noise + artefacts.noise_rise * grid.depth) / np.float32(20))
+    return np.float32(10) ** ((artifacts.noise + artifacts.noise_rise * grid.depth) / np.float32(20))
