@@ -14,7 +14,7 @@ from mmengine.registry import Registry, root
 import ultrasam.mm
 from ultrasam.errors import ConfigError
 from ultrasam.mm import compat
-from ultrasam.mm.evaluation.results import write_results
+from ultrasam.mm.evaluation.dump import write_results
 
 
 def registered():

@@ -13,7 +13,7 @@ from ultrasam.errors import ConfigError
 from ultrasam.machine.memory import memory_advice
 from ultrasam.mm.compat import init_process_group
 from ultrasam.mm.engine.configuration import Launcher, load_config, started
-from ultrasam.mm.evaluation.results import write_results
+from ultrasam.mm.evaluation.dump import write_results
 
 
 def test(

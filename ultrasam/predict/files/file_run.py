@@ -12,7 +12,7 @@ import numpy as np
 from ultrasam.data import coco, images
 from ultrasam.errors import UltraSamError
 from ultrasam.predict.files import sources
-from ultrasam.predict.files.records import Records
+from ultrasam.predict.files.file_records import Records
 from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window
