@@ -8,12 +8,12 @@ OpenCV's bilinear resize (without antialias) is what the published model was tra
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -68,18 +68,18 @@ class Geometry:
         """(x, y) factors from image to input; they differ a little, since sides are whole pixels."""
         return self.resized[1] / self.original[1], self.resized[0] / self.original[0]
 
-    def to_input(self, xy: np.ndarray) -> np.ndarray:
+    def to_input(self, xy: NDArray[Any]) -> NDArray[Any]:
         """Points (..., 2) or boxes (..., 4) of the image in the input's pixels, float64."""
         xy = np.asarray(xy, dtype=np.float64)
         return xy * np.tile(self.scale, xy.shape[-1] // 2)
 
-    def to_original(self, xy: np.ndarray) -> np.ndarray:
+    def to_original(self, xy: NDArray[Any]) -> NDArray[Any]:
         """The inverse of `to_input`."""
         xy = np.asarray(xy, dtype=np.float64)
         return xy / np.tile(self.scale, xy.shape[-1] // 2)
 
 
-def resize_image(image: np.ndarray, geometry: Geometry, resampling: Resampling = "opencv") -> np.ndarray:
+def resize_image(image: NDArray[Any], geometry: Geometry, resampling: Resampling = "opencv") -> NDArray[Any]:
     """An image (H, W, 3) uint8 at its size in the input, (h, w, 3) uint8."""
     if image.shape[:2] != geometry.original:
         raise DataError(f"image is {image.shape[:2]}, its geometry says {geometry.original}")
@@ -109,7 +109,7 @@ def pad(image: Tensor, size: int) -> Tensor:
 
 
 def to_input(
-    image: np.ndarray, size: int, rule: SizeRule = "round", resampling: Resampling = "opencv"
+    image: NDArray[Any], size: int, rule: SizeRule = "round", resampling: Resampling = "opencv"
 ) -> tuple[Tensor, Geometry]:
     """An RGB image (H, W, 3) uint8 as network input (3, S, S) float32, and its geometry."""
     geometry = Geometry.of(image.shape[0], image.shape[1], size, rule)

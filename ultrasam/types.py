@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ultrasam.errors import CheckpointError, PromptError
@@ -34,7 +34,7 @@ MASK_STRIDE = 4
 #: Label of a slot that holds no point: rows with fewer points than K are filled up with it.
 PADDING = -1
 
-Coordinates = TypeVar("Coordinates", np.ndarray, Tensor)
+Coordinates = TypeVar("Coordinates", NDArray[Any], Tensor)
 
 
 def pixel_centers(indices: Coordinates) -> Coordinates:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ultrasam.errors import CheckpointError
@@ -42,7 +43,7 @@ def _allowed() -> list[Any]:
         (_Inert, "mmengine.logging.history_buffer.HistoryBuffer"),
         (_Inert, "builtins.getattr"),
         (_Inert, "__builtin__.getattr"),
-        np.ndarray,
+        NDArray[Any],
         np.dtype,
     ]
     for module in multiarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from ultrasam.converters.engine.rle import compress, counts
@@ -50,12 +51,12 @@ class CocoImage:
     annotations: list[dict[str, Any]] = field(default_factory=list)
     entry: Mapping[str, Any] = field(default_factory=dict)
 
-    def masks(self) -> list[np.ndarray]:
+    def masks(self) -> list[NDArray[Any]]:
         """The masks of its objects, (H, W) bool each."""
         where = f"{self.path}: annotation"
         return [decode(a["segmentation"], self.size, f"{where} {a['id']}") for a in self.annotations]
 
-    def boxes(self) -> np.ndarray:
+    def boxes(self) -> NDArray[Any]:
         """The annotated boxes of its objects, (n, 4) float64 xyxy."""
         return to_xyxy(np.reshape([a["bbox"] for a in self.annotations], (-1, 4)))
 
@@ -257,7 +258,7 @@ def as_rle(segmentation: Any, size: tuple[int, int], where: str) -> dict[str, An
         raise DataError(f"{where} has a malformed mask: {reason}") from error
 
 
-def decode(segmentation: Any, size: tuple[int, int], where: str) -> np.ndarray:
+def decode(segmentation: Any, size: tuple[int, int], where: str) -> NDArray[Any]:
     """A COCO segmentation as (H, W) bool; errors as in `as_rle`."""
     try:
         return coco_mask.decode(as_rle(segmentation, size, where)).astype(bool)
@@ -265,7 +266,7 @@ def decode(segmentation: Any, size: tuple[int, int], where: str) -> np.ndarray:
         raise DataError(f"{where} has a malformed mask: {error}") from error
 
 
-def encode(mask: np.ndarray) -> dict[str, Any]:
+def encode(mask: NDArray[Any]) -> dict[str, Any]:
     """A mask (H, W) bool as compressed RLE with text counts, as COCO files hold it."""
     rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
     return {"size": [int(n) for n in rle["size"]], "counts": rle["counts"].decode("ascii")}

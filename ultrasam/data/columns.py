@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pooch
+from numpy.typing import NDArray
 
 from ultrasam.data import coco
 from ultrasam.data.coco import CocoFile, CocoImage
@@ -51,7 +52,7 @@ class Columns:
 
     summary: str
     datasets: Sequence[str]
-    arrays: Mapping[str, np.ndarray]
+    arrays: Mapping[str, NDArray[Any]]
 
     def __len__(self) -> int:
         return len(self.arrays["id"])
@@ -101,7 +102,7 @@ def columns_of(content: CocoFile) -> Columns:
     return Columns(content.summary(), datasets, arrays)
 
 
-def _ids(values: list[Any]) -> np.ndarray:
+def _ids(values: list[Any]) -> NDArray[Any]:
     """Ids as 64-bit integers, or as the objects they are: files with ids of 128 bits or of text exist."""
     if all(type(value) is int and abs(value) < 2**63 for value in values):
         return np.array(values, np.int64)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ultrasam.errors import DataError
 
 
-def read_image(path: str | Path, *, gray_view: bool = False) -> np.ndarray:
+def read_image(path: str | Path, *, gray_view: bool = False) -> NDArray[Any]:
     """An 8-bit image file as (H, W, 3) uint8 RGB; gray is repeated, an alpha channel is left out.
 
     Args:
@@ -32,7 +34,7 @@ def read_image(path: str | Path, *, gray_view: bool = False) -> np.ndarray:
     return as_rgb(image)
 
 
-def read_samples(path: str | Path) -> np.ndarray:
+def read_samples(path: str | Path) -> NDArray[Any]:
     """An image file as OpenCV decodes it, (H, W), (H, W, 3) BGR or (H, W, 4) BGRA, of any depth.
 
     Raises:
@@ -49,7 +51,7 @@ def read_samples(path: str | Path) -> np.ndarray:
     return image
 
 
-def as_rgb(image: np.ndarray) -> np.ndarray:
+def as_rgb(image: NDArray[Any]) -> NDArray[Any]:
     """What OpenCV decoded, (H, W), (H, W, 3) BGR or (H, W, 4) BGRA -> (H, W, 3) RGB."""
     if image.ndim == 2:
         return np.repeat(image[:, :, None], 3, axis=2)
@@ -58,7 +60,7 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def once_if_gray(work: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+def once_if_gray(work: Callable[[NDArray[Any]], NDArray[Any]], image: NDArray[Any]) -> NDArray[Any]:
     """Work on an image (H, W, 3), on one channel alone where all three are views of it."""
     if image.strides[2]:
         return work(image)
@@ -67,8 +69,8 @@ def once_if_gray(work: Callable[[np.ndarray], np.ndarray], image: np.ndarray) ->
 
 
 def mirror(
-    image: np.ndarray, masks: Sequence[np.ndarray], boxes: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    image: NDArray[Any], masks: Sequence[NDArray[Any]], boxes: NDArray[Any]
+) -> tuple[NDArray[Any], list[NDArray[Any]], NDArray[Any]]:
     """An image (H, W, 3) with masks (H, W) bool and boxes (n, 4) xyxy, left and right exchanged."""
     boxes = boxes.copy()
     boxes[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
@@ -76,7 +78,7 @@ def mirror(
     return once_if_gray(lambda part: cv2.flip(part, 1), image), flipped, boxes
 
 
-def write_image(path: str | Path, image: np.ndarray) -> None:
+def write_image(path: str | Path, image: NDArray[Any]) -> None:
     """Write (H, W, 3) uint8 RGB; the file's ending names the format."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     encoded.tofile(path)
 
 
-def write_mask(path: str | Path, mask: np.ndarray) -> None:
+def write_mask(path: str | Path, mask: NDArray[Any]) -> None:
     """Write a mask (H, W) bool as an 8-bit PNG of 0 and 255."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

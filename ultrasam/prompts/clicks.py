@@ -6,17 +6,20 @@ error, be it something that was missed (a positive click) or something too much 
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ultrasam.types import MASK_STRIDE, NEGATIVE, PADDING, POSITIVE, Prompts
 
 
 def error_click(
-    predicted: np.ndarray, truth: np.ndarray, rng: np.random.Generator | None = None
-) -> tuple[np.ndarray, int] | None:
+    predicted: NDArray[Any], truth: NDArray[Any], rng: np.random.Generator | None = None
+) -> tuple[NDArray[Any], int] | None:
     """The click that corrects a mask.
 
     Args:
@@ -41,7 +44,7 @@ def error_click(
 
 
 def add_clicks(
-    prompts: Prompts, logits: Tensor, targets: Tensor, rows: np.ndarray, rng: np.random.Generator
+    prompts: Prompts, logits: Tensor, targets: Tensor, rows: NDArray[Any], rng: np.random.Generator
 ) -> Prompts:
     """Prompts with one more click in some rows, drawn from what low-resolution logits have wrong.
 
@@ -68,7 +71,7 @@ def add_clicks(
     )
 
 
-def _depth(error: np.ndarray) -> np.ndarray:
+def _depth(error: NDArray[Any]) -> NDArray[Any]:
     """How far each pixel of an error lies inside it, 0 outside; the image's border counts as an edge."""
     padded = cv2.copyMakeBorder(error.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ultrasam.data.boxes import tight_box
 
 
 def disturb_box(
-    kind: str, box: np.ndarray, level: float, shape: tuple[int, int], rng: np.random.Generator
-) -> np.ndarray:
+    kind: str, box: NDArray[Any], level: float, shape: tuple[int, int], rng: np.random.Generator
+) -> NDArray[Any]:
     """A box (4,) xyxy with an error; inside the image, never empty.
 
     Args:
@@ -32,7 +35,9 @@ def disturb_box(
     return np.concatenate([low, np.maximum(moved[2:].clip(0, limit), low + 1)])
 
 
-def off_center(mask: np.ndarray, point: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def off_center(
+    mask: NDArray[Any], point: NDArray[Any], level: float, rng: np.random.Generator
+) -> NDArray[Any]:
     """A point (2,) xy in any direction from another one, by ``level`` of the object's width and height.
 
     It stays in the object: where it would leave it, it is the nearest of the object's pixels.

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ultrasam.data.boxes import tight_box
 from ultrasam.errors import PromptError
@@ -25,7 +26,7 @@ PromptKind = Literal["point", "box"]
 BOX_NOISE = 0.05
 
 
-def random_point(mask: np.ndarray, geometry: Geometry, rng: np.random.Generator) -> np.ndarray:
+def random_point(mask: NDArray[Any], geometry: Geometry, rng: np.random.Generator) -> NDArray[Any]:
     """A uniform point of a mask, (2,) xy in the input.
 
     It is drawn in the mask as annotated, so the smallest object can be hit.
@@ -36,7 +37,7 @@ def random_point(mask: np.ndarray, geometry: Geometry, rng: np.random.Generator)
     return geometry.to_input(pick(mask, rng))
 
 
-def pick(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def pick(mask: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
     """A foreground pixel of a mask and a place within it, (2,) xy."""
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
@@ -48,7 +49,7 @@ def pick(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.array([x, y]) + rng.random(2)
 
 
-def central_point(mask: np.ndarray) -> np.ndarray:
+def central_point(mask: NDArray[Any]) -> NDArray[Any]:
     """The point that a user would click in the middle of a mask, (2,) xy in the image.
 
     It is the centroid; where that lies outside a concave object, the object's pixel nearest to it.
@@ -64,7 +65,7 @@ def central_point(mask: np.ndarray) -> np.ndarray:
     return mean + 0.5
 
 
-def centroid(mask: np.ndarray) -> np.ndarray:
+def centroid(mask: NDArray[Any]) -> NDArray[Any]:
     """The mean of a mask's pixel indices, (2,) xy.
 
     Raises:
@@ -76,14 +77,14 @@ def centroid(mask: np.ndarray) -> np.ndarray:
     return np.array([x.mean(), y.mean()])
 
 
-def exact_box(box: np.ndarray, geometry: Geometry) -> np.ndarray:
+def exact_box(box: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
     """A box (4,) xyxy of the image in the input."""
     return geometry.to_input(box)
 
 
 def noisy_box(
-    box: np.ndarray, geometry: Geometry, rng: np.random.Generator, noise: float = BOX_NOISE
-) -> np.ndarray:
+    box: NDArray[Any], geometry: Geometry, rng: np.random.Generator, noise: float = BOX_NOISE
+) -> NDArray[Any]:
     """A box whose sides are each moved by up to ``noise`` of its width or height, (4,) xyxy in the input.
 
     It stays in the image and keeps its corners in order.
@@ -94,12 +95,12 @@ def noisy_box(
     return np.concatenate([low.clip(0, limit), high.clip(0, limit)])
 
 
-def move_sides(box: np.ndarray, rng: np.random.Generator, noise: float) -> np.ndarray:
+def move_sides(box: NDArray[Any], rng: np.random.Generator, noise: float) -> NDArray[Any]:
     """A box (4,) xyxy with each side moved, wherever it then is."""
     return box + rng.uniform(-noise, noise, size=4) * np.tile(box[2:] - box[:2], 2)
 
 
-def mask_target(mask: np.ndarray, geometry: Geometry, side: int) -> np.ndarray:
+def mask_target(mask: NDArray[Any], geometry: Geometry, side: int) -> NDArray[Any]:
     """A mask (H, W) bool as the decoder should draw it: (side, side) uint8, 0 or 1, padding included.
 
     Cells count that are at least half covered, and the fullest cell of an object that covers none by half, so
@@ -112,7 +113,7 @@ def mask_target(mask: np.ndarray, geometry: Geometry, side: int) -> np.ndarray:
     return target.astype(np.uint8)
 
 
-def _cell_share(mask: np.ndarray, geometry: Geometry, side: int) -> np.ndarray:
+def _cell_share(mask: NDArray[Any], geometry: Geometry, side: int) -> NDArray[Any]:
     """How much of each of (side, side) cells of the input a mask covers, float32 0..1; exact."""
     cell = geometry.size / side
     sx, sy = geometry.scale
@@ -120,7 +121,7 @@ def _cell_share(mask: np.ndarray, geometry: Geometry, side: int) -> np.ndarray:
     if not mask.any():
         return share
 
-    def overlap(first: float, last: float, scale: float) -> tuple[slice, np.ndarray]:
+    def overlap(first: float, last: float, scale: float) -> tuple[slice, NDArray[Any]]:
         """The cells that pixels first to last touch, and (cells, pixels) which share of a cell each is."""
         edges = np.arange(first, last + 1) * scale / cell
         cells = np.arange(int(edges[0]), min(int(np.ceil(edges[-1])), side))
@@ -145,7 +146,7 @@ class PromptRules:
     mask_target = staticmethod(mask_target)
 
     @staticmethod
-    def central_point(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
+    def central_point(mask: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
         """The point in the middle of a mask, (2,) xy in the input."""
         return geometry.to_input(central_point(mask))
 
@@ -163,14 +164,14 @@ class PromptArrays:
         boxes: (n, 4) float32 xyxy in the input; NaN where the object has a point.
     """
 
-    points: np.ndarray
-    labels: np.ndarray
-    boxes: np.ndarray
+    points: NDArray[Any]
+    labels: NDArray[Any]
+    boxes: NDArray[Any]
 
 
 def simulate_prompts(
-    masks: Sequence[np.ndarray],
-    boxes: np.ndarray,
+    masks: Sequence[NDArray[Any]],
+    boxes: NDArray[Any],
     geometry: Geometry,
     rng: np.random.Generator | None,
     *,
@@ -212,8 +213,8 @@ def simulate_prompts(
 
 
 def draw_sample(
-    masks: Sequence[np.ndarray],
-    boxes: np.ndarray,
+    masks: Sequence[NDArray[Any]],
+    boxes: NDArray[Any],
     geometry: Geometry,
     rng: np.random.Generator,
     *,
@@ -221,7 +222,7 @@ def draw_sample(
     point_probability: float = 0.5,
     box_noise: float = BOX_NOISE,
     rules: PromptRules = OURS,
-) -> tuple[PromptArrays, np.ndarray]:
+) -> tuple[PromptArrays, NDArray[Any]]:
     """What a training step takes from an image's n objects.
 
     Args:
