@@ -153,7 +153,7 @@ def _train(settings: Settings, data: Data, out: Path) -> History:
             "param_scheduler.1.begin": warm_up,
             "param_scheduler.1.end": steps,
             "default_hooks.checkpoint.interval": 250,
-            "default_hooks.logger.interval": 25,
+            "default_hooks.logger.interval": max(1, min(25, steps // 10)),
         },
     )
     print(f"trained in {(time.time() - begin) / 60:.1f} minutes")
