@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything (demo)")
     parser.add_argument("--coco", type=Path, help="your own COCO file instead of simulated images")
     parser.add_argument("--images", type=Path, help="the folder that its file names start from")
-    add_weights(parser, "--from", "a vit_t to start from (none)", renamed="--weights", type=Path)
+    add_weights(parser, "--from", "a vit_t to start from (none)", renamed="--weights")
     parser.add_argument("--num", type=int, default=2400, help="simulated images (2400)")
     parser.add_argument("--iterations", type=int, default=550, help="training steps (550)")
     parser.add_argument("--batch-size", type=int, default=16, help="images a step (16)")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         coco=str(args.coco) if args.coco else None,
         images=str(args.images) if args.images else None,
-        weights=str(args.start) if args.start else None,
+        weights=args.start,
     )
     run_demo(settings, args.out)
     return 0

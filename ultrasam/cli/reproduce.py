@@ -17,7 +17,7 @@ _EXAMPLES = """examples:
   ultrasam reproduce --row ultrasam-box-bus_bra --row sam-box-bus_bra
   ultrasam reproduce --table 2 --data-root /data --out tables
 
-data come from 'ultrasam convert', weights from 'ultrasam weights fetch'; nothing is downloaded here
+data come from 'ultrasam convert', weights from 'ultrasam weights fetch'; nothing is downloaded unasked
 """
 
 
@@ -38,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("reproduced"), help="folder for results (reproduced)"
     )
-    add_weights(parser, "--checkpoint", "use it in place of each row's own", renamed="--weights", type=Path)
+    add_weights(parser, "--checkpoint", "use it in place of each row's own", renamed="--weights")
     parser.add_argument(
         "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="change the configurations"
     )
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; 2 when a row could not be run."""
     from tqdm import tqdm
 
+    from ultrasam import checkpoints
     from ultrasam.errors import CheckpointError
     from ultrasam.reproduce.reproduce import Settings, run_row
     from ultrasam.reproduce.reproduce_page import write_report
@@ -59,9 +60,10 @@ def run(args: argparse.Namespace) -> int:
             numbers = " ".join(f"{name} {value:.1f}" for name, value in row.expected.items())
             print(f"{row.table}  {row.id:<34} {numbers}   tolerance {row.tolerance:.1f}")
         return 0
-    if args.checkpoint and not args.checkpoint.is_file():
-        raise CheckpointError(f"no weight file at {args.checkpoint}")
-    settings = Settings(args.data_root, args.out, args.checkpoint, args.cfg_options or {})
+    weights = checkpoints.resolve(args.checkpoint) if args.checkpoint else None
+    if weights and not weights.is_file():
+        raise CheckpointError(f"no weight file at {weights}")
+    settings = Settings(args.data_root, args.out, weights, args.cfg_options or {})
     outcomes = [run_row(row, settings, check_only=args.check) for row in tqdm(rows, unit="row")]
     for outcome in outcomes:
         built = ", ".join(f"{name} {count:,} parameters" for name, count in outcome.parameters.items())
