@@ -82,7 +82,7 @@ def test_what_runs_on_a_cpu():
     large, small = torch.randn(1, 1, 400, 16), torch.randn(1, 1, 196, 16)
     with torch.no_grad(), products.forced(True):
         # Not every processor's torch has oneDNN.
-        best = attention.by_head if products.usable(large) else attention.chunked
+        best = attention.by_head if products.uses_onednn(large) else attention.chunked
         assert attention.choose(large, (20, 20)) is best
         assert attention.choose(small, (14, 14)) is attention.chunked
     with torch.no_grad(), products.forced(False):
