@@ -24,9 +24,9 @@ def image():
     return scan()
 
 
-def logits(found: Segmentation) -> torch.Tensor:
-    """In full resolution."""
-    return upsample_logits(found.logits[:, None], found.geometry)[:, 0]
+def logits(answer: Segmentation, predictor: Predictor) -> torch.Tensor:
+    """Of an answer on the predictor's image, in full resolution."""
+    return upsample_logits(answer.logits[:, None], predictor.geometries[0])[:, 0]
 
 
 def test_a_region_is_a_square_with_the_box_in_its_middle():
@@ -59,7 +59,7 @@ def test_same_masks_as_on_the_cut_out_image(tiny_model, image):
     held = np.zeros((200, 200), dtype=bool)
     held[60:100, 70:110] = True
     inside = held[y1:y2, x1:x2]
-    assert_same_masks(found.masks[:, y1:y2, x1:x2] & inside, expected.masks & inside, logits(expected))
+    assert_same_masks(found.masks[:, y1:y2, x1:x2] & inside, expected.masks & inside, logits(expected, cut))
     assert found.masks.any() and not found.masks[:, ~held].any() and expected.masks.sum() > found.masks.sum()
     for code, mask in zip(found.rles(), found.masks, strict=True):
         assert np.array_equal(coco_mask.decode(code).astype(bool), mask)
@@ -75,7 +75,7 @@ def test_a_region_that_is_the_whole_image_changes_nothing(tiny_model, image):
     far.set_image(image)
     found, expected = near.segment([entry]), far.segment([entry])
     part = np.s_[:, 10:195, 10:190]
-    assert_same_masks(found.masks[part], expected.masks[part], logits(expected)[part])
+    assert_same_masks(found.masks[part], expected.masks[part], logits(expected, far)[part])
     assert_same(found.logits, expected.logits)
 
 
