@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from ultrasam.checkpoints.formats import PROMPT_EMBEDDING, SHARED_EMBEDDING, TIM
 from ultrasam.checkpoints.loading import read_named
 from ultrasam.checkpoints.published import VITSAM, to_published
 from ultrasam.checkpoints.reading import note_of
-from ultrasam.data.files import atomic
-from ultrasam.errors import CheckpointError, UltraSamError
+from ultrasam.data.files import open_atomic, write_bytes, write_json
+from ultrasam.errors import CheckpointError
 from ultrasam.modeling.adapt.lora import merged_state
 from ultrasam.modeling.build import Variant
 from ultrasam.modeling.old_fields import as_written
@@ -75,8 +74,8 @@ def save(
         usage: what the weights want to be used with; None where a model's ``state_dict()`` says it itself.
 
     Raises:
-        CheckpointError: an unknown format, parameters of no promptable segmenter, or a place that can't be
-            written.
+        CheckpointError: an unknown format, or parameters of no promptable segmenter.
+        UltraSamError: nothing can be written there.
     """
     usage = usage or ModelUsage.of(note_of(state))
     state = merged_state(state)
@@ -98,10 +97,10 @@ def write_objects(content: Any, path: Path) -> None:
     """What `ultrasam.checkpoints.reading.read_objects` reads: tensors in containers.
 
     Raises:
-        CheckpointError: it can't be written there.
+        UltraSamError: nothing can be written there.
     """
-    with _file(path) as part:
-        torch.save(content, part)
+    with open_atomic(path) as file:
+        torch.save(content, file)
 
 
 def _sam(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
@@ -216,10 +215,9 @@ def _weights(state: State, out: Path, usage: ModelUsage) -> list[Path]:
         return _torch(_noted(state, usage), out)
     from safetensors.torch import save as to_bytes
 
+    # Its own way to a file makes one that nobody else may read.
     metadata = {"format": "pt", ModelUsage.KEY: json.dumps(asdict(usage))}
-    with _file(out) as part:
-        # Its own way to a file makes one that nobody else may read.
-        part.write_bytes(to_bytes({n: value.contiguous() for n, value in state.items()}, metadata))
+    write_bytes(out, to_bytes({name: value.contiguous() for name, value in state.items()}, metadata))
     return [out]
 
 
@@ -229,26 +227,8 @@ def _torch(content: Any, out: Path) -> list[Path]:
 
 
 def _json(content: Any, out: Path) -> list[Path]:
-    with _file(out) as part:
-        part.write_text(json.dumps(content, indent=1))
+    write_json(out, content, indent=1)
     return [out]
-
-
-@contextmanager
-def _file(path: Path) -> Iterator[Path]:
-    """Where to write so that readers see a whole file or the one before.
-
-    Raises:
-        CheckpointError: nothing can be written there.
-    """
-    try:
-        with atomic(path) as part:
-            part.touch()  # the libraries that write do not say why they can't
-            yield part
-    except UltraSamError as error:
-        raise CheckpointError(str(error)) from error
-    except RuntimeError as error:
-        raise CheckpointError(f"cannot write {path}: {error}") from error
 
 
 TARGETS: dict[str, Callable[[State, Path, Variant, ModelUsage], list[Path]]] = {
