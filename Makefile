@@ -30,6 +30,7 @@ check: $(STAMP)  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 test: $(STAMP)  ## lint, types and all tests
 	$(MAKE) --no-print-directory check

@@ -175,7 +175,7 @@ class Predictor(ObjectPredictor):
             from segment_anything import SamAutomaticMaskGenerator
         except ImportError as error:
             raise UltraSamError(
-                "automatic masks need segment-anything: pip install segment-anything torchvision"
+                "automatic masks need segment-anything: pip install 'ultrasam[auto]'"
             ) from error
         generator = SamAutomaticMaskGenerator(self.model, **options)
         generator.predictor = self
