@@ -156,7 +156,7 @@ def test_python_runs_after_a_plain_import(page, folder, monkeypatch):
 
     peers = {name: pytest.importorskip(name) for name in ("segment_anything", "timm", "transformers")}
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("ULTRASAM_WEIGHTS", str(folder))
+    monkeypatch.setenv("ULTRASAM_WEIGHTS", str(folder / "full"))
     if page.name == "training.md":
         pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
         for name in ("train", "test"):

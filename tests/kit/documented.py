@@ -74,7 +74,8 @@ def fill(folder: Path) -> None:
     """Make everything that the documents' lines name."""
     _pictures(folder)
     _data(folder)
-    _weights(folder)
+    _weights(folder, 64)
+    _weights(folder / "full", 1024)
 
 
 def _pictures(folder: Path) -> None:
@@ -161,15 +162,18 @@ def _two_classes(path: Path) -> None:
     path.write_text(json.dumps(content))
 
 
-def _weights(folder: Path) -> None:
-    """Random weights of the right layout under the names that people download."""
+def _weights(folder: Path, img_size: int) -> None:
+    """Random weights of the right layout under the names that people download.
+
+    Commands take those of a small input; Python hands them to packages that build the whole network.
+    """
     import torch
 
     from ultrasam import checkpoints
     from ultrasam.modeling.build import build_ultrasam
 
     torch.manual_seed(0)
+    folder.mkdir(exist_ok=True)
     plain = folder / "sam_vit_b_01ec64.pth"
-    torch.save(build_ultrasam("vit_b").state_dict(), plain)
+    torch.save(build_ultrasam("vit_b", img_size=img_size).state_dict(), plain)
     checkpoints.convert(str(plain), str(folder / "UltraSam.pth"), "ultrasam")
-    shutil.copy(checkpoints.resolve("small"), folder / "model.safetensors")

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ultrasam.errors import CheckpointError
@@ -43,7 +42,7 @@ def _allowed() -> list[Any]:
         (_Inert, "mmengine.logging.history_buffer.HistoryBuffer"),
         (_Inert, "builtins.getattr"),
         (_Inert, "__builtin__.getattr"),
-        NDArray[Any],
+        np.ndarray,
         np.dtype,
     ]
     for module in multiarray:
