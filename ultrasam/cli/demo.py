@@ -30,8 +30,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--images", type=Path, help="the folder that its file names start from")
     add_weights(parser, "--from", "a vit_t to start from (none)", renamed="--weights")
     parser.add_argument("--num", type=int, default=2400, help="simulated images (2400)")
-    parser.add_argument("--iterations", type=int, default=1500, help="training steps (1500)")
-    parser.add_argument("--batch-size", type=int, default=4, help="images a step (4)")
+    parser.add_argument("--iterations", type=int, default=550, help="training steps (550)")
+    parser.add_argument("--batch-size", type=int, default=16, help="images a step (16)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     parser.set_defaults(func=run)
 

@@ -42,8 +42,8 @@ class Settings:
     """
 
     num: int = 2400
-    iterations: int = 1500
-    batch_size: int = 4
+    iterations: int = 550
+    batch_size: int = 16
     seed: int = 0
     coco: str | None = None
     images: str | None = None
