@@ -36,6 +36,10 @@ SHORT = {
     "demo": ["--iterations", "2", "--batch-size", "2"],
     "evaluate": ["--limit", "1"],
     "export": ["--precision", "fp32"],
+    "train ultrasam/ultrasam_vit-t_small_longer": [
+        *("--from", "work_dirs/ultrasam_vit-t_small/iter_1.pth"),
+        *("--cfg-options", *TINY, "train_dataloader.batch_size=2"),
+    ],
     "data phantom": ["--num", "20", "--size", "64"],
     "probe": ["--img-size", "64"],
 }

@@ -132,7 +132,7 @@ def _data(folder: Path) -> None:
     for name in ("train", "val"):
         part = json.loads((phantom / f"annotations/{name}.agnostic.json").read_text())
         for image in part["images"]:
-            image["file_name"] = f"phantom/images/{image['file_name']}"
+            image["file_name"] = f"bus_bra/images/{image['file_name']}"
         (data / f"us43d/{name}.json").write_text(json.dumps(part))
     (folder / "mine.json").write_text(json.dumps(whole))
     (data / "bus_bra.json").write_text(json.dumps(whole))
