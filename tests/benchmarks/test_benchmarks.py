@@ -81,3 +81,10 @@ def test_extra_memory_sees_a_peak_that_is_gone_again():
 def test_unknown_benchmark_names_those_there_are(capfd):
     assert main(["bench", "nonsense"]) == 2
     assert "no benchmark nonsense; there are encoder, decoder, masks" in capfd.readouterr().err
+
+
+def test_options_of_the_benchmarks_are_handed_on(capfd):
+    assert main(["bench", "--quick", "--threads", "1", "nonsense"]) == 2
+    assert "no benchmark nonsense;" in capfd.readouterr().err
+    assert main(["bench", "--help"]) == 0
+    assert "--rounds" in capfd.readouterr().out

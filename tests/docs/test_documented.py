@@ -77,13 +77,15 @@ def test_commands_parse(line):
     build_parser().parse_args(words[1:])
 
 
-def _made(word: str) -> tuple[str, str]:
-    return next(((old, new) for old, new in MADE.items() if old in word), (word, word))
+def _as_made(word: str) -> str:
+    for name, made in MADE.items():
+        word = word.replace(name, made)
+    return word
 
 
 def _run(line: Line, folder) -> None:
     words = documented.words(line.text, folder)
-    words = [word.replace(old, new) for word in words for old, new in [_made(word)]]
+    words = [_as_made(word) for word in words]
     extra = SHORT.get(" ".join(words[1:3]), SHORT.get(words[1], []))
     if extra[:1] == ["--cfg-options"] and "--cfg-options" in words:
         extra = extra[1:]

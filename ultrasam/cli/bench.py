@@ -11,25 +11,17 @@ from typing import Any
 
 import ultrasam
 
-_EXAMPLES = """examples:
-  ultrasam bench                       all of them, about half an hour
-  ultrasam bench encoder masks         some
-  ultrasam bench --quick               see that they run
-  ultrasam bench -- --help             all options
-
-benchmarks come with the source, not with the installed package
-"""
-
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command."""
+    """Add the command; its options are those of ``python -m benchmarks``, which prints its help too."""
     parser = subparsers.add_parser(
         "bench",
         help="measure speed and memory beside other packages",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        # No option is this parser's own: all that follows is handed on.
+        prefix_chars="\0",
     )
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of 'python -m benchmarks'")
+    parser.add_argument("arguments", nargs="*")
     parser.set_defaults(func=run)
 
 
@@ -42,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             "the benchmarks come with the source: clone the repository, 'make install', and run it there"
         )
-    given = [text for text in args.arguments if text != "--"]
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-m", "benchmarks", *given]
+    command = [sys.executable, "-m", "benchmarks", *args.arguments]
     return subprocess.run(command, env=environment, check=False).returncode
