@@ -108,7 +108,9 @@ class FileRun:
         records: list[dict[str, Any]] = []
         for source, name in zip(files, sources.names(files), strict=True):
             try:
-                records.extend(self._file(source, name, each))
+                # One by one: the frames before one that fails are kept.
+                for record in self._file(source, name, each):
+                    records.append(record)  # noqa: PERF402
             except UltraSamError as error:
                 message = str(error)
                 self.summary.failed.append(
