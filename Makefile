@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test check format bench endurance clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ format: $(STAMP)  ## rewrite the code in the project's format
 
 bench: $(STAMP)  ## run the benchmarks beside their peers
 	$(BIN)/ultrasam bench
+
+endurance: $(STAMP)  ## one predictor for 10,000 images, 10,000 prompts and 8 threads (25 min)
+	$(BIN)/python -m tests.long.endurance
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) work_dirs demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

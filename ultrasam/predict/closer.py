@@ -17,14 +17,14 @@ from ultrasam.data.boxes import tight_box
 from ultrasam.errors import UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.crop import Crop, resample
+from ultrasam.predict.encoded import Answer, Encoded
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.views import Answer, WholeView
 from ultrasam.preprocess import Geometry, region
 from ultrasam.types import NEGATIVE
 
 
 @dataclass(frozen=True)
-class CloserView(WholeView):
+class CloserEncoded(Encoded):
     """B encoded images; each object is looked for in the region round it.
 
     The whole image says where objects without a box are. A box holds its object: pixels that it does not
@@ -33,10 +33,10 @@ class CloserView(WholeView):
 
     def __post_init__(self) -> None:
         if self.images is None:
-            raise UltraSamError("closer views need the image itself: use set_image, or closer=False")
+            raise UltraSamError("closer views need the image itself: use encode, or closer=False")
 
     def answer(self, objects: Sequence[ObjectPrompt], *, multimask: bool, best: bool = False) -> Answer:
-        """Segment objects; arguments and errors as `WholeView.answer`."""
+        """Segment objects; arguments and errors as `Encoded.answer`."""
         if not objects:
             return super().answer(objects, multimask=multimask, best=best)
         objects = self.check(objects)
@@ -72,7 +72,7 @@ class CloserView(WholeView):
 
     def _cut_out(
         self, objects: Sequence[ObjectPrompt], boxes: Sequence[np.ndarray]
-    ) -> tuple[WholeView, list[Crop]]:
+    ) -> tuple[Encoded, list[Crop]]:
         """The regions round N boxes (4,): as N images, and where they were in their images."""
         assert self.images is not None
         parts, crops = [], []
@@ -82,7 +82,7 @@ class CloserView(WholeView):
             parts.append(np.ascontiguousarray(image[y1:y2, x1:x2]))
             crops.append(Crop((x1, y1), self.embedder.geometry(parts[-1])))
         features, geometries = self.embedder.embed(parts), [crop.geometry for crop in crops]
-        return WholeView(self.embedder, features, geometries, parts, self.postprocessing), crops
+        return Encoded(self.embedder, features, geometries, parts, self.postprocessing), crops
 
 
 def _with_points(box: np.ndarray, entry: ObjectPrompt) -> np.ndarray:

@@ -13,13 +13,14 @@ from torch import Tensor
 from ultrasam import checkpoints
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling.sam import Sam
-from ultrasam.predict.closer import CloserView
+from ultrasam.predict.closer import CloserEncoded
+from ultrasam.predict.current import Current
 from ultrasam.predict.embedder import Embedder, available, best_device
 from ultrasam.predict.embeddings_cache import EmbeddingsCache
+from ultrasam.predict.encoded import Encoded
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window, to_rgb8
 from ultrasam.predict.segmentation import Segmentation
-from ultrasam.predict.views import WholeView
 from ultrasam.preprocess import Geometry, Postprocessing, Resampling, SizeRule
 from ultrasam.prompts.refine import Refinement
 
@@ -70,7 +71,7 @@ class ObjectPredictor:
         self.postprocessing: Postprocessing = postprocessing
         self.refinement = refinement
         self.window = window
-        self.view: WholeView | None = None
+        self._current = Current()
 
     @classmethod
     def as_published(cls, model: Sam | str | Path, **options: Any) -> Self:
@@ -84,42 +85,27 @@ class ObjectPredictor:
         """Where the model is."""
         return self.model.device
 
-    @property
-    def is_image_set(self) -> bool:
-        """Whether an image was set."""
-        return self.view is not None
+    def encode(self, image: np.ndarray, image_format: str = "RGB") -> Encoded:
+        """Encode an image (H, W, 3) or (H, W); see `pixels.to_rgb8` for what it may be.
 
-    @property
-    def geometries(self) -> Sequence[Geometry]:
-        """How the images that were set lie in the network's input."""
-        return self.view.geometries if self.view else ()
+        Returns:
+            a value of its own: ``predictor.encode(image).segment(objects)``. One predictor may encode, and
+            one encoded image may be asked, by any number of threads.
+        """
+        return self.encode_batch([image], image_format)
 
-    @property
-    def features(self) -> Tensor | None:
-        """The embeddings (B, C, h, w) of the images that were set."""
-        return self.view.features if self.view else None
-
-    def reset_image(self) -> None:
-        """Forget the images."""
-        self.view = None
-
-    def set_image(self, image: np.ndarray, image_format: str = "RGB") -> None:
-        """Encode an image (H, W, 3) or (H, W); see `pixels.to_rgb8` for what it may be."""
-        self.set_image_batch([image], image_format)
-
-    def set_image_batch(self, images: Sequence[np.ndarray], image_format: str = "RGB") -> None:
-        """Encode several images, of any sizes."""
+    def encode_batch(self, images: Sequence[np.ndarray], image_format: str = "RGB") -> Encoded:
+        """Encode several images, of any sizes; see `encode`."""
         if not len(images):
-            raise UltraSamError("set_image_batch takes one image or more, got none")
-        self.reset_image()
+            raise UltraSamError("encode_batch takes one image or more, got none")
         arrays = [to_rgb8(image, image_format, self.window) for image in images]
         geometries = [self.embedder.geometry(array) for array in arrays]
-        self.set_embeddings(self.embedder.embed(arrays), geometries, arrays)
+        return self.encoded_as(self.embedder.embed(arrays), geometries, arrays)
 
-    def set_embeddings(
+    def encoded_as(
         self, features: Tensor, geometries: Sequence[Geometry], images: Sequence[np.ndarray] | None = None
-    ) -> None:
-        """Use images that are encoded already.
+    ) -> Encoded:
+        """Images that are encoded already, as `encode_batch` gives them.
 
         Args:
             features: (B, C, h, w).
@@ -129,46 +115,59 @@ class ObjectPredictor:
         Raises:
             UltraSamError: closer views are wanted, and there are no images.
         """
-        kind = CloserView if self.closer else WholeView
-        self.view = kind(self.embedder, features, geometries, images, self.postprocessing, self.refinement)
+        kind = CloserEncoded if self.closer else Encoded
+        return kind(self.embedder, features, geometries, images, self.postprocessing, self.refinement)
+
+    @property
+    def is_image_set(self) -> bool:
+        """Whether an image was set."""
+        return self._current.is_set
+
+    @property
+    def geometries(self) -> Sequence[Geometry]:
+        """How the images that were set lie in the network's input."""
+        return self.encoded.geometries if self.is_image_set else ()
+
+    @property
+    def features(self) -> Tensor | None:
+        """The embeddings (B, C, h, w) of the images that were set."""
+        return self.encoded.features if self.is_image_set else None
+
+    @property
+    def encoded(self) -> Encoded:
+        """The images that were set.
+
+        Raises:
+            UltraSamError: none were, or another thread has set others since this one set its own.
+        """
+        return self._current.get()
+
+    def reset_image(self) -> None:
+        """Forget the images."""
+        self._current.set(None)
+
+    def set_image(self, image: np.ndarray, image_format: str = "RGB") -> None:
+        """Encode an image and keep it for `segment`; see `encode` for what it may be."""
+        self.set_image_batch([image], image_format)
+
+    def set_image_batch(self, images: Sequence[np.ndarray], image_format: str = "RGB") -> None:
+        """Encode several images, of any sizes, and keep them for `segment_batch`."""
+        # An image that can't be set leaves none, not the one before it.
+        self.reset_image()
+        self._current.set(self.encode_batch(images, image_format))
+
+    def set_embeddings(
+        self, features: Tensor, geometries: Sequence[Geometry], images: Sequence[np.ndarray] | None = None
+    ) -> None:
+        """Keep images that are encoded already for `segment`; see `encoded_as`."""
+        self._current.set(self.encoded_as(features, geometries, images))
 
     def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Segmentation:
-        """Many objects on the first image: one mask each; see `segment_batch`."""
-        return self.segment_batch(objects, multimask=multimask)[0]
+        """Many objects on the image that was set: one mask each; see `Encoded.segment_batch`."""
+        return self.encoded.segment(objects, multimask=multimask)
 
     def segment_batch(
         self, objects: Sequence[ObjectPrompt], *, multimask: bool = False
     ) -> list[Segmentation]:
-        """Many objects on all images that were set, decoded together.
-
-        Args:
-            objects: any mixture of points, boxes and masks; each names its image.
-            multimask: make three masks of each and keep the one with the highest predicted IoU, which is
-                better for a single point; refinement does so in its last pass anyway.
-
-        Returns:
-            one `Segmentation` for each image.
-
-        Raises:
-            PromptError: a prompt makes no sense; the message names it.
-        """
-        view = self._seen()
-        answer = view.answer(objects, multimask=multimask or self.refinement is not None, best=True)
-        results = []
-        for number, geometry in enumerate(view.geometries):
-            rows = [i for i, entry in enumerate(objects) if entry.image == number]
-            results.append(
-                Segmentation(
-                    answer.logits[rows, 0],
-                    answer.iou[rows, 0],
-                    geometry.original,
-                    [answer.masks[i][0] for i in rows],
-                    [objects[i] for i in rows],
-                )
-            )
-        return results
-
-    def _seen(self) -> WholeView:
-        if self.view is None:
-            raise UltraSamError("no image is set: call set_image(image) first")
-        return self.view
+        """Many objects on all images that were set; see `Encoded.segment_batch`."""
+        return self.encoded.segment_batch(objects, multimask=multimask)

@@ -36,12 +36,12 @@ class Predictor(ObjectPredictor):
     @property
     def original_size(self) -> tuple[int, int] | None:
         """(H, W) of the first image."""
-        return self.view.geometries[0].original if self.view else None
+        return self.geometries[0].original if self.geometries else None
 
     @property
     def input_size(self) -> tuple[int, int] | None:
         """(h, w) of the first image inside the network's input."""
-        return self.view.geometries[0].resized if self.view else None
+        return self.geometries[0].resized if self.geometries else None
 
     def reset_predictor(self) -> None:
         """Forget the images."""
@@ -59,7 +59,7 @@ class Predictor(ObjectPredictor):
 
     def get_image_embedding(self) -> Tensor:
         """The embedding (B, C, h, w) of what was set."""
-        return self._seen().features
+        return self.encoded.features
 
     def predict(
         self,
@@ -83,13 +83,13 @@ class Predictor(ObjectPredictor):
         Returns:
             masks (M, H, W) bool or logits float32; predicted IoU (M,); low-resolution logits (M, 4h, 4w).
         """
-        view = self._seen()
+        encoded = self.encoded
         entry = _from_indices(point_coords, point_labels, box, mask_input)
-        answer = view.answer([entry], multimask=multimask_output)
+        answer = encoded.answer([entry], multimask=multimask_output)
         if return_logits:
-            full = preprocess.upsample_logits(answer.logits, view.geometries[0])[0].numpy()
+            full = preprocess.upsample_logits(answer.logits, encoded.geometries[0])[0].numpy()
         else:
-            full = masks.by_rows(masks.draw(answer.masks[0], view.geometries[0].original))
+            full = masks.by_rows(masks.draw(answer.masks[0], encoded.geometries[0].original))
         return full, answer.iou[0], answer.logits[0].numpy()
 
     def predict_torch(
@@ -116,7 +116,7 @@ class Predictor(ObjectPredictor):
         Returns:
             masks (N, M, H, W); predicted IoU (N, M); low-resolution logits (N, M, 4h, 4w).
         """
-        view = self._seen()
+        encoded = self.encoded
         given = next((t for t in (point_coords, boxes, mask_input) if t is not None), None)
         if given is None:
             raise PromptError("no prompt: give points, boxes or masks")
@@ -127,11 +127,11 @@ class Predictor(ObjectPredictor):
             None if boxes is None else pixel_centers(boxes.reshape(-1, 4).float()),
             mask_input,
         )
-        prediction = view.decode(prompts, multimask_output)
+        prediction = encoded.decode(prompts, multimask_output)
         if return_logits:
-            full = preprocess.upsample_logits(prediction.logits.float(), view.geometries[0])
+            full = preprocess.upsample_logits(prediction.logits.float(), encoded.geometries[0])
         else:
-            full = preprocess.to_masks(prediction.logits, view.geometries[0], self.postprocessing)
+            full = preprocess.to_masks(prediction.logits, encoded.geometries[0], self.postprocessing)
         return full, prediction.iou, prediction.logits
 
     def predict_batch(
@@ -143,8 +143,8 @@ class Predictor(ObjectPredictor):
         multimask_output: bool = True,
     ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
         """One object on each image of `set_image_batch`, results as lists over the images, as SAM 2's."""
-        view = self._seen()
-        count = len(view.geometries)
+        encoded = self.encoded
+        count = len(encoded.geometries)
 
         def column(values: Sequence[Any] | None, what: str) -> Sequence[Any]:
             if values is not None and len(values) != count:
@@ -159,10 +159,10 @@ class Predictor(ObjectPredictor):
             range(count),
             strict=True,
         )
-        answer = view.answer([_from_indices(*row) for row in columns], multimask=multimask_output)
+        answer = encoded.answer([_from_indices(*row) for row in columns], multimask=multimask_output)
         full = [
             masks.by_rows(masks.draw(row, geometry.original))
-            for row, geometry in zip(answer.masks, view.geometries, strict=True)
+            for row, geometry in zip(answer.masks, encoded.geometries, strict=True)
         ]
         return full, list(answer.iou), list(answer.logits.numpy())
 

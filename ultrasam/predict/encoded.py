@@ -1,4 +1,4 @@
-"""Encoded images, and what the network says of objects on them."""
+"""Encoded images as values: what the network says of objects on them, for any number of threads at once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ultrasam.predict import masks
 from ultrasam.predict.embedder import Embedder
 from ultrasam.predict.masks import MaskLogits
 from ultrasam.predict.object_prompt import ObjectPrompt, check, pack
+from ultrasam.predict.segmentation import Segmentation
 from ultrasam.preprocess import Geometry, Postprocessing
 from ultrasam.prompts.refine import Refinement, interact
 from ultrasam.types import Prediction, Prompts
@@ -35,8 +36,10 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class WholeView:
+class Encoded:
     """B encoded images; each object is looked for on the whole of its image.
+
+    It never changes, so it can be kept, handed on and asked by several threads at once.
 
     Attributes:
         embedder: made the embeddings.
@@ -53,6 +56,41 @@ class WholeView:
     images: Sequence[np.ndarray] | None = None
     postprocessing: Postprocessing = "logits"
     refinement: Refinement | None = None
+
+    def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Segmentation:
+        """Many objects on the first image: one mask each; see `segment_batch`."""
+        return self.segment_batch(objects, multimask=multimask)[0]
+
+    def segment_batch(
+        self, objects: Sequence[ObjectPrompt], *, multimask: bool = False
+    ) -> list[Segmentation]:
+        """Many objects on all B images, decoded together.
+
+        Args:
+            objects: any mixture of points, boxes and masks; each names its image.
+            multimask: make three masks of each and keep the one with the highest predicted IoU, which is
+                better for a single point; refinement does so in its last pass anyway.
+
+        Returns:
+            one `Segmentation` for each image.
+
+        Raises:
+            PromptError: a prompt makes no sense; the message names it.
+        """
+        answer = self.answer(objects, multimask=multimask or self.refinement is not None, best=True)
+        results = []
+        for number, geometry in enumerate(self.geometries):
+            rows = [i for i, entry in enumerate(objects) if entry.image == number]
+            results.append(
+                Segmentation(
+                    answer.logits[rows, 0],
+                    answer.iou[rows, 0],
+                    geometry.original,
+                    [answer.masks[i][0] for i in rows],
+                    [objects[i] for i in rows],
+                )
+            )
+        return results
 
     def answer(self, objects: Sequence[ObjectPrompt], *, multimask: bool, best: bool = False) -> Answer:
         """Segment objects.
