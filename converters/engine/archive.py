@@ -9,13 +9,13 @@ import shutil
 import tarfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from .errors import ArchiveError
-from .find import JUNK, locate, missing
+from .find import JUNK, locate, missing, walk
 from .splitzip import SplitZip
 from .types import Dataset
 
@@ -24,7 +24,42 @@ NESTING = 4
 #: Refuse what unpacks to more than this: compressed images and label volumes stay far below.
 BOMB_RATIO = 300
 BOMB_FLOOR = 1 << 30
+BOMB_FILES = 2_000_000
 CHUNK = 1 << 20
+
+
+class Budget:
+    """What may still be unpacked; all archives of a data set, and those in them, share one."""
+
+    def __init__(self, archives: Iterable[Path]) -> None:
+        files = [part for archive in archives for part in (archive, *SplitZip.parts(archive))]
+        self.bytes = max(BOMB_FLOOR, BOMB_RATIO * sum(path.stat().st_size for path in files))
+        self.files = BOMB_FILES
+
+    def check(self, archive: Path, sizes: Sequence[int], into: Path) -> None:
+        """Refuse what an archive itself says that it holds, before anything of it is written."""
+        if sum(sizes) > self.bytes or len(sizes) > self.files:
+            raise self._exceeded(archive)
+        free = shutil.disk_usage(into).free
+        if sum(sizes) > free:
+            raise ArchiveError(
+                f"{archive}: needs {sum(sizes) / 2**30:.1f} GiB to unpack, {free / 2**30:.1f} GiB are free "
+                f"beside {into}"
+            )
+
+    def take(self, archive: Path, *, files: int = 0, size: int = 0) -> None:
+        """Count what is written, whatever was said before."""
+        self.files -= files
+        self.bytes -= size
+        if self.files < 0 or self.bytes < 0:
+            raise self._exceeded(archive)
+
+    def _exceeded(self, archive: Path) -> ArchiveError:
+        return ArchiveError(
+            f"{archive}: with what is in it and beside it, unpacks to more than {BOMB_RATIO} times the "
+            f"download (and {BOMB_FLOOR / 2**30:.0f} GiB) or to more than {BOMB_FILES} files, refused; if it "
+            "is what you think it is, unpack it yourself and give the folder"
+        )
 
 
 def is_archive(path: Path) -> bool:
@@ -48,39 +83,59 @@ def prepare(dataset: Dataset, source: Path, work: Path) -> Path:
         root = locate(dataset, source)
         if root is not None:
             return root
-        if not any(is_archive(path) for path in source.rglob("*")):
+        if not any(is_archive(path) for path in walk(source)):
             raise missing(dataset, source)
     elif not is_archive(source):
         raise ArchiveError(f"{source}: neither a folder nor an archive ({', '.join(KINDS)})")
     tree = work / hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:12]
     if not (tree / ".complete").is_file():
         shutil.rmtree(tree, ignore_errors=True)
-        tree.mkdir(parents=True)
-        if source.is_dir():
-            _mirror(source, tree)
-        else:
-            unpack(source, tree)
-        _nested(tree)
-        (tree / ".complete").touch()
+        try:
+            tree.mkdir(parents=True)
+            _unpack_all(source, tree)
+            (tree / ".complete").touch()
+        except BaseException:
+            # What a refused archive left may fill the disk.
+            discard(tree)
+            raise
     root = locate(dataset, tree)
     if root is None:
-        raise missing(dataset, tree)
+        error = missing(dataset, tree)
+        discard(tree)
+        raise error
     return root
 
 
-def unpack(archive: Path, into: Path) -> None:
+def _unpack_all(source: Path, tree: Path) -> None:
+    if source.is_dir():
+        budget = Budget(path for path in walk(source) if is_archive(path))
+        _mirror(source, tree)
+    else:
+        budget = Budget([source])
+        unpack(source, tree, budget)
+    _nested(tree, budget)
+
+
+def unpack(archive: Path, into: Path, budget: Budget | None = None) -> None:
     """Unpack one archive into an existing folder.
+
+    Args:
+        archive: The file.
+        into: The folder.
+        budget: What it may unpack to, shared with other archives; its own where None.
 
     Raises:
         ArchiveError: Broken, encrypted, of an unknown kind, with members that lie outside of the folder or
             are links, or that unpack to far more than archives of images do.
     """
-    budget = max(BOMB_FLOOR, BOMB_RATIO * archive.stat().st_size)
+    budget = budget or Budget([archive])
     try:
+        budget.check(archive, _announced(archive), into)
         for name, modified, stream in _members(archive):
             target = into / _safe(archive, name)
             target.parent.mkdir(parents=True, exist_ok=True)
-            budget -= _copy(stream, target, budget, archive)
+            budget.take(archive, files=1)
+            _copy(stream, target, budget, archive)
             os.utime(target, (modified, modified))
     except ArchiveError:
         raise
@@ -98,17 +153,23 @@ def _safe(archive: Path, name: str) -> Path:
     return Path(*path.parts)
 
 
-def _copy(stream: IO[bytes] | Iterator[bytes], target: Path, budget: int, archive: Path) -> int:
+def _copy(stream: IO[bytes] | Iterator[bytes], target: Path, budget: Budget, archive: Path) -> None:
     read = getattr(stream, "read", None)
     chunks: Any = iter(lambda: read(CHUNK), b"") if read else stream
-    written = 0
     with target.open("wb") as file:
         for chunk in chunks:
-            written += len(chunk)
-            if written > budget:
-                raise ArchiveError(f"{archive}: unpacks to more than {BOMB_RATIO} times its size, refused")
+            budget.take(archive, size=len(chunk))
             file.write(chunk)
-    return written
+
+
+def _announced(archive: Path) -> list[int]:
+    """Bytes of each file, where the archive has a directory that says so."""
+    if not archive.name.lower().endswith((".zip", ".change2zip")):
+        return []
+    if SplitZip.parts(archive):
+        return [member.size for member in SplitZip(archive).directory()]
+    with zipfile.ZipFile(archive) as opened:
+        return [member.file_size for member in opened.infolist()]
 
 
 def _members(archive: Path) -> Iterator[tuple[str, float, Any]]:
@@ -161,27 +222,27 @@ def _libarchive(archive: Path) -> Iterator[tuple[str, float, Any]]:
 
 def _mirror(source: Path, tree: Path) -> None:
     """The folder again, with links to its files."""
-    for path in sorted(source.rglob("*")):
+    for path in walk(source):
         target = tree / path.relative_to(source)
         if path.is_file() and path.name not in JUNK:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(path.resolve())
 
 
-def _nested(tree: Path) -> None:
+def _nested(tree: Path, budget: Budget) -> None:
     """Unpack the archives in a tree, and those in them, each where it lies."""
     for _ in range(NESTING):
-        found = [path for path in sorted(tree.rglob("*")) if is_archive(path)]
+        found = [path for path in walk(tree) if is_archive(path)]
         if not found:
             return
         for path in found:
             folder = _folder_for(path)
             folder.mkdir()
-            unpack(path, folder)
+            unpack(path, folder, budget)
             for part in [path, *SplitZip.parts(path)]:
                 part.unlink()
             _lift(folder)
-    if any(is_archive(path) for path in tree.rglob("*")):
+    if any(is_archive(path) for path in walk(tree)):
         raise ArchiveError(f"archives nested deeper than {NESTING} levels, refused")
 
 
@@ -207,6 +268,8 @@ def _lift(folder: Path) -> None:
 
 
 def discard(work: Path) -> None:
-    """Remove what was unpacked."""
+    """Remove what was unpacked, and the folders round it where nothing else is in them."""
     with suppress(OSError):
         shutil.rmtree(work)
+        for folder in work.parents[:2]:
+            folder.rmdir()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from .errors import CaseError, TreeError
@@ -32,6 +34,22 @@ def glob(root: Path, pattern: str) -> list[Path]:
     return sorted({p for p in found if p.is_file() and not junk(p, root)}, key=natural)
 
 
+def walk(top: Path) -> list[Path]:
+    """All files and folders under a folder, sorted.
+
+    Raises:
+        TreeError: A folder in it cannot be read: half a data set would pass for a whole one.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise TreeError(
+            f"{error.filename}: cannot be read ({error.strerror}); make it readable and run again"
+        )
+
+    entries = os.walk(top, onerror=refuse)
+    return sorted(Path(folder, name) for folder, *names in entries for name in chain(*names))
+
+
 def natural(path: Path) -> list[tuple[int, int, str]]:
     """A sort key by which 2.png comes before 10.png."""
     parts = re.split(r"(\d+)", path.as_posix())
@@ -45,7 +63,7 @@ def junk(path: Path, root: Path) -> bool:
 
 def _folders(top: Path) -> Iterator[Path]:
     if top.is_dir():
-        yield from (p for p in sorted(top.rglob("*")) if p.is_dir() and p.name not in JUNK)
+        yield from (p for p in walk(top) if p.is_dir() and p.name not in JUNK)
 
 
 def _translate(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,30 +41,49 @@ def header(dataset: Dataset, keep_empty: bool) -> Record:
 
 
 class Journal:
-    """An append-only file of finished cases; a half-written last line is ignored."""
+    """An append-only file of finished cases; every line carries its checksum, and only whole ones count.
+
+    Attributes:
+        done: Finished cases by key.
+        damaged: Lines that were not whole; the last one of a killed run is not counted.
+    """
 
     def __init__(self, path: Path, head: Record, *, resume: bool) -> None:
         self.path = path
         self.done: dict[str, Record] = {}
+        self.damaged = 0
         if resume and path.is_file():
-            lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-            if lines and _parse(lines[0]) == head:
-                records = (_parse(line) for line in lines[1:])
-                self.done = {r["key"]: r for r in records if r is not None}
+            self._read(head)
         try:
             self._file = path.with_name(f".{path.name}.new").open("w", encoding="utf-8")
-            for record in (head, *self.done.values()):
-                self._file.write(json.dumps(record) + "\n")
+            self._file.writelines(_line(record) for record in (head, *self.done.values()))
             self._file.flush()
             path.with_name(f".{path.name}.new").replace(path)
         except OSError as error:
             raise ConverterError(f"cannot write {path}: {error.strerror or error}") from error
 
+    def _read(self, head: Record) -> None:
+        try:
+            first, *lines = self.path.read_bytes().split(b"\n")
+        except OSError as error:
+            raise ConverterError(f"cannot read {self.path}: {error.strerror or error}") from error
+        if not first:
+            return
+        # After the last line end lies nothing, or what a killed run could not finish.
+        lines = lines[:-1]
+        records = [_parse(line) for line in lines]
+        whole = [record for record in records if record is not None]
+        known = _parse(first)
+        if known == head:
+            self.done = {record["key"]: record for record in whole}
+        if known is None or known == head:
+            self.damaged = len(records) - len(whole) + (known is None)
+
     def add(self, record: Record) -> None:
         """Write one finished case; it counts once its line is complete."""
         self.done[record["key"]] = record
         try:
-            self._file.write(json.dumps(record) + "\n")
+            self._file.write(_line(record))
             self._file.flush()
         except OSError as error:
             raise ConverterError(f"cannot write {self.path}: {error.strerror or error}") from error
@@ -77,9 +97,19 @@ class Journal:
         self._file.close()
 
 
-def _parse(line: str) -> Record | None:
+def _line(record: Record) -> str:
+    text = json.dumps(record)
+    return f"{_sum(text)} {text}\n"
+
+
+def _parse(line: bytes) -> Record | None:
+    """The record of a line, None where it is not the line that was written."""
     try:
-        record = json.loads(line)
+        sum_of, text = line.decode("utf-8").split(" ", 1)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+    return dict(json.loads(text)) if sum_of == _sum(text) else None
+
+
+def _sum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"

@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 from tqdm import tqdm
 
 from . import split as splitting
+from .alone import alone, start_worker
 from .archive import discard, prepare
-from .coco import to_coco, write_json, write_splits
+from .coco import digest, to_coco, write_json, write_splits
 from .errors import CaseError, ConverterError, TreeError
+from .find import walk
 from .journal import ENGINE_VERSION, Journal, Record, fingerprint, header
 from .types import SPLITS, Case, Dataset, Skip
 from .work import convert_case, relative
@@ -34,6 +35,8 @@ class Report:
         failures: Cases that could not be converted: key, file, reason.
         warnings: What a reader should know of the whole (counts that differ from the card).
         resumed: Cases taken from an earlier run; not written to disk.
+        again: Cases of an earlier run that are converted again, for a damaged journal or output; not written
+            to disk.
     """
 
     dataset: str
@@ -47,6 +50,7 @@ class Report:
     failures: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     resumed: int = 0
+    again: Counter[str] = field(default_factory=Counter)
 
     @property
     def ok(self) -> bool:
@@ -62,6 +66,7 @@ class Report:
             lines.append("  " + ", ".join(f"{name} {count}" for name, count in self.by_split.items()))
         lines += [f"  left out: {count} x {reason}" for reason, count in sorted(self.skips.items())]
         lines += [f"  note: {count} x {note}" for note, count in sorted(self.notes.items())]
+        lines += [f"  converted again: {count} x {reason}" for reason, count in sorted(self.again.items())]
         lines += [f"  warning: {text}" for text in self.warnings]
         lines += [f"  failed: {f['file']}: {f['reason']}" for f in self.failures[:20]]
         if len(self.failures) > 20:
@@ -70,7 +75,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Everything that does not depend on how the run went."""
-        values = {key: value for key, value in vars(self).items() if key != "resumed"}
+        values = {key: value for key, value in vars(self).items() if key not in ("resumed", "again")}
         return {
             **values,
             "skips": dict(sorted(self.skips.items())),
@@ -114,35 +119,60 @@ def convert(
         TreeError: The raw root is not laid out as expected.
         ConverterError: Nothing could be converted, or the output cannot be written.
     """
-    work = Path(out) / ".raw" / dataset.name
-    root = Path() if source is None else prepare(dataset, Path(source), work)
+    folder, work = Path(out) / dataset.name, Path(out) / ".raw" / dataset.name
     report = Report(dataset.name)
-    cases = _cases(dataset, root, report, limit, strict)
-    folder = Path(out) / dataset.name
-    images = folder / "images"
+    with alone(folder):
+        try:
+            root = Path() if source is None else prepare(dataset, Path(source), work)
+            cases = _cases(dataset, root, report, limit, strict)
+        except OSError as error:
+            raise ConverterError(f"{error.filename}: cannot be read: {error.strerror or error}") from error
+        keep = dataset.keep_empty if keep_empty is None else keep_empty
+        task = partial(convert_case, dataset, root=root, images=folder / "images", keep_empty=keep)
+        with _journal(folder, header(dataset, keep), resume) as journal:
+            records = _records(task, cases, journal, report, workers, strict, progress)
+        sides = splitting.assign_cases(cases, dataset.name, seed=seed, val=val)
+        _finish(
+            dataset, folder, [records[c.key] for c in cases], sides, _count_files(source and root), report
+        )
+        if source is not None and not keep_raw:
+            discard(work)
+    return report
+
+
+def _journal(folder: Path, head: Record, resume: bool) -> Journal:
+    """The journal of an output folder, which is made."""
     try:
-        images.mkdir(parents=True, exist_ok=True)
+        (folder / "images").mkdir(parents=True, exist_ok=True)
         (folder / "annotations").mkdir(exist_ok=True)
     except OSError as error:
         raise ConverterError(f"cannot write to {folder}: {error.strerror or error}") from error
-    keep = dataset.keep_empty if keep_empty is None else keep_empty
-    task = partial(convert_case, dataset, root=root, images=images, keep_empty=keep)
-    with Journal(folder / ".journal", header(dataset, keep), resume=resume) as journal:
-        records = {c.key: r for c in cases if (r := _earlier(journal, c, images)) is not None}
-        report.resumed = len(records)
-        todo = [case for case in cases if case.key not in records]
-        done = _run(task, todo, workers)
-        for record in tqdm(done, dataset.name, total=len(todo), disable=not progress, unit="case"):
-            if record["error"] is not None and strict:
-                raise CaseError(record["error"]["file"], record["error"]["reason"])
-            records[record["key"]] = record
-            if record["error"] is None:
-                journal.add(record)
-    sides = splitting.assign_cases(cases, dataset.name, seed=seed, val=val)
-    _finish(dataset, folder, [records[c.key] for c in cases], sides, _count_files(source and root), report)
-    if source is not None and not keep_raw:
-        discard(work)
-    return report
+    return Journal(folder / ".journal", head, resume=resume)
+
+
+def _records(
+    task: partial[Record],
+    cases: Sequence[Case],
+    journal: Journal,
+    report: Report,
+    workers: int,
+    strict: bool,
+    progress: bool,
+) -> dict[str, Record]:
+    """The record of every case, from an earlier run or made now."""
+    images = task.keywords["images"]
+    records = {c.key: r for c in cases if (r := _earlier(journal, c, images, report)) is not None}
+    report.resumed = len(records)
+    report.again.update({"damaged line of the journal": journal.damaged} if journal.damaged else {})
+    todo = [case for case in cases if case.key not in records]
+    done = _run(task, todo, workers)
+    for record in tqdm(done, report.dataset, total=len(todo), disable=not progress, unit="case"):
+        if record["error"] is not None and strict:
+            raise CaseError(record["error"]["file"], record["error"]["reason"])
+        records[record["key"]] = record
+        if record["error"] is None:
+            journal.add(record)
+    return records
 
 
 def _cases(dataset: Dataset, root: Path, report: Report, limit: int | None, strict: bool) -> list[Case]:
@@ -174,16 +204,18 @@ def _listed(dataset: Dataset, root: Path) -> Iterator[Case | Skip | CaseError]:
         ) from error
 
 
-def _earlier(journal: Journal, case: Case, images: Path) -> Record | None:
-    """The record of an earlier run if the raw files are unchanged and all its images are there."""
+def _earlier(journal: Journal, case: Case, images: Path, report: Report) -> Record | None:
+    """The record of an earlier run if the raw files are unchanged and all its images are as they were."""
     record = journal.done.get(case.key)
     if record is None or record["print"] != fingerprint(case):
         return None
     for image in record["images"]:
         try:
-            if (images / image["file_name"]).stat().st_size != image["bytes"]:
-                return None
+            whole = digest((images / image["file_name"]).read_bytes()) == image["digest"]
         except OSError:
+            whole = False
+        if not whole:
+            report.again["damaged or missing image"] += 1
             return None
     return record
 
@@ -195,7 +227,7 @@ def _run(task: partial[Record], cases: Sequence[Case], workers: int) -> Iterator
     context = multiprocessing.get_context("spawn")
     size = max(1, min(16, len(cases) // (workers * 8)))
     count = min(workers, len(cases))
-    with ProcessPoolExecutor(count, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(count, context, initializer=start_worker) as pool:
         try:
             yield from pool.map(task, cases, chunksize=size)
         except BrokenProcessPool as error:
@@ -209,9 +241,7 @@ def _run(task: partial[Record], cases: Sequence[Case], workers: int) -> Iterator
 
 def _count_files(source: Path | None) -> int:
     return (
-        sum(path.is_file() and path.name != ".complete" for path in source.rglob("*"))
-        if source is not None
-        else 0
+        sum(path.is_file() and path.name != ".complete" for path in walk(source)) if source is not None else 0
     )
 
 
@@ -232,7 +262,7 @@ def _finish(
         report.skips.update(record["skips"])
         report.notes.update(record["notes"])
         for image in record["images"]:
-            entry = {key: value for key, value in image.items() if key != "bytes"}
+            entry = {key: value for key, value in image.items() if key != "digest"}
             entries.append({**entry, "split": sides[record["key"]]})
     if not entries:
         first = "; ".join(f"{f['file']}: {f['reason']}" for f in report.failures[:3])

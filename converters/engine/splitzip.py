@@ -24,6 +24,7 @@ class Member(NamedTuple):
     """One entry of the central directory."""
 
     name: str
+    raw_name: bytes
     flags: int
     method: int
     crc: int
@@ -110,14 +111,15 @@ class SplitZip:
         flags, method, clock, day, crc, packed, size = values[2:9]
         names, extras, comments, disk = values[9:13]
         offset = values[15]
-        name = data[at + 46 : at + 46 + names].decode("utf-8" if flags & 0x800 else "cp437")
+        raw_name = data[at + 46 : at + 46 + names]
+        name = raw_name.decode("utf-8" if flags & 0x800 else "cp437")
         extra = data[at + 46 + names : at + 46 + names + extras]
         wide = {"size": size, "packed": packed, "offset": offset}
         wide, disk = _zip64(extra, wide, disk)
         stamp = (1980 + (day >> 9), day >> 5 & 15, day & 31, clock >> 11, clock >> 5 & 63, clock % 32 * 2)
         modified = time.mktime((*stamp, 0, 0, -1))
         start = self.starts[disk] + wide["offset"]
-        member = Member(name, flags, method, crc, wide["packed"], wide["size"], modified, start)
+        member = Member(name, raw_name, flags, method, crc, wide["packed"], wide["size"], modified, start)
         return member, at + 46 + names + extras + comments
 
     def content(self, member: Member) -> Iterator[bytes]:
@@ -126,6 +128,8 @@ class SplitZip:
         if head[:4] != b"PK\3\4" or member.flags & 1 or member.method not in (0, 8):
             raise ArchiveError(f"{self.last}: {member.name!r} is damaged, encrypted or of an unknown method")
         names, extras = struct.unpack("<2H", head[26:30])
+        if self.read(member.start + 30, names) != member.raw_name:
+            raise ArchiveError(f"{self.last}: {member.name!r} has another name in its own header")
         position, left = member.start + 30 + names + extras, member.packed
         unpacker = zlib.decompressobj(-15) if member.method == 8 else None
         crc = 0

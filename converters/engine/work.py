@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,13 @@ def convert_case(dataset: Dataset, case: Case, root: Path, images: Path, keep_em
             if images / name in written:
                 raise ValueError(f"two frames have the index {item.index}")
             written.append(images / name)
-            size = write_png(item.image, images / name)
+            written_as = write_png(item.image, images / name)
             entry = _image(dataset, case, item, root, name)
-            record["images"].append({**entry, "bytes": size, "annotations": found})
+            record["images"].append({**entry, "digest": written_as, "annotations": found})
     except Exception as error:  # one bad case must not end the run; it is reported with its file
         for path in written:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
         record.update(images=[], error=_reason(case, error, root))
         return record
     record.update(skips=dict(sorted(skips.items())), notes=dict(sorted(notes.items())))

@@ -7,13 +7,14 @@ import xml.etree.ElementTree as ElementTree
 import cv2
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from ultrasam.data.images import write_image
 from ultrasam.report import page as webpage
 from ultrasam.report.audit_page import write_audit_page
 from ultrasam.report.draw import beside
 from ultrasam.report.plot import Line, curve, plot
-from ultrasam.report.table import Table
+from ultrasam.report.table import Table, fenced
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -77,15 +78,15 @@ def test_a_table_on_a_page(table):
 
 def test_a_table_in_markdown_and_in_a_terminal(table):
     assert table.markdown().splitlines() == [
-        "### A & B",
+        "### A &amp; B",
         "",
         "|  | name | score |",
         "|---|---|---|",
-        "| a<b | x\\|y | 1.5 |",
+        "| a&lt;b | x\\|y | 1.5 |",
         "| c |  | - |",
         "| dd | z | +20.0 % |",
         "",
-        "1 < 2",
+        "1 &lt; 2",
     ]
     assert table.text().splitlines() == [
         "A & B",
@@ -95,6 +96,24 @@ def test_a_table_in_markdown_and_in_a_terminal(table):
         "dd      z  +20.0 %",
         "1 < 2",
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[a](javascript:alert(1))", "![a](http://b/c)",
+     "`a` *b*", "<!-- a", "a\n\n<b>", "a\n| c |", "&lt;", "```\n<b>", "\\<b>", "<http://b>"],
+)  # fmt: skip
+def test_no_name_becomes_markup_in_markdown(name):
+    markdown = Table(name, [name, "b"], [[name, name], ["1", "2"]], note=name).markdown()
+    tokens = MarkdownIt("commonmark").enable("table").parse(f"{markdown}\n\n{fenced(name)}")
+    inner = [child for token in tokens for child in token.children or []]
+    kinds = {token.type for token in (*tokens, *inner)}
+    assert not kinds & {"html_inline", "html_block", "link_open", "image", "em_open", "code_inline"}
+
+    one_line = " ".join(name.split())
+    texts = ["".join(child.content for child in token.children) for token in tokens if token.type == "inline"]
+    assert texts == [one_line, one_line, "b", one_line, one_line, "1", "2", one_line]
+    assert tokens[-1].content == f"{name}\n"
 
 
 def test_a_page_says_what_it_is(table, tmp_path):

@@ -18,6 +18,7 @@ from ultrasam.evaluate.samples import Sample
 from ultrasam.evaluate.tables import comparison, tables
 from ultrasam.report import page
 from ultrasam.report.draw import LEGEND, overlay
+from ultrasam.report.table import as_markdown, fenced
 
 _WORST, _BEST = 6, 3
 #: What the pictures may show, in order of preference.
@@ -71,8 +72,13 @@ def write_markdown(path: Path, results: Results, records: Sequence[Record]) -> N
 
 def markdown(results: Results, links: Sequence[str] = ()) -> str:
     """Tables and how they were made."""
-    parts = [f"# {results.title}", *_about(results), *links, *(t.markdown() for t in tables(results))]
-    return "\n\n".join([*parts, f"Made with\n\n```\n{results.command}\n```"])
+    parts = [
+        f"# {as_markdown(results.title)}",
+        *map(as_markdown, _about(results)),
+        *links,
+        *(t.markdown() for t in tables(results)),
+    ]
+    return "\n\n".join([*parts, f"Made with\n\n{fenced(results.command)}"])
 
 
 def _about(results: Results) -> list[str]:

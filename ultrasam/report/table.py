@@ -32,8 +32,8 @@ class Table:
     def markdown(self, level: int = 3) -> str:
         """As Markdown, under a heading of a level."""
         lines = [_markdown_row(self.head), "|---" * len(self.head) + "|", *map(_markdown_row, self.rows)]
-        title = [f"{'#' * level} {self.title}\n"] if self.title else []
-        return "\n".join([*title, *lines, *([f"\n{self.note}"] if self.note else [])])
+        title = [f"{'#' * level} {as_markdown(self.title)}\n"] if self.title else []
+        return "\n".join([*title, *lines, *([f"\n{as_markdown(self.note)}"] if self.note else [])])
 
     def html(self, level: int = 2) -> str:
         """As HTML, under a heading of a level; a wide table scrolls by itself."""
@@ -59,8 +59,20 @@ class Table:
         return "\n".join(line for line in shown if line)
 
 
+def as_markdown(text: str) -> str:
+    """Text as Markdown that shows it: no name of a file, a class or a data set becomes a tag or a link."""
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
+
+
+def fenced(text: str) -> str:
+    """Text as a block of code in Markdown, whatever it holds."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
+
+
 def _markdown_row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(map(as_markdown, cells))} |"
 
 
 def _html_row(tag: str, cells: Sequence[str], texts: Sequence[bool], mark: str = "") -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ultrasam.data.files import write_text
 from ultrasam.report import page
-from ultrasam.report.table import Table
+from ultrasam.report.table import Table, as_markdown
 from ultrasam.reproduce.reproduce import Outcome, Settings
 
 _HEAD = ("row", "metric", "published", "official", "measured", "tolerance", "verdict")
@@ -29,8 +29,8 @@ def write_report(outcomes: Sequence[Outcome], settings: Settings) -> list[Path]:
     about = [_EXPLAINED]
     if settings.weights:
         about.append(f"All rows with the stand-in weights {settings.weights}.")
-    listed = "\n".join(f"- `{name}`: {text}" for name, text in notes)
-    markdown = [f"# {title}", *about, table.markdown(), f"## Not run: {len(notes)}", listed]
+    listed = "\n".join(f"- {as_markdown(name)}: {as_markdown(text)}" for name, text in notes)
+    markdown = [f"# {title}", *map(as_markdown, about), table.markdown(), f"## Not run: {len(notes)}", listed]
     files = [settings.out / "report.md", settings.out / "report.html"]
     write_text(files[0], "\n\n".join(markdown) + "\n")
     parts: list[page.Part] = [*map(page.paragraph, about), table, page.heading(f"Not run: {len(notes)}")]
