@@ -9,6 +9,10 @@ class DataError(UltraSamError):
     """An image, annotation or COCO file is unreadable or inconsistent."""
 
 
+class OutputError(UltraSamError):
+    """A result cannot be written: there is no room, or no permission. Going on with other files is no use."""
+
+
 class PromptError(UltraSamError, ValueError):
     """A point, box or mask prompt has a wrong shape, value or image index."""
 

@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from . import picture
 from .errors import CaseError
 from .types import Array
-
-ENDS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
 
 
 def image(path: Path) -> NDArray[np.uint8]:
@@ -44,12 +43,12 @@ def gray(path: Path) -> NDArray[np.uint8]:
 
 def indices(path: Path) -> NDArray[np.uint8]:
     """Read a mask of class numbers as stored: a palette is not looked up."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(path) as opened:
             if opened.mode == "P":
-                return np.array(opened, np.uint8)
+                return np.array(ImageOps.exif_transpose(opened), np.uint8)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise CaseError(path, f"unreadable: {error}") from error
     return gray(path)
@@ -57,17 +56,11 @@ def indices(path: Path) -> NDArray[np.uint8]:
 
 def _decode(path: Path) -> Array:
     try:
-        data = np.fromfile(path, np.uint8)
+        return picture.decode(path)[1]
+    except picture.PictureError as error:
+        raise CaseError(path, f"no readable image: {error}") from error
     except OSError as error:
         raise CaseError(path, error.strerror or str(error)) from error
-    head, tail = data[:4].tobytes(), data[-4096:].tobytes()
-    for magic, end in ENDS.items():  # the decoder fills what is missing with gray and says nothing
-        if head.startswith(magic) and end not in tail:
-            raise CaseError(path, "truncated image")
-    array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if array is None:
-        raise CaseError(path, "no readable image")
-    return array
 
 
 def frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[tuple[int, NDArray[np.uint8]]]:

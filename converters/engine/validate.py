@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from pycocotools import mask as coco_mask
 
+from . import picture
 from .coco import Coco
 
 
@@ -81,13 +81,12 @@ def _image(image: Mapping[str, Any], folder: Path | None, sizes: dict[Any, tuple
     if not path.is_file():
         return [Problem("missing image", f"{name}: {path} does not exist")]
     try:
-        with Image.open(path) as opened:
-            width, height = opened.size
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+        with path.open("rb") as file:
+            header = picture.read_header(file)
+    except (picture.PictureError, OSError) as error:
         return [Problem("unreadable image", f"{name}: {error}")]
-    if (height, width) != size:
-        return [Problem("size", f"{name} is {width}x{height}, the file says {size[1]}x{size[0]}")]
-    return []
+    reason = picture.other_size(header, header.size, size)
+    return [Problem("size", f"{name} {reason}")] if reason else []
 
 
 def _annotation(

@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.predict.files.file_run import FileRun, Options
 
     process.keep_memory()
+    process.leave_on_sigterm()
     prompts_of, categories = _prompts(args)
     files = sources.find(args.inputs)
     make_folder(args.out)

@@ -33,7 +33,9 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command."""
+    """Run the command; 1 when some images could not be read."""
+    import sys
+
     from ultrasam.mm.engine.segment import segment
 
     make_folder(args.out)
@@ -53,4 +55,6 @@ def run(args: argparse.Namespace) -> int:
     for image in content["images"]:
         print(f"{image['file_name']}: {', '.join(found[image['id']]) or 'nothing found'}")
     print(file)
-    return 0
+    for message in content["info"]["unreadable"]:
+        print(f"failed: {message}", file=sys.stderr)
+    return 1 if content["info"]["unreadable"] else 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ultrasam.converters.engine.atomic import replacing
-from ultrasam.errors import UltraSamError
+from ultrasam.errors import OutputError
 
 
 @contextlib.contextmanager
@@ -17,7 +17,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path that becomes ``path`` when the block ends well; folders are made.
 
     Raises:
-        UltraSamError: it cannot be written, and why not; ``path`` is as it was.
+        OutputError: it cannot be written, and why not; ``path`` is as it was.
     """
     path = Path(path)
     try:
@@ -25,7 +25,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with replacing(path) as part:
             yield part
     except OSError as error:
-        raise UltraSamError(f"cannot write {path}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
-"""Image files to RGB arrays, with an error that names the file."""
+"""Image files to RGB arrays, with an error that names the file: the one way that images are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,97 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ultrasam.converters.engine import picture
+from ultrasam.data.files import write_bytes
 from ultrasam.errors import DataError
+
+#: The most pixels that an image file may have.
+MAX_PIXELS = picture.MAX_PIXELS
 
 
 def read_image(path: str | Path, *, gray_view: bool = False) -> NDArray[Any]:
-    """An 8-bit image file as (H, W, 3) uint8 RGB; gray is repeated, an alpha channel is left out.
+    """An 8-bit image file as (H, W, 3) uint8 RGB, upright as EXIF's orientation says.
+
+    Gray is repeated, an alpha channel is left out. Of a stack or an animation it is the first picture.
 
     Args:
         path: the file.
         gray_view: do not repeat gray in memory: the channels are read-only views of one.
 
     Raises:
-        DataError: the file is missing, damaged, or has more than 8 bits a sample.
+        DataError: the file is missing, damaged, cut off, larger than `MAX_PIXELS`, or has more than 8 bits a
+            sample.
     """
-    image = read_samples(path)
+    return as_shown(path, read_samples(path), gray_view)
+
+
+def read_as_stated(
+    path: str | Path, size: tuple[int, int], where: str, *, gray_view: bool = False
+) -> NDArray[Any]:
+    """`read_image` of an image that a COCO file describes.
+
+    Args:
+        path: the file.
+        size: (H, W) that the COCO file states.
+        where: the entry, for the error message.
+        gray_view: as there.
+
+    Raises:
+        DataError: as there, or the upright image is of another size than stated.
+    """
+    with _errors_name(path):
+        header, samples = picture.decode(Path(path))
+    reason = picture.other_size(header, samples.shape[:2], size)
+    if reason:
+        raise DataError(f"{path} {reason} ({where})")
+    return as_shown(path, samples, gray_view)
+
+
+def read_samples(path: str | Path) -> NDArray[Any]:
+    """An image file upright, (H, W), (H, W, 3) BGR or (H, W, 4) BGRA, of any depth.
+
+    Raises:
+        DataError: the file is missing, damaged, cut off or larger than `MAX_PIXELS`.
+    """
+    with _errors_name(path):
+        return picture.decode(Path(path))[1]
+
+
+def read_header(path: str | Path) -> picture.Header:
+    """What an image file says of itself, without decoding it.
+
+    Raises:
+        DataError: as `read_samples`.
+    """
+    with _errors_name(path), Path(path).open("rb") as file:
+        return picture.read_header(file)
+
+
+def read_each(paths: Iterable[Path], failed: list[str]) -> Iterator[tuple[Path, NDArray[Any]]]:
+    """Images one by one; what is wrong with one that can't be read is added to ``failed``."""
+    for path in paths:
+        try:
+            yield path, read_image(path)
+        except DataError as error:
+            failed.append(str(error))
+
+
+@contextlib.contextmanager
+def _errors_name(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except picture.PictureError as error:
+        raise DataError(f"{path} is not a readable image: {error}") from error
+    except OSError as error:
+        raise DataError(f"cannot read the image {path}: {error.strerror or error}") from error
+
+
+def as_shown(path: str | Path, image: NDArray[Any], gray_view: bool = False) -> NDArray[Any]:
+    """What `read_samples` gave as `read_image` gives it.
+
+    Raises:
+        DataError: it has more than 8 bits a sample.
+    """
     if image.dtype != np.uint8:
         raise DataError(
             f"{path} has {image.dtype.itemsize * 8} bits a sample; which gray values to show is your choice: "
@@ -34,30 +112,13 @@ def read_image(path: str | Path, *, gray_view: bool = False) -> NDArray[Any]:
     return as_rgb(image)
 
 
-def read_samples(path: str | Path) -> NDArray[Any]:
-    """An image file as OpenCV decodes it, (H, W), (H, W, 3) BGR or (H, W, 4) BGRA, of any depth.
-
-    Raises:
-        DataError: the file is missing or damaged.
-    """
-    try:
-        encoded = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise DataError(f"cannot read the image {path}: {error.strerror or error}") from error
-    # Decoding from memory instead of by name: OpenCV cannot open every file name on every system.
-    image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
-    if image is None:
-        raise DataError(f"{path} is not a readable image (empty, damaged or of an unknown kind)")
-    return image
-
-
 def as_rgb(image: NDArray[Any]) -> NDArray[Any]:
-    """What OpenCV decoded, (H, W), (H, W, 3) BGR or (H, W, 4) BGRA -> (H, W, 3) RGB."""
+    """What OpenCV decoded, (H, W), (H, W, 3) BGR or (H, W, 4) BGRA -> (H, W, 3) RGB, in the same memory."""
     if image.ndim == 2:
         return np.repeat(image[:, :, None], 3, axis=2)
     if image.shape[2] == 4:
         return cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
 def once_if_gray(work: Callable[[NDArray[Any]], NDArray[Any]], image: NDArray[Any]) -> NDArray[Any]:
@@ -80,16 +141,22 @@ def mirror(
 
 def write_image(path: str | Path, image: NDArray[Any]) -> None:
     """Write (H, W, 3) uint8 RGB; the file's ending names the format."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise DataError(f"cannot encode an image as {path.suffix}")
-    encoded.tofile(path)
+    write_bytes(path, encode_image(image, Path(path).suffix))
 
 
 def write_mask(path: str | Path, mask: NDArray[Any]) -> None:
     """Write a mask (H, W) bool as an 8-bit PNG of 0 and 255."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tofile(path)
+    write_bytes(path, encode_mask(mask))
+
+
+def encode_image(image: NDArray[Any], suffix: str = ".png") -> bytes:
+    """The bytes of a file of (H, W, 3) uint8 RGB; its ending names the format."""
+    done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise DataError(f"cannot encode an image as {suffix}")
+    return encoded.tobytes()
+
+
+def encode_mask(mask: NDArray[Any]) -> bytes:
+    """The bytes of an 8-bit PNG of 0 and 255 of a mask (H, W) bool."""
+    return cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes()

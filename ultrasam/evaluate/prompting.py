@@ -12,8 +12,7 @@ from tqdm import tqdm
 
 from ultrasam.data import coco
 from ultrasam.data.boxes import tight_boxes
-from ultrasam.data.images import read_image
-from ultrasam.errors import DataError
+from ultrasam.data.images import read_as_stated
 from ultrasam.evaluate.baselines import ellipse_in_box, grow_region
 from ultrasam.evaluate.coco_map import ImageResult, evaluate
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -67,13 +66,7 @@ def read_checked(item: coco.CocoImage) -> np.ndarray:
     Raises:
         DataError: it is unreadable, or of another size than the file says.
     """
-    image = read_image(item.path)
-    if image.shape[:2] != item.size:
-        raise DataError(
-            f"{item.path} is {image.shape[1]} x {image.shape[0]} pixels, its COCO file says "
-            f"{item.size[1]} x {item.size[0]} (image id {item.id})"
-        )
-    return image
+    return read_as_stated(item.path, item.size, f"image id {item.id}")
 
 
 def central_points(targets: Sequence[np.ndarray]) -> np.ndarray:

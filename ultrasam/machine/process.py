@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import platform
+import signal
+import sys
 
 logger = logging.getLogger(__name__)
 
@@ -28,3 +31,10 @@ def keep_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _LARGEST))
+
+
+def leave_on_sigterm() -> None:
+    """Let SIGTERM, which schedulers send, leave as `sys.exit` does, so that what is done is written."""
+    # Signals belong to the main thread; a program that runs a command in another one handles them itself.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

@@ -17,7 +17,7 @@ from mmengine.structures import InstanceData
 
 from ultrasam.data import coco
 from ultrasam.data.boxes import to_xyxy
-from ultrasam.data.images import mirror, once_if_gray, read_image
+from ultrasam.data.images import mirror, once_if_gray, read_as_stated, read_image
 from ultrasam.errors import ConfigError, DataError
 from ultrasam.preprocess import Geometry, SizeRule, resize_image
 from ultrasam.prompts.released import ReleasedRules
@@ -55,12 +55,12 @@ class LoadImage(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Read it and check its size against the COCO file, where that says one."""
-        image = read_image(results["img_path"], gray_view=self.grey_views)
-        if "height" in results and image.shape[:2] != (results["height"], results["width"]):
-            raise DataError(
-                f"{results['img_path']} is {image.shape[1]} x {image.shape[0]} pixels, "
-                f"{results['where']} says {results['width']} x {results['height']}"
-            )
+        path, gray_view = results["img_path"], self.grey_views
+        if "height" in results:
+            size = results["height"], results["width"]
+            image = read_as_stated(path, size, results["where"], gray_view=gray_view)
+        else:
+            image = read_image(path, gray_view=gray_view)
         results["img"], results["ori_shape"] = image, image.shape[:2]
         return results
 

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from ultrasam.data import coco
 from ultrasam.data.files import write_json
-from ultrasam.data.images import read_image, write_image
-from ultrasam.errors import ConfigError
+from ultrasam.data.images import read_each, write_image
+from ultrasam.errors import ConfigError, DataError
 from ultrasam.machine.memory import memory_advice
 from ultrasam.mm.engine.configuration import load_config
 from ultrasam.mm.models.segmenter import InstanceSegmenter
@@ -46,12 +46,13 @@ def segment(
         cfg_options: changes of the configuration, as in training.
 
     Returns:
-        the COCO file; each annotation has a ``score``.
+        the COCO file; each annotation has a ``score``, and ``info`` lists under ``unreadable`` what is wrong
+        with images that can't be read.
 
     Raises:
         ConfigError: the configuration is of another kind of model.
         CheckpointError: the file does not fit it.
-        DataError: an image is not readable.
+        DataError: not one image is readable.
     """
     cfg = load_config(config, cfg_options=cfg_options)
     if cfg.model.type != "InstanceSegmenter":
@@ -62,13 +63,15 @@ def segment(
     model.load_weights(str(checkpoint))
     model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
     names = list(cfg.classes)
+    unreadable: list[str] = []
     content: dict[str, Any] = {
+        "info": {"description": "segmented by ultrasam segment", "unreadable": unreadable},
         "images": [],
         "annotations": [],
         "categories": [{"id": i, "name": name} for i, name in enumerate(names, 1)],
     }
-    for number, path in enumerate(tqdm(images, disable=len(images) < 2), 1):
-        image = read_image(path)
+    progress = tqdm(images, disable=len(images) < 2)
+    for number, (path, image) in enumerate(read_each(progress, unreadable), 1):
         with memory_advice(["a smaller input (--cfg-options img_size=512)"]):
             found = find(model, image, cfg.img_size)
         found = found[found.scores >= score]
@@ -80,6 +83,8 @@ def segment(
         write_image(
             out / f"{number:04d}_{path.stem}.png", overlay(image, list(found.masks), captions=captions)
         )
+    if unreadable and not content["images"]:
+        raise DataError("\n".join(unreadable))
     written = out / "instances.json"
     write_json(written, content)
     return written

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import math
+import re
+import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ultrasam.data import images
 from ultrasam.errors import DataError
 from ultrasam.predict.pixels import Window, to_rgb8
 
@@ -16,6 +21,9 @@ from ultrasam.predict.pixels import Window, to_rgb8
 _CENTIMETERS = 3
 #: RegionSpatialFormat of two-dimensional images; others are spectra, M-mode and graphs.
 _TWO_DIMENSIONAL = 1
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+#: How the first data element of a file without preamble begins: a tag of group 2 or 8.
+_FIRST_TAGS = (b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
 
 
 @dataclass(frozen=True)
@@ -37,15 +45,20 @@ class Clip:
 
     Attributes:
         path: the file.
-        frames: how many.
-        regions: calibrated two-dimensional regions.
+        frames: how many its pixels hold.
+        missing: how many more its header promises.
+        regions: calibrated two-dimensional regions; those that do not say where they are, or in which unit,
+            are left out.
         spacing: of the whole image where the file has no regions, or None.
+        dataset: the parsed file, which is read once for all frames.
     """
 
     path: Path
     frames: int
+    missing: int
     regions: tuple[Region, ...]
     spacing: tuple[float, float] | None
+    dataset: Any = field(repr=False, compare=False)
 
     def read(self, number: int, window: Window | None = None) -> np.ndarray:
         """Frame ``number`` as (H, W, 3) uint8 RGB.
@@ -53,26 +66,30 @@ class Clip:
         The file's own window (VOI) is used for deeper pixels unless one is given.
 
         Raises:
-            DataError: the pixels can't be decoded.
+            DataError: the pixels can't be decoded; where a decoder has to be installed, which one.
         """
-        dataset = _dataset(self.path)
-        try:
-            from pydicom.pixels import apply_color_lut, pixel_array
+        from pydicom.pixels import apply_color_lut, pixel_array
 
-            index = number if self.frames > 1 else None
+        try:
             # Color spaces such as YBR are converted to RGB by pydicom 3.
-            pixels = pixel_array(dataset, index=index)
-            kind = str(dataset.get("PhotometricInterpretation", ""))
+            pixels = pixel_array(self.dataset, index=number if self.frames > 1 else None)
+            kind = str(self.dataset.get("PhotometricInterpretation", ""))
             if kind == "PALETTE COLOR":
-                return _palette(apply_color_lut(pixels, dataset))
+                return _palette(apply_color_lut(pixels, self.dataset))
+        # pydicom and each of its decoders have errors of their own; all mean that this frame can't be read.
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise DataError(
-                f"{self.path}: the pixels of frame {number} can't be decoded: {reason}"
-            ) from error
-        window = window or _own_window(dataset, pixels)
-        pixels = to_rgb8(pixels, window=window)
+            which = f"frame {number} " if self.frames > 1 else ""
+            raise DataError(f"{self.path}: {which}can't be decoded: {_reason(error)}") from error
+        try:
+            pixels = to_rgb8(pixels, window=window or _own_window(self.dataset, pixels))
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}") from error
         return 255 - pixels if kind == "MONOCHROME1" else pixels
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the file says anything of the size of its pixels."""
+        return bool(self.regions or self.spacing)
 
     def spacing_of(self, box: Sequence[float]) -> tuple[float, float] | None:
         """The spacing that holds for a box x1, y1, x2, y2: of the smallest region around all of it."""
@@ -83,58 +100,176 @@ class Clip:
 
 
 def open_clip(path: str | Path) -> Clip:
-    """Read a DICOM file's header.
+    """Read a DICOM file, with or without preamble.
 
     Raises:
-        DataError: not DICOM, or without pixels.
+        DataError: not DICOM, without pixels, compressed in a way that can't be decoded here, or with a header
+            that does not say how the pixels lie.
     """
+    path = Path(path)
     dataset = _dataset(path)
-    if not any(key in dataset for key in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        what = dataset.get("Modality", "unknown modality")
-        raise DataError(f"{path} is DICOM without pixels ({what}): give a file that holds images")
-    spacing = dataset.get("PixelSpacing")
+    if not any(key in dataset for key in _PIXELS):
+        what = _get(dataset, "Modality") or "unknown modality"
+        raise DataError(
+            f"{path} is DICOM without pixels ({what}), or cut off before them: give a file that holds images"
+        )
+    _check_decoder(path, dataset)
+    stated = _whole_number(path, dataset, "NumberOfFrames", 1)
+    size = [_whole_number(path, dataset, name) for name in ("Rows", "Columns")]
+    if size[0] * size[1] > images.MAX_PIXELS:
+        raise DataError(f"{path} says that its images have {size[1]} x {size[0]} pixels: too many to be read")
+    frames = min(stated, _frames_held(path, dataset, stated))
+    dataset.NumberOfFrames = frames
+    spacing = _numbers(_get(dataset, "PixelSpacing"), 2)
     return Clip(
-        Path(path),
-        int(dataset.get("NumberOfFrames", 1) or 1),
+        path,
+        frames,
+        stated - frames,
         tuple(_regions(dataset)),
         # DICOM gives the row spacing (y) first.
-        (float(spacing[1]), float(spacing[0])) if spacing else None,
+        (spacing[1], spacing[0]) if spacing and min(spacing) > 0 else None,
+        dataset,
     )
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file carries DICOM's mark (or ending, for old files without it)."""
+    """Whether a file carries DICOM's mark, or, without it, begins as its oldest files do."""
     try:
         with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            start = file.read(132)
     except OSError:
         return False
+    return start[128:] == b"DICM" or (len(start) == 132 and start.startswith(_FIRST_TAGS))
 
 
-def _dataset(path: str | Path) -> Any:
+def _dataset(path: Path) -> Any:
     try:
         import pydicom
+        from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
     except ImportError as error:
         raise DataError("reading DICOM needs pydicom: pip install 'ultrasam[dicom]'") from error
     try:
-        return pydicom.dcmread(path)
+        dataset = pydicom.dcmread(path, force=True)
+        if not len(dataset):
+            raise ValueError("it holds no data elements")
+        if "TransferSyntaxUID" not in dataset.file_meta:
+            implicit, little = dataset.original_encoding
+            explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    except OSError as error:
+        raise DataError(f"cannot read the DICOM file {path}: {error.strerror or error}") from error
+    # pydicom lets out whatever goes wrong while it parses damaged bytes.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} is not a readable DICOM file: {reason}") from error
+        raise DataError(f"{path} is not a readable DICOM file: {_reason(error)}") from error
+    return dataset
+
+
+def _get(dataset: Any, name: str) -> Any:
+    """A value, or None where it is absent or no value of its kind, which pydicom finds out on access."""
+    try:
+        return dataset.get(name)
+    except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError, NotImplementedError):
+        return None
+
+
+def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
+    """So many finite numbers, or None where it is anything else."""
+    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    try:
+        found = tuple(float(v) for v in values)
+    except (TypeError, ValueError):
+        return None
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
+def _whole_number(path: Path, dataset: Any, name: str, default: int | None = None) -> int:
+    """A number above 0; the default where it is absent, empty or 0."""
+    raw = dataset.get_item(name).value if name in dataset else None
+    found = _numbers(_get(dataset, name), 1)
+    if default is not None and (not raw or found == (0.0,)):
+        return default
+    if found is None or found[0] < 1 or found[0] != int(found[0]):
+        shown = raw.decode("latin-1").strip() if isinstance(raw, bytes) and found is None else found
+        raise DataError(
+            f"{path} has a damaged header: {name} is {shown[0] if isinstance(shown, tuple) else shown!r}, "
+            "it must be a whole number above 0"
+        )
+    return int(found[0])
+
+
+def _reason(error: Exception) -> str:
+    """An error of pydicom's in one line that does not end where a list would begin."""
+    text = " ".join(str(error).split())
+    if len(text) > 300:
+        return text[:300].rsplit(" ", 1)[0] + " ..."
+    return text.rstrip(":") or type(error).__name__
+
+
+def _check_decoder(path: Path, dataset: Any) -> None:
+    """Raise `DataError`, with what has to be installed, where no decoder of the pixels is at hand."""
+    from pydicom.pixels import get_decoder
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        decoder = get_decoder(syntax)
+    except (NotImplementedError, ValueError) as error:
+        raise DataError(
+            f"{path} is compressed as '{syntax.name}', which pydicom cannot decode: write it again "
+            "uncompressed, or take its video out into a file of its own"
+        ) from error
+    if not decoder.is_available:
+        ways = [_packages(needed) for needed in decoder.missing_dependencies]
+        # pylibjpeg's come first: they are wheels for every system.
+        ways.sort(key=lambda way: "pylibjpeg" not in way)
+        raise DataError(
+            f"{path} is compressed as '{syntax.name}', and no decoder for that is installed: "
+            f"pip install {' (or: pip install '.join(ways)}{')' * (len(ways) - 1)}"
+        )
+
+
+def _packages(needed: str) -> str:
+    """What to give to pip for a line such as ``gdcm - requires gdcm>=3.0.10`` of pydicom's."""
+    names = re.findall(r"[a-z][a-z0-9-]*", needed.partition(" requires ")[2])
+    return " ".join({"gdcm": "python-gdcm"}.get(n, n) for n in names if n not in ("and", "numpy"))
+
+
+def _frames_held(path: Path, dataset: Any, stated: int) -> int:
+    """How many frames there are pixels for, 1 at least and ``stated`` at most; nothing is decoded."""
+    from pydicom.encaps import parse_basic_offsets, parse_fragments
+    from pydicom.pixels.utils import get_expected_length
+
+    if stated == 1 or "PixelData" not in dataset:
+        return stated
+    data = dataset.PixelData
+    try:
+        if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+            buffer = io.BytesIO(data)
+            parse_basic_offsets(buffer)
+            held = parse_fragments(buffer)[0]
+        else:
+            held = len(data) * stated // get_expected_length(dataset)
+    except (ValueError, TypeError, AttributeError, KeyError, ZeroDivisionError, struct.error) as error:
+        raise DataError(f"{path} has damaged pixel data: {_reason(error)}") from error
+    return min(max(held, 1), stated)
 
 
 def _regions(dataset: Any) -> list[Region]:
     found = []
-    for item in dataset.get("SequenceOfUltrasoundRegions") or []:
-        units = (item.get("PhysicalUnitsXDirection"), item.get("PhysicalUnitsYDirection"))
-        deltas = [abs(float(item.get(f"PhysicalDelta{axis}", 0) or 0)) for axis in "XY"]
-        if units != (_CENTIMETERS, _CENTIMETERS) or not all(deltas):
+    items = _get(dataset, "SequenceOfUltrasoundRegions")
+    for item in items if isinstance(items, Sequence) and not isinstance(items, str | bytes) else ():
+        units = [_numbers(_get(item, f"PhysicalUnits{axis}Direction"), 1) for axis in "XY"]
+        form = _numbers(_get(item, "RegionSpatialFormat"), 1)
+        if form != (_TWO_DIMENSIONAL,) or units != [(_CENTIMETERS,)] * 2:
             continue
-        if int(item.get("RegionSpatialFormat", 0)) != _TWO_DIMENSIONAL:
+        names = ("MinX0", "MinY0", "MaxX1", "MaxY1")
+        places = [_numbers(_get(item, f"RegionLocation{name}"), 1) for name in names]
+        deltas = [_numbers(_get(item, f"PhysicalDelta{axis}"), 1) for axis in "XY"]
+        # Anonymizing leaves some of them empty.
+        if None in places or None in deltas or (0.0,) in deltas:
             continue
-        names = ("RegionLocationMinX0", "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1")
-        x1, y1, x2, y2 = (float(item.get(name)) for name in names)
-        found.append(Region((x1, y1, x2 + 1, y2 + 1), (deltas[0] * 10, deltas[1] * 10)))
+        x1, y1, x2, y2 = (place[0] for place in places if place)
+        dx, dy = (abs(delta[0]) * 10 for delta in deltas if delta)
+        found.append(Region((x1, y1, x2 + 1, y2 + 1), (dx, dy)))
     return found
 
 
@@ -143,14 +278,15 @@ def _contains(outer: Sequence[float], inner: Sequence[float]) -> bool:
 
 
 def _own_window(dataset: Any, pixels: np.ndarray) -> Window | None:
-    """The window that the file states; 8-bit pixels are shown as they are."""
+    """The window that the file states, the first of several; 8-bit pixels are shown as they are."""
     if pixels.dtype == np.uint8:
         return None
-    center, width = dataset.get("WindowCenter"), dataset.get("WindowWidth")
-    if center is None or width is None:
+    values = [_get(dataset, name) for name in ("WindowCenter", "WindowWidth")]
+    firsts = [v[0] if isinstance(v, Sequence) and len(v) else v for v in values]
+    center, width = (_numbers(v, 1) for v in firsts)
+    if center is None or width is None or width[0] <= 0:
         return None
-    center, width = (float(v[0]) if hasattr(v, "__len__") else float(v) for v in (center, width))
-    return (center - width / 2, center + width / 2) if width > 0 else None
+    return center[0] - width[0] / 2, center[0] + width[0] / 2
 
 
 def _palette(colors: np.ndarray) -> np.ndarray:

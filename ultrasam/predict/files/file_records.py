@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ultrasam.data.files import write_json
+from ultrasam.data.files import write_bytes, write_json
+from ultrasam.errors import DataError
 from ultrasam.predict.files.sources import Frame, Source
 
 #: Counts up where the same prompts come to mean something else: earlier records are then made again.
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -31,23 +32,36 @@ class Records:
     categories: list[dict[str, Any]]
 
     def digest(self, asked: object, source: Source) -> str:
-        """Of everything that a result depends on: settings, what is asked, the file."""
-        stat = source.path.stat()
+        """Of everything that a result depends on: settings, what is asked, the file.
+
+        Raises:
+            DataError: the file has gone.
+        """
+        try:
+            stat = source.path.stat()
+        except OSError as error:
+            raise DataError(f"cannot read {source.path}: {error.strerror or error}") from error
         told = [_VERSION, self.settings, repr(asked), stat.st_size, stat.st_mtime_ns]
         text = json.dumps(told, sort_keys=True, default=str)
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
-    def kept(self, frame: Frame, digest: str) -> dict[str, Any] | None:
-        """The record of an earlier run of the same digest, if it is whole."""
+    def kept(self, frame: Frame, digest: str, *, overlay: bool) -> dict[str, Any] | None:
+        """The record of an earlier run of the same digest, if it is whole, and all its files too."""
         try:
             record = json.loads(self._path(frame).read_text())
-        except (OSError, ValueError):
+            if record["settings"] != digest or (overlay and overlay_of(frame) not in record["files"]):
+                return None
+            whole = all(_fingerprint((self.out / n).read_bytes()) == f for n, f in record["files"].items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return record if isinstance(record, dict) and record.get("settings") == digest else None
+        return record if whole else None
 
-    def keep(self, frame: Frame, record: dict[str, Any]) -> None:
-        """Write a frame's record."""
-        write_json(self._path(frame), record)
+    def keep(self, frame: Frame, record: dict[str, Any], files: Mapping[str, bytes]) -> None:
+        """Write a frame's files, by their names in the folder, and then the record that vouches for them."""
+        for name, data in files.items():
+            write_bytes(self.out / name, data)
+        fingerprints = {name: _fingerprint(data) for name, data in files.items()}
+        write_json(self._path(frame), {**record, "files": fingerprints})
 
     def write_coco(self, records: Sequence[dict[str, Any]]) -> None:
         """Write ``predictions.json``."""
@@ -67,3 +81,12 @@ class Records:
 
     def _path(self, frame: Frame) -> Path:
         return self.out / "records" / f"{frame.name}.json"
+
+
+def overlay_of(frame: Frame) -> str:
+    """The name of a frame's overlay in the folder."""
+    return f"overlays/{frame.name}.png"
+
+
+def _fingerprint(data: bytes) -> list[Any]:
+    return [len(data), hashlib.blake2b(data, digest_size=12).hexdigest()]

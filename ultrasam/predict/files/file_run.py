@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ultrasam.data import coco, images
-from ultrasam.errors import UltraSamError
+from ultrasam.errors import OutputError, UltraSamError
 from ultrasam.predict.files import sources
-from ultrasam.predict.files.file_records import Records
+from ultrasam.predict.files.file_records import Records, overlay_of
 from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window
@@ -96,51 +97,80 @@ class FileRun:
         self.summary = Summary()
 
     def run(self, files: Sequence[Source], each: Callable[[Frame], None] = lambda frame: None) -> Summary:
-        """Segment files; a file that can't be read is noted and the others go on.
+        """Segment files; what can't be read of one is noted and the others go on.
+
+        Interrupted, it writes ``predictions.json`` of what is done.
 
         Args:
             files: from `sources.find`.
             each: called after every image, for a progress bar.
 
         Raises:
-            UltraSamError: not one image could be segmented.
+            UltraSamError: not one image could be segmented; the message holds the reason of each file.
+            OutputError: a result can't be written; what is done is kept.
         """
         records: list[dict[str, Any]] = []
-        for source, name in zip(files, sources.names(files), strict=True):
-            try:
-                # One by one: the frames before one that fails are kept.
+        try:
+            for source, name in zip(files, sources.names(files), strict=True):
+                # One by one: the frames before an interruption are kept.
                 for record in self._file(source, name, each):
                     records.append(record)  # noqa: PERF402
-            except UltraSamError as error:
-                message = str(error)
-                self.summary.failed.append(
-                    message if source.file_name in message else f"{source.path}: {message}"
-                )
+        except BaseException:
+            with contextlib.suppress(OutputError):
+                if records:
+                    self.records.write_coco(records)
+            raise
         if self.summary.failed and not records:
-            raise UltraSamError(self.summary.failed[0])
+            raise UltraSamError("\n".join(self.summary.failed))
         self.records.write_coco(records)
         return self.summary
 
     def _file(self, source: Source, name: str, each: Callable[[Frame], None]) -> Iterator[dict[str, Any]]:
+        """The records of a file's frames; here alone a run goes on after an error."""
+        errors: list[str] = []
         before: Segmentation | None = None
-        for frame in sources.frames(source, name, self.options.window):
-            asked = self.prompts_of(source.file_name) if self.prompts_of else None
-            if asked is not None and not asked.objects:
+        frames = sources.frames(source, name, self.options.window)
+        while True:
+            try:
+                frame = next(frames, None)
+                if frame is None:
+                    break
+                record, after = self._frame(source, frame, before)
+            except OutputError as error:
+                raise OutputError(f"{error}; what is done is kept: start again to go on") from error
+            except UltraSamError as error:
+                message = str(error)
+                errors.append(message if source.file_name in message else f"{source.path}: {message}")
+                continue
+            before = after or before
+            if record is None:
                 self.summary.skipped += 1
                 continue
-            digest = self.records.digest(asked, source)
-            followed = self.options.follow and frame.number is not None
-            record = None if followed else self.records.kept(frame, digest)
-            if record is None:
-                if followed and before is not None and asked is not None:
-                    asked = Asked(_next_prompts(before), asked.categories)
-                record, before = self._segment(frame, asked, digest)
-                self.summary.done += 1
-                self.summary.objects += len(record["annotations"])
-            else:
-                self.summary.kept += 1
             each(frame)
             yield record
+        if errors:
+            self.summary.failed.append(_told(errors))
+
+    def _frame(
+        self, source: Source, frame: Frame, before: Segmentation | None
+    ) -> tuple[dict[str, Any] | None, Segmentation | None]:
+        """The record of a frame, None where nothing is asked of it, and what the next frame may follow."""
+        asked = self.prompts_of(source.file_name) if self.prompts_of else None
+        if asked is not None and not asked.objects:
+            return None, None
+        digest = self.records.digest(asked, source)
+        followed = self.options.follow and frame.number is not None
+        if not followed:
+            record = self.records.kept(frame, digest, overlay=self.options.overlays)
+            if record is not None:
+                self.summary.kept += 1
+                return record, None
+        elif before is not None and asked is not None:
+            asked = Asked(_next_prompts(before), asked.categories)
+        record, prediction = self._segment(frame, asked, digest)
+        self.summary.done += 1
+        self.summary.objects += len(record["annotations"])
+        return record, prediction
 
     def _segment(
         self, frame: Frame, asked: Asked | None, digest: str
@@ -156,18 +186,19 @@ class FileRun:
             for entry, category in zip(annotations, asked.categories, strict=True):
                 entry["category_id"] = category
             masks = list(prediction.masks)
+        files = {}
         for number, (entry, mask) in enumerate(zip(annotations, masks, strict=True)):
             entry["mask"] = f"masks/{frame.name}_{number:03d}.png"
-            images.write_mask(self.out / entry["mask"], mask)
+            files[entry["mask"]] = images.encode_mask(mask)
         if self.options.overlays:
             overlay = draw.overlay(image, masks) if prediction is None else prediction.overlay(image)
-            images.write_image(self.out / "overlays" / f"{frame.name}.png", overlay)
+            files[overlay_of(frame)] = images.encode_image(overlay)
         height, width = image.shape[:2]
         described = {"file_name": frame.file_name, "height": height, "width": width, "name": frame.name}
         if frame.number is not None:
             described["frame"] = frame.number
         record = {"settings": digest, "image": described, "annotations": annotations}
-        self.records.keep(frame, record)
+        self.records.keep(frame, record, files)
         return record, prediction
 
     def _automatic(self, image: np.ndarray) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
@@ -185,6 +216,13 @@ class FileRun:
             for entry in entries
         ]
         return annotations, [entry["segmentation"] for entry in entries]
+
+
+def _told(errors: Sequence[str]) -> str:
+    """What went wrong in a file, in one line: a clip may fail at each of its frames."""
+    shown = dict.fromkeys([*errors[:2], errors[-1]])
+    more = len(errors) - len(shown)
+    return "; ".join(shown) + (f" (and {more} errors more)" if more else "")
 
 
 def _next_prompts(before: Segmentation) -> list[ObjectPrompt]:

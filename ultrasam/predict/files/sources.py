@@ -1,23 +1,23 @@
-"""Files, folders, globs, DICOM and video as one stream of frames."""
+"""Files, folders, globs, DICOM, stacks and video as one stream of frames."""
 
 from __future__ import annotations
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 
-from ultrasam.data import images
+from ultrasam.data import images, stacks
 from ultrasam.errors import DataError
-from ultrasam.predict.files import dicom
+from ultrasam.predict.files import dicom, video
 from ultrasam.predict.pixels import Window, to_rgb8
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".gif", ".apng")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".wmv", ".m4v", ".mpg", ".mpeg")
 DICOMS = (".dcm", ".dicom", ".ima")
 
@@ -61,10 +61,10 @@ def find(inputs: Sequence[str | Path]) -> list[Source]:
     Raises:
         DataError: an input does not exist, or a folder holds nothing readable.
     """
-    found: dict[Path, Source] = {}
+    found: dict[str, Source] = {}
     for given in inputs:
         for source in _expand(str(given)):
-            found.setdefault(source.path.resolve(), source)
+            found.setdefault(os.path.realpath(source.path), source)
     return list(found.values())
 
 
@@ -73,7 +73,7 @@ def _expand(given: str) -> list[Source]:
     if path.is_file():
         return [Source(path, path.name)]
     if path.is_dir():
-        files = [f for f in sorted(path.rglob("*")) if f.is_file() and _known(f)]
+        files = _inside(path)
         if not files:
             raise DataError(f"the folder {path} holds no image, DICOM file or video")
         return [Source(f, f.relative_to(path).as_posix()) for f in files]
@@ -81,6 +81,16 @@ def _expand(given: str) -> list[Source]:
     if not files:
         raise DataError(f"no file, folder or match for '{given}'")
     return [Source(f, f.name) for f in files]
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What a folder holds for us; with links to nowhere and locked folders: reading them says why not."""
+    locked: list[Path] = []
+    found: list[Path] = []
+    for root, _, names in os.walk(folder, onerror=lambda error: locked.append(Path(error.filename))):
+        files = [Path(root) / name for name in names]
+        found += [f for f in files if (f.is_file() or not os.path.exists(f)) and _known(f)]  # noqa: PTH110
+    return sorted(found + locked)
 
 
 def _known(path: Path) -> bool:
@@ -98,59 +108,50 @@ def names(sources: Sequence[Source]) -> list[str]:
 
 
 def frames(source: Source, name: str, window: Window | None = None) -> Iterator[Frame]:
-    """The frames of a file; images are decoded when they are asked for, video as it is read.
+    """The frames of a file; images are decoded when they are asked for, clips as they are read.
+
+    Stacks and animations are clips as videos are; a file of one picture is none.
 
     Raises:
-        DataError: the file can't be read.
+        DataError: the file can't be read; or, after the frames that it has, how many are missing.
     """
-    path = source.path
-    if dicom.is_dicom(path) or path.suffix.lower() in DICOMS:
+    path, file_name = source.path, source.file_name
+    ending = path.suffix.lower()
+    if ending in DICOMS or dicom.is_dicom(path):
         clip = dicom.open_clip(path)
+        many = clip.frames + clip.missing > 1
+        spacing_of = clip.spacing_of if clip.calibrated else None
         for number in range(clip.frames):
-            many = clip.frames > 1
-            yield Frame(
-                f"{name}_{number:05d}" if many else name,
-                source.file_name,
-                number if many else None,
-                _later(clip.read, number, window),
-                clip.spacing_of,
-            )
-    elif path.suffix.lower() in VIDEOS:
-        for number, image in enumerate(_video(path)):
-            yield Frame(f"{name}_{number:05d}", source.file_name, number, _later(lambda array: array, image))
+            read = partial(clip.read, number, window)
+            yield _frame(name, file_name, number if many else None, read, spacing_of)
+        if clip.missing:
+            stated = clip.frames + clip.missing
+            raise DataError(f"{path}: {clip.missing} of its {stated} frames are missing: the file is cut off")
+    elif ending in VIDEOS:
+        for number, image in video.frames(path):
+            yield _frame(name, file_name, number, partial(_shown, path, image, "RGB", window))
     else:
-        yield Frame(name, source.file_name, None, _later(_read, path, window))
+        for page, samples in stacks.samples(path):
+            yield _frame(name, file_name, page, partial(_decoded, path, samples, window))
 
 
-def _read(path: Path, window: Window | None = None) -> np.ndarray:
-    """An image file of any depth as (H, W, 3) uint8 RGB; deeper than 8 bits needs a window.
+def _frame(
+    name: str,
+    file_name: str,
+    number: int | None,
+    read: Callable[[], np.ndarray],
+    spacing_of: SpacingOf | None = None,
+) -> Frame:
+    return Frame(name if number is None else f"{name}_{number:05d}", file_name, number, read, spacing_of)
 
-    Raises:
-        DataError: the file is damaged, or deeper than 8 bits and there is no window.
-    """
-    if window is None:
-        return images.read_image(path)
+
+def _decoded(path: Path, samples: Callable[[], np.ndarray], window: Window | None) -> np.ndarray:
+    image = samples()
+    return images.as_shown(path, image) if window is None else _shown(path, image, "BGR", window)
+
+
+def _shown(path: Path, image: np.ndarray, order: str, window: Window | None) -> np.ndarray:
     try:
-        return to_rgb8(images.read_samples(path), "BGR", window)
+        return to_rgb8(image, order, window)
     except DataError as error:
-        raise DataError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
-
-
-def _later(function: Callable[..., np.ndarray], *args: Any) -> Callable[[], np.ndarray]:
-    return lambda: function(*args)
-
-
-def _video(path: Path) -> Iterator[np.ndarray]:
-    capture = cv2.VideoCapture(str(path))
-    try:
-        count = 0
-        while True:
-            more, image = capture.read()
-            if not more:
-                break
-            count += 1
-            yield images.as_rgb(image)
-        if count == 0:
-            raise DataError(f"{path} is not a readable video (damaged, or its codec is not at hand)")
-    finally:
-        capture.release()
+        raise DataError(f"{path}: {error}") from error
