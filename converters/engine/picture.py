@@ -14,7 +14,15 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import BmpImagePlugin, GifImagePlugin, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, PpmImagePlugin
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PpmImagePlugin,
+)
 
 from .types import Array
 
@@ -35,6 +43,8 @@ _BY_PILLOW: dict[bytes, type[ImageFile.ImageFile]] = {
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 #: TIFF tags, which EXIF has too.
 _SUBFILE, _WIDTH, _HEIGHT, _ORIENTATION = 254, 256, 257, 274
+#: What Pillow and struct raise for damaged headers.
+_DAMAGED = (SyntaxError, ValueError, OverflowError, EOFError, LookupError, struct.error, MemoryError)
 #: More pages than any stack has: a list of pages this long is damaged.
 _MAX_PAGES = 65536
 
@@ -79,10 +89,11 @@ def read_header(file: BinaryIO) -> Header:
     file.seek(0)
     try:
         header = _header(file, start)
-    # What Pillow and struct raise for damaged headers.
     except PictureError:
         raise
-    except (SyntaxError, ValueError, OverflowError, EOFError, struct.error, MemoryError) as error:
+    except Image.DecompressionBombError as error:
+        raise PictureError(str(error)) from error
+    except _DAMAGED as error:
         raise PictureError("its header is damaged") from error
     check_size(*header.stored)
     return header
@@ -134,7 +145,7 @@ def first_of_gif(data: Array) -> Array:
     """The first picture of a GIF's bytes as (H, W, 3) BGR."""
     try:
         image = np.asarray(GifImagePlugin.GifImageFile(io.BytesIO(data.tobytes())).convert("RGB"))
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
+    except (*_DAMAGED, OSError, Image.DecompressionBombError) as error:
         raise PictureError("its first picture is damaged") from error
     return np.ascontiguousarray(image[..., ::-1])
 
@@ -205,7 +216,10 @@ def _pillow(file: BinaryIO, opened: ImageFile.ImageFile) -> Header:
         whole = b"\xff\xd9" in _tail(file)
         return Header("other", size, _orientation(opened.info.get("exif", b"")), whole=whole)
     if isinstance(opened, GifImagePlugin.GifImageFile):
-        return Header("gif", size, pages=tuple(range(opened.n_frames)), whole=b";" in _tail(file, 16))
+        try:
+            return Header("gif", size, pages=tuple(range(opened.n_frames)), whole=b";" in _tail(file, 16))
+        except (*_DAMAGED, OSError, Image.DecompressionBombError):
+            return Header("gif", size, whole=False)
     return Header("other", size)
 
 

@@ -168,7 +168,7 @@ def _get(dataset: Any, name: str) -> Any:
     """A value, or None where it is absent or no value of its kind, which pydicom finds out on access."""
     try:
         return dataset.get(name)
-    except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError, NotImplementedError):
+    except Exception:  # pydicom's errors have no base of their own
         return None
 
 

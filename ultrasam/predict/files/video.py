@@ -15,9 +15,9 @@ from ultrasam.errors import DataError
 
 #: Reading goes on after a frame that can't be decoded, up to so many one after the other.
 _PATIENCE = 256
-#: The first bytes of containers that count their frames: AVI, and (from the fifth) MP4 and QuickTime. OpenCV
-#: estimates the number in others from their duration, which may be that of the sound.
-_COUNTED = (b"RIFF", b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
+#: Containers that count their frames. OpenCV estimates the number in others from their duration, which may be
+#: that of the sound.
+_COUNTED = (".avi", ".mp4", ".mov", ".m4v")
 #: The mark of what an ASF file says of itself.
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
@@ -36,7 +36,7 @@ def frames(path: Path) -> Iterator[tuple[int, np.ndarray]]:
         if height * width > images.MAX_PIXELS:
             raise DataError(f"{path} has frames of {width:.0f} x {height:.0f} pixels, too many")
         stated, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
-        stated = int(stated) if 0 < stated < 1e9 else 0
+        stated = int(stated) if 0 < stated < 1e10 else 0
         number, decoded, failed, broken = -1, 0, 0, 0
         # At the end reading fails for good.
         while failed < _PATIENCE and not (failed and stated and number + failed >= stated):
@@ -53,17 +53,18 @@ def frames(path: Path) -> Iterator[tuple[int, np.ndarray]]:
         capture.release()
     if decoded == 0:
         raise DataError(f"{path} is not a readable video (damaged, or its codec is not at hand)")
-    if _counts(path):
+    if path.suffix.lower() in _COUNTED:
         missing = max(stated - decoded, broken)
+        if not stated:
+            raise DataError(f"{path}: its header is damaged; {decoded} frames were read, there may be more")
     else:
         certain = stated if stated - number - 1 > max(1, 0.02 * stated) else 0
         missing = max(number + 1, certain) - decoded
-    if missing <= 0 and _asf_is_cut(path):
-        raise DataError(f"{path} is cut off after {decoded} frames")
     if missing > 0:
-        raise DataError(
-            f"{path}: {missing} of its {decoded + missing} frames are missing: it is damaged or cut off"
-        )
+        whole = decoded + missing
+        raise DataError(f"{path}: {missing} of its {whole} frames are missing: it is damaged or cut off")
+    if _asf_is_cut(path):
+        raise DataError(f"{path} is cut off after {decoded} frames")
 
 
 def _by_time(milliseconds: float, rate: float, stated: int) -> int:
@@ -91,9 +92,3 @@ def _asf_is_cut(path: Path) -> bool:
         size = file.seek(0, io.SEEK_END)
     at = start.find(_ASF_PROPERTIES)
     return at >= 0 and len(start) >= at + 48 and struct.unpack("<Q", start[at + 40 : at + 48])[0] > size
-
-
-def _counts(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(12)
-    return start.startswith(_COUNTED[0]) or start[4:8] in _COUNTED[1:]
