@@ -22,6 +22,7 @@ from PIL import (
     Jpeg2KImagePlugin,
     JpegImagePlugin,
     PpmImagePlugin,
+    TiffImagePlugin,
 )
 
 from .types import Array
@@ -95,6 +96,11 @@ def read_header(file: BinaryIO) -> Header:
         raise PictureError(str(error)) from error
     except _DAMAGED as error:
         raise PictureError("its header is damaged") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # Pillow's, for a header that breaks off.
+        raise PictureError("its header is cut off") from error
     check_size(*header.stored)
     return header
 
@@ -117,11 +123,11 @@ def decode(path: Path) -> tuple[Header, Array]:
     # A TIFF file's first picture may be whole where the list of its pages is not.
     if not header.whole and header.kind != "tiff":
         raise PictureError("the file is cut off")
-    return header, decode_page(data, header, header.pages[0])
+    return header, decode_page(path, data, header, header.pages[0])
 
 
-def decode_page(data: Array, header: Header, page: int) -> Array:
-    """One picture of a file's bytes, upright; files other than TIFF have page 0 alone here.
+def decode_page(path: Path, data: Array, header: Header, page: int) -> Array:
+    """One picture of a file and its bytes, upright; files other than TIFF have page 0 alone here.
 
     Raises:
         PictureError: it cannot be decoded.
@@ -137,8 +143,24 @@ def decode_page(data: Array, header: Header, page: int) -> Array:
         raise PictureError(f"OpenCV cannot decode it ({error.err})") from error
     if image is None:
         raise PictureError("empty, damaged or of an unknown kind")
+    if header.kind == "tiff":
+        _check_tiff(path, page)
     # OpenCV turns TIFF pictures itself.
     return image if header.kind == "tiff" else upright(image, header.orientation)
+
+
+def _check_tiff(path: Path, page: int) -> None:
+    """OpenCV gives gray or noise for damaged strips and says nothing; Pillow decodes them and tells."""
+    with path.open("rb") as file:
+        try:
+            opened = TiffImagePlugin.TiffImageFile(file)
+            opened.seek(page)
+        except (*_DAMAGED, OSError):
+            return  # a depth that Pillow does not know: nobody can tell
+        try:
+            opened.load()
+        except (*_DAMAGED, OSError) as error:
+            raise PictureError("its pixels are damaged") from error
 
 
 def first_of_gif(data: Array) -> Array:

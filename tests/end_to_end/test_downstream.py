@@ -69,6 +69,12 @@ def test_mask2former(phantom_data, start, tmp_path, capsys, layout):
     written = json.loads((tmp_path / "out/instances.json").read_text())
     assert len(written["annotations"]) == 20 and list((tmp_path / "out").glob("*.png"))
     assert [c["name"] for c in written["categories"]] == ["cyst", "nodule"]
+    (tmp_path / "bad.png").write_bytes(b"")
+    asked.insert(2, str(tmp_path / "bad.png"))
+    capsys.readouterr()
+    assert main(["segment", *asked, *given]) == 1 and "failed: " in capsys.readouterr().err
+    again = json.loads((tmp_path / "out/instances.json").read_text())
+    assert again["annotations"] == written["annotations"] and "bad.png" in again["info"]["unreadable"][0]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,12 @@ def test_whole_image_tasks(phantom_data, start, tmp_path, capsys, config, more, 
         main(["classify", *images, "--checkpoint", str(checkpoint), "--json", str(tmp_path / "c.json")]) == 0
     )
     rows = json.loads((tmp_path / "c.json").read_text())["predictions"]
+    (tmp_path / "bad.png").write_bytes(b"")
+    some = [images[0], str(tmp_path / "bad.png"), images[1]]
+    assert main(["classify", *some, "--checkpoint", str(checkpoint), "--json", str(tmp_path / "d.json")]) == 1
+    assert "bad.png is not a readable image" in capsys.readouterr().err
+    kept = json.loads((tmp_path / "d.json").read_text())["predictions"]
+    assert [row["image"] for row in kept] == images
     for row, tested in zip(rows, content["predictions"], strict=False):
         assert [row[n] for n in content["names"]] == pytest.approx(tested["scores"], rel=1e-3, abs=1e-4)
     # With other classes, or as another model, it is refused in a line.

@@ -32,17 +32,20 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command."""
+    """Run the command; 1 when some images could not be read."""
+    import sys
+
     from tqdm import tqdm
 
     from ultrasam.data.files import write_json
     from ultrasam.downstream.model import load_image_model, predict_files
 
     model = load_image_model(args.checkpoint)
-    scores = predict_files(
-        model, args.images, progress=lambda starts: tqdm(starts, disable=len(starts) < 2, unit="batch")
+    failed: list[str] = []
+    read, scores = predict_files(
+        model, args.images, failed, progress=lambda paths: tqdm(paths, disable=len(paths) < 17, unit="image")
     )
-    titles = [str(path) for path in args.images]
+    titles = [str(path) for path in read]
     if args.clip:
         scores, titles = scores.mean(axis=0, keepdims=True), [f"clip of {len(titles)} images"]
     for title, row in zip(titles, scores, strict=True):
@@ -56,4 +59,6 @@ def run(args: argparse.Namespace) -> int:
             for title, row in zip(titles, scores.tolist(), strict=True)
         ]
         write_json(args.json, {"task": model.head.task, "predictions": rows}, indent=1)
-    return 0
+    for message in failed:
+        print(f"failed: {message}", file=sys.stderr)
+    return 1 if failed else 0

@@ -61,7 +61,7 @@ def samples(path: Path) -> Iterator[Numbered]:
 
 def _page(path: Path, data: NDArray[Any], header: picture.Header, page: int) -> NDArray[Any]:
     try:
-        return picture.decode_page(data, header, page)
+        return picture.decode_page(path, data, header, page)
     except picture.PictureError as error:
         raise DataError(f"{path}: page {page} is not readable: {error}") from error
 

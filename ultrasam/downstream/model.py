@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from ultrasam.checkpoints.detection import detect_encoder
 from ultrasam.checkpoints.loading import BACKBONE, ENCODER, empty_encoder, load_into
 from ultrasam.checkpoints.reading import errors_name, read
 from ultrasam.checkpoints.writing import write_objects
-from ultrasam.data.images import read_image
+from ultrasam.data.images import read_each
 from ultrasam.downstream.encoder import Encoder
 from ultrasam.downstream.linear import LinearHead, decode
-from ultrasam.errors import CheckpointError
+from ultrasam.errors import CheckpointError, DataError
 from ultrasam.modeling.adapt.lora import merged_state
 
 
@@ -109,10 +110,28 @@ def load_image_model(path: str | Path) -> ImageModel:
 def predict_files(
     model: ImageModel,
     paths: Sequence[Path],
+    failed: list[str],
     batch: int = 16,
-    progress: Callable[[Sequence[Any]], Any] = lambda items: items,
-) -> np.ndarray:
-    """Scores or values of image files, (N, C)."""
-    starts = progress(range(0, len(paths), batch))
-    found = [model.predict([read_image(path) for path in paths[i : i + batch]]) for i in starts]
-    return np.concatenate(found)
+    progress: Callable[[Sequence[Path]], Iterable[Path]] = lambda paths: paths,
+) -> tuple[list[Path], np.ndarray]:
+    """The image files that can be read, and their scores or values, (N, C).
+
+    Args:
+        model: the model.
+        paths: image files.
+        failed: what is wrong with those that can't be read is added to it.
+        batch: images at a time.
+        progress: wraps the paths, for a progress bar.
+
+    Raises:
+        DataError: not one image can be read.
+    """
+    read: list[Path] = []
+    found: list[np.ndarray] = []
+    pairs = read_each(progress(paths), failed)
+    while some := list(islice(pairs, batch)):
+        read += [path for path, _ in some]
+        found.append(model.predict([image for _, image in some]))
+    if not found:
+        raise DataError("\n".join(failed) or "no image was given")
+    return read, np.concatenate(found)

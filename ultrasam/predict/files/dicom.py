@@ -6,6 +6,7 @@ import io
 import math
 import re
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ _CENTIMETERS = 3
 #: RegionSpatialFormat of two-dimensional images; others are spectra, M-mode and graphs.
 _TWO_DIMENSIONAL = 1
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+#: The most bytes that a deflated file may inflate to.
+_MAX_INFLATED = 2**30
 #: How the first data element of a file without preamble begins: a tag of group 2 or 8.
 _FIRST_TAGS = (b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
 
@@ -149,6 +152,7 @@ def _dataset(path: Path) -> Any:
     except ImportError as error:
         raise DataError("reading DICOM needs pydicom: pip install 'ultrasam[dicom]'") from error
     try:
+        _check_inflated(path)
         dataset = pydicom.dcmread(path, force=True)
         if not len(dataset):
             raise ValueError("it holds no data elements")
@@ -162,6 +166,27 @@ def _dataset(path: Path) -> Any:
     except Exception as error:
         raise DataError(f"{path} is not a readable DICOM file: {_reason(error)}") from error
     return dataset
+
+
+def _check_inflated(path: Path) -> None:
+    """Refuse a deflated file that would fill the memory: pydicom inflates it whole."""
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    with path.open("rb") as file:
+        if file.read(132)[128:] != b"DICM":
+            return
+    meta = read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return
+    inflate, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    with path.open("rb") as file:
+        # The data set follows the group length's element, which ends at byte 144, and what it counts.
+        file.seek(144 + int(meta.FileMetaInformationGroupLength))
+        while chunk := inflate.unconsumed_tail or file.read(2**16):
+            size += len(inflate.decompress(chunk, 2**20))
+            if size > _MAX_INFLATED:
+                raise ValueError(f"it inflates to more than {_MAX_INFLATED:,} bytes")
 
 
 def _get(dataset: Any, name: str) -> Any:

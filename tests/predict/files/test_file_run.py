@@ -1,0 +1,222 @@
+"""Runs over files: one bad file does not stop the others, and what is there at the end is whole."""
+
+import json
+import os
+import resource
+import signal
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.kit.fuzz_files import dicom_bytes, region
+from tests.kit.pictures import noise
+from ultrasam.cli.main import main
+from ultrasam.errors import OutputError
+from ultrasam.machine import process
+from ultrasam.predict.files import sources
+from ultrasam.predict.files.file_run import Asked, FileRun, Options
+from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.predictor import Predictor
+
+GRAY = noise(48, 64)[None, ..., 0]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in "abc":
+        path = tmp_path / "in" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), noise(48, 64, seed=ord(name)))
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def job(tiny_model, tmp_path):
+    """A run that is not of the command line."""
+
+    def make(**options):
+        return FileRun(
+            Predictor(tiny_model),
+            tmp_path / "out",
+            lambda name: Asked([ObjectPrompt(box=[5, 5, 40, 30])], [1]),
+            categories=[{"id": 1, "name": "object"}],
+            settings={},
+            options=Options(**options),
+        )
+
+    return make
+
+
+def predict(folder, weights, out, *more):
+    args = (folder, "--checkpoint", weights, "--box", "5,5,40,30", "--out", out, "--device", "cpu", "--quiet")
+    return main(["predict", *map(str, (*args, *more))])
+
+
+def files_of(out):
+    return {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
+BAD = {
+    "zero.png": b"",
+    "text.jpg": b"some text",
+    "huge.pgm": b"P5 40000 40000 255\n" + bytes(9),
+    "numbers.dcm": dicom_bytes(GRAY, Rows=0),
+    "syntax.dcm": dicom_bytes(GRAY).replace(b"1.2.840.10008.1.2.1", b"1.2.840.10008.9.9.9"),
+    "short.dcm": dicom_bytes(GRAY, PixelData=bytes(10)),
+    "text.mp4": b"some text",
+}
+ODD = {
+    "region.dcm": dicom_bytes(GRAY, SequenceOfUltrasoundRegions=[region(RegionLocationMinX0=None)]),
+    "format.dcm": dicom_bytes(GRAY, SequenceOfUltrasoundRegions=[region(RegionSpatialFormat=None)]),
+    "spacing.dcm": dicom_bytes(GRAY, PixelSpacing=[0.3]),
+}
+
+
+def test_bad_files_are_named_and_the_others_done(folder, tiny_weights, tmp_path, capsys):
+    for name, data in (BAD | ODD).items():
+        (folder / name).write_bytes(data)
+    assert predict(folder, tiny_weights, tmp_path / "out", "--no-overlays") == 1
+    printed = capsys.readouterr()
+    assert f"{3 + len(ODD)} images segmented" in printed.out and f"{len(BAD)} failed" in printed.out
+    for name in BAD:
+        assert sum(line.startswith("failed: ") and name in line for line in printed.err.splitlines()) == 1
+    found = json.loads((tmp_path / "out/predictions.json").read_text())
+    assert {i["file_name"] for i in found["images"]} == {"a.png", "b.png", "c.png", *ODD}
+    # No length is true for them, and none is given.
+    assert not any("area_mm2" in entry for entry in found["annotations"])
+
+
+def test_when_all_are_bad_all_are_named(folder, tiny_weights, tmp_path, capsys):
+    for path in folder.iterdir():
+        path.write_bytes(b"nothing")
+    assert predict(folder, tiny_weights, tmp_path / "out") == 2
+    told = capsys.readouterr().err
+    assert all(f"{name}.png is not a readable image" in told for name in "abc")
+
+
+def test_the_spacing_given_counts_for_dicom_that_does_not_say(tiny_weights, tmp_path):
+    for name, tags in (("plain", {}), ("says", {"PixelSpacing": [0.5, 0.5]})):
+        (tmp_path / f"{name}.dcm").write_bytes(dicom_bytes(GRAY, **tags))
+        predict(tmp_path / f"{name}.dcm", tiny_weights, tmp_path / name, "--spacing", "0.1,0.2")
+    for name, size in (("plain", 0.02), ("says", 0.25)):
+        entry = json.loads((tmp_path / name / "predictions.json").read_text())["annotations"][0]
+        assert entry["area_mm2"] == pytest.approx(entry["area"] * size, abs=1e-3)
+
+
+def test_what_is_missing_or_damaged_is_made_again(folder, tiny_weights, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert predict(folder, tiny_weights, out) == 0
+    first = files_of(out)
+    assert "3 kept" not in capsys.readouterr().out
+    (out / "masks/a_000.png").unlink()
+    (out / "masks/b_000.png").write_bytes(first["masks/b_000.png"][:-9])
+    (out / "overlays/c.png").write_bytes(bytes(len(first["overlays/c.png"])))
+    assert predict(folder, tiny_weights, out) == 0 and files_of(out) == first
+    assert "3 images segmented" in capsys.readouterr().out
+    (out / "records/a.json").write_text("{}")
+    (out / "records/b.json").write_text("[1]")
+    predict(folder, tiny_weights, out)
+    assert "2 images segmented, 2 objects, 1 kept" in capsys.readouterr().out and files_of(out) == first
+
+
+def test_overlays_asked_for_later_are_drawn(folder, tiny_weights, tmp_path, capsys):
+    predict(folder, tiny_weights, tmp_path / "out", "--no-overlays")
+    predict(folder, tiny_weights, tmp_path / "out")
+    assert len(list((tmp_path / "out/overlays").glob("*.png"))) == 3
+    capsys.readouterr()
+    predict(folder, tiny_weights, tmp_path / "out", "--no-overlays")
+    assert "3 kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, "SIGTERM"])
+def test_interrupted_it_writes_what_is_done(folder, job, tmp_path, stop):
+    files = sources.find([folder])
+    job().run(files)
+    whole = files_of(tmp_path / "out")
+    for name in ("records/b.json", "records/c.json", "predictions.json"):
+        (tmp_path / "out" / name).unlink()
+
+    def interrupt(frame):
+        if frame.name == "b":
+            if stop == "SIGTERM":
+                os.kill(os.getpid(), signal.SIGTERM)
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGTERM)
+    process.leave_on_sigterm()
+    try:
+        with pytest.raises((KeyboardInterrupt, SystemExit)) as error:
+            job().run(files, interrupt)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stop is KeyboardInterrupt or error.value.code == 143
+    found = json.loads((tmp_path / "out/predictions.json").read_text())
+    assert [i["file_name"] for i in found["images"]] == ["a.png"]
+    summary = job().run(files)
+    assert (summary.kept, summary.done) == (2, 1) and files_of(tmp_path / "out") == whole
+
+
+def test_files_that_vanish_meanwhile(folder, job, tmp_path):
+    files = sources.find([folder])
+
+    def vanish(frame):
+        (folder / "b.png").unlink(missing_ok=True)
+
+    summary = job().run(files, vanish)
+    assert summary.done == 2 and len(summary.failed) == 1
+    assert "b.png: No such file" in summary.failed[0] and (tmp_path / "out/predictions.json").is_file()
+
+
+def test_a_file_that_may_not_be_read(folder, job, monkeypatch):
+    real = type(folder).open
+
+    def locked(path, *args, **options):
+        if path.name == "a.png":
+            raise PermissionError(13, os.strerror(13), str(path))
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(type(folder), "open", locked)
+    summary = job().run(sources.find([folder]))
+    assert summary.done == 2 and "a.png: Permission denied" in summary.failed[0]
+
+
+def test_no_room_left(folder, job, tmp_path):
+    """One clear error and not one for each file; what is done is kept."""
+    files = sources.find([folder])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def fill(frame):
+        # From now on no file may be larger: as on a full disk, writing fails half-way.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600, limits[1]))
+
+    try:
+        with pytest.raises(OutputError, match="cannot write .*File too large; what is done is kept"):
+            job().run(files, fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert not list((tmp_path / "out").rglob("*.part"))
+    assert job().run(files).kept == 1
+
+
+def test_a_folder_that_cannot_be_written(folder, tiny_weights, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/masks").write_text("in the way")
+    assert predict(folder, tiny_weights, tmp_path / "out") == 2
+    told = capsys.readouterr().err
+    assert told.count("cannot write") == 1 and "start again to go on" in told
+
+
+def test_a_clip_damaged_in_the_middle_is_followed_on(job, tmp_path):
+    frames = np.stack([noise(48, 64, seed=i)[..., 0] for i in range(4)])
+    data = bytearray(dicom_bytes(frames, jpegs=True))
+    second = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"][1]
+    data[second : second + 40] = bytes(40)
+    (tmp_path / "a.dcm").write_bytes(data)
+    for follow in (False, True):
+        summary = job(follow=follow).run(sources.find([tmp_path / "a.dcm"]))
+        assert summary.done == 3 and len(summary.failed) == 1 and "frame 1" in summary.failed[0]
+    found = json.loads((tmp_path / "out/predictions.json").read_text())
+    assert [i["frame"] for i in found["images"]] == [0, 2, 3]
