@@ -18,6 +18,9 @@ from . import picture
 from .errors import CaseError
 from .types import Array
 
+#: Reading a video goes on after a damaged frame, up to so many one after the other.
+PATIENCE = 64
+
 
 def image(path: Path) -> NDArray[np.uint8]:
     """Read a still as (H, W) or (H, W, 3) RGB uint8; alpha is dropped, not composited."""
@@ -66,7 +69,11 @@ def _decode(path: Path) -> Array:
 def frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Decode a video once, in order, and give the wanted frames (all without `wanted`) as RGB.
 
-    Frames are numbered from 0. A wanted frame beyond the end is simply not given; callers compare.
+    Frames are numbered from 0, damaged ones too. A wanted frame that is damaged or beyond the end is simply
+    not given; callers compare.
+
+    Raises:
+        CaseError: The file is no video, or, without `wanted`, frames before others are damaged.
     """
     if not path.is_file():
         raise CaseError(path, "no such video")
@@ -75,16 +82,19 @@ def frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[tuple[in
     try:
         if not reader.isOpened():
             raise CaseError(path, "no readable video")
-        number = -1
-        while left is None or left:
-            if not reader.grab():
-                return
-            number += 1
-            if left is not None and number not in left:
-                continue
-            good, frame = reader.retrieve()
+        number, failed = -1, 0
+        # At the end reading fails for good; a damaged frame may be followed by others.
+        while (left is None or left) and failed < PATIENCE:
+            asked = left is None or number + failed + 1 in left
+            good, frame = reader.read() if asked else (reader.grab(), None)
             if not good:
-                raise CaseError(path, f"frame {number} is damaged")
+                failed += 1
+                continue
+            if left is None and failed:
+                raise CaseError(path, f"{failed} frames after frame {number} are damaged")
+            number, failed = number + failed + 1, 0
+            if frame is None:
+                continue
             if left is not None:
                 left.discard(number)
             yield number, np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)

@@ -85,6 +85,8 @@ def _image(image: Mapping[str, Any], folder: Path | None, sizes: dict[Any, tuple
             header = picture.read_header(file)
     except (picture.PictureError, OSError) as error:
         return [Problem("unreadable image", f"{name}: {error}")]
+    if not header.whole:
+        return [Problem("unreadable image", f"{name}: {path} is cut off")]
     reason = picture.other_size(header, header.size, size)
     return [Problem("size", f"{name} {reason}")] if reason else []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from ultrasam.converters.engine.errors import CaseError
 from ultrasam.converters.engine.volumes import labels, to_uint8, volume
 
 from tests.kit.archives import mha, nifti, picture, video
+from tests.kit.fuzz_files import mjpeg_avi
 
 SHAPE = (3, 5, 7)
 
@@ -118,6 +120,18 @@ def test_frames_are_those_that_were_asked_for(tmp_path):
     for name, reason in (("b.avi", "no readable video"), ("c.avi", "no such video")):
         with pytest.raises(CaseError, match=reason):
             list(read.frames(tmp_path / name))
+
+
+def test_damaged_frames_keep_their_numbers(tmp_path):
+    jpegs = [cv2.imencode(".jpg", np.full((48, 64), 20 * i, np.uint8))[1].tobytes() for i in range(8)]
+    (tmp_path / "a.avi").write_bytes(mjpeg_avi(jpegs, (48, 64)))
+    assert [number for number, _ in read.frames(tmp_path / "a.avi")] == list(range(8))
+    jpegs[3] = jpegs[3][:60] + bytes(100)
+    (tmp_path / "a.avi").write_bytes(mjpeg_avi(jpegs, (48, 64)))
+    found = dict(read.frames(tmp_path / "a.avi", [1, 3, 4, 6]))
+    assert {number: round(frame.mean()) for number, frame in found.items()} == {1: 20, 4: 80, 6: 120}
+    with pytest.raises(CaseError, match="1 frames after frame 2 are damaged"):
+        list(read.frames(tmp_path / "a.avi"))
 
 
 def test_named_arrays(tmp_path):

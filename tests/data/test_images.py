@@ -167,3 +167,12 @@ def test_pictures_cut_off_are_never_half_gray(tmp_path, end, part):
     path.write_bytes(data[: int(len(data) * part)])
     with pytest.raises(DataError, match=f"a{end} is not a readable image"):
         read_image(path)
+
+
+def test_checks_find_pictures_cut_off(tmp_path):
+    oriented(tmp_path / "a.png", 1)
+    coco = {"images": [{"id": 1, "file_name": "a.png", "height": 24, "width": 40}]}
+    coco |= {"annotations": [], "categories": []}
+    assert {p.kind for p in check(coco, tmp_path)} == {"no annotations"}
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-20])
+    assert "unreadable image" in {p.kind for p in check(coco, tmp_path)}

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +192,33 @@ def damaged_dicom(rng: Rng) -> File:
         return end, mutated(rng, data)
     kept = data[at + 8 :]
     return end, data[: at + 6] + struct.pack("<H", len(value)) + value + kept[len(value) :]
+
+
+def mjpeg_avi(jpegs: Sequence[bytes], size: Sequence[int], stated: int | None = None) -> bytes:
+    """An AVI file of JPEG pictures, which may be damaged.
+
+    Args:
+        jpegs: the bytes of each frame.
+        size: (H, W) of the frames.
+        stated: the number of frames in its header, of those given without it.
+    """
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+    count, (height, width) = len(jpegs) if stated is None else stated, size
+    main = struct.pack("<14I", 100000, 0, 0, 16, count, 0, 1, 1 << 20, width, height, 0, 0, 0, 0)
+    stream = b"vidsMJPG" + struct.pack(
+        "<IHH8I4h", 0, 0, 0, 0, 1, 10, 0, count, 1 << 20, 2**32 - 1, 0, 0, 0, width, height
+    )
+    form = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, b"MJPG", width * height * 3, 0, 0, 0, 0)
+    streams = chunk(b"LIST", b"strl" + chunk(b"strh", stream) + chunk(b"strf", form))
+    index, body = b"", b"movi"
+    for data in jpegs:
+        index += b"00dc" + struct.pack("<III", 16, len(body), len(data))
+        body += chunk(b"00dc", data)
+    head = chunk(b"LIST", b"hdrl" + chunk(b"avih", main) + streams)
+    return chunk(b"RIFF", b"AVI " + head + chunk(b"LIST", body) + chunk(b"idx1", index))
 
 
 _CONTAINERS = ((".avi", "MJPG"), (".avi", "XVID"), (".mp4", "mp4v"), (".mkv", "MJPG"), (".mov", "mp4v"))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 
-from tests.kit.fuzz_files import dicom_bytes, read, region
+from tests.kit.fuzz_files import dicom_bytes, mjpeg_avi, read, region
 from ultrasam.errors import DataError
 from ultrasam.predict.files import dicom, sources
 
@@ -81,34 +81,13 @@ def test_deep_stacks_need_a_window(tmp_path):
     assert found == [] and len(told) == 5 and "16 bits a sample" in told[0]
 
 
-def avi(path, jpegs, stated=None):
-    """An MJPEG AVI file whose frames may be damaged."""
-
-    def chunk(kind, data):
-        return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
-
-    count, (height, width) = len(jpegs) if stated is None else stated, GRAY.shape[1:]
-    main = struct.pack("<14I", 100000, 0, 0, 16, count, 0, 1, 1 << 20, width, height, 0, 0, 0, 0)
-    stream = b"vidsMJPG" + struct.pack(
-        "<IHH8I4h", 0, 0, 0, 0, 1, 10, 0, count, 1 << 20, 2**32 - 1, 0, 0, 0, width, height
-    )
-    form = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, b"MJPG", width * height * 3, 0, 0, 0, 0)
-    streams = chunk(b"LIST", b"strl" + chunk(b"strh", stream) + chunk(b"strf", form))
-    index, body = b"", b"movi"
-    for data in jpegs:
-        index += b"00dc" + struct.pack("<III", 16, len(body), len(data))
-        body += chunk(b"00dc", data)
-    head = chunk(b"LIST", b"hdrl" + chunk(b"avih", main) + streams)
-    path.write_bytes(chunk(b"RIFF", b"AVI " + head + chunk(b"LIST", body) + chunk(b"idx1", index)))
-
-
 @pytest.mark.parametrize(
     ("broken", "missing"), [((), 0), ((2,), 1), ((0,), 1), ((4,), 1), ((1, 2), 2), ((0, 2, 4), 3)]
 )
 def test_frames_before_and_after_damaged_ones(tmp_path, broken, missing):
     jpegs = [cv2.imencode(".jpg", page)[1].tobytes() for page in GRAY]
     damaged = [data[:60] + bytes(200) if i in broken else data for i, data in enumerate(jpegs)]
-    avi(tmp_path / "a.avi", damaged)
+    (tmp_path / "a.avi").write_bytes(mjpeg_avi(damaged, GRAY.shape[1:]))
     found, told = frames(tmp_path / "a.avi")
     assert [number for number, _ in found] == [i for i in range(5) if i not in broken]
     # A frame's own picture, not its neighbor's.
@@ -121,7 +100,8 @@ def test_frames_before_and_after_damaged_ones(tmp_path, broken, missing):
 
 @pytest.mark.parametrize("stated", [9, 10**6, 2**32 - 2])
 def test_a_video_that_promises_more_than_it_holds(tmp_path, stated):
-    avi(tmp_path / "a.avi", [cv2.imencode(".jpg", page)[1].tobytes() for page in GRAY], stated)
+    jpegs = [cv2.imencode(".jpg", page)[1].tobytes() for page in GRAY]
+    (tmp_path / "a.avi").write_bytes(mjpeg_avi(jpegs, GRAY.shape[1:], stated))
     found, told = frames(tmp_path / "a.avi")
     assert len(found) == 5 and f"{stated - 5} of its {stated} frames are missing" in told[0]
 
