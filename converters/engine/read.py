@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from . import picture
 from .errors import CaseError
+from .header import PictureError
 from .types import Array
 
 #: Reading a video goes on after a damaged frame, up to so many one after the other.
@@ -60,7 +61,7 @@ def indices(path: Path) -> NDArray[np.uint8]:
 def _decode(path: Path) -> Array:
     try:
         return picture.decode(path)[1]
-    except picture.PictureError as error:
+    except PictureError as error:
         raise CaseError(path, f"no readable image: {error}") from error
     except OSError as error:
         raise CaseError(path, error.strerror or str(error)) from error

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from . import picture
 from .coco import Coco
+from .header import PictureError, other_size, read_header
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ def _image(image: Mapping[str, Any], folder: Path | None, sizes: dict[Any, tuple
         return [Problem("missing image", f"{name}: {path} does not exist")]
     try:
         with path.open("rb") as file:
-            header = picture.read_header(file)
-    except (picture.PictureError, OSError) as error:
+            header = read_header(file)
+    except (PictureError, OSError) as error:
         return [Problem("unreadable image", f"{name}: {error}")]
     if not header.whole:
         return [Problem("unreadable image", f"{name}: {path} is cut off")]
-    reason = picture.other_size(header, header.size, size)
+    reason = other_size(header, header.size, size)
     return [Problem("size", f"{name} {reason}")] if reason else []
 
 

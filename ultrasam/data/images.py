@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrasam.converters.engine import picture
+from ultrasam.converters.engine import header, picture
 from ultrasam.data.files import write_bytes
 from ultrasam.errors import DataError
 
 #: The most pixels that an image file may have.
-MAX_PIXELS = picture.MAX_PIXELS
+MAX_PIXELS = header.MAX_PIXELS
 
 
 def read_image(path: str | Path, *, gray_view: bool = False) -> NDArray[Any]:
@@ -50,8 +50,8 @@ def read_as_stated(
         DataError: as there, or the upright image is of another size than stated.
     """
     with _errors_name(path):
-        header, samples = picture.decode(Path(path))
-    reason = picture.other_size(header, samples.shape[:2], size)
+        said, samples = picture.decode(Path(path))
+    reason = header.other_size(said, samples.shape[:2], size)
     if reason:
         raise DataError(f"{path} {reason} ({where})")
     return as_shown(path, samples, gray_view)
@@ -67,14 +67,14 @@ def read_samples(path: str | Path) -> NDArray[Any]:
         return picture.decode(Path(path))[1]
 
 
-def read_header(path: str | Path) -> picture.Header:
+def read_header(path: str | Path) -> header.Header:
     """What an image file says of itself, without decoding it.
 
     Raises:
         DataError: as `read_samples`.
     """
     with _errors_name(path), Path(path).open("rb") as file:
-        return picture.read_header(file)
+        return header.read_header(file)
 
 
 def read_each(paths: Iterable[Path], failed: list[str]) -> Iterator[tuple[Path, NDArray[Any]]]:
@@ -90,7 +90,7 @@ def read_each(paths: Iterable[Path], failed: list[str]) -> Iterator[tuple[Path, 
 def _errors_name(path: str | Path) -> Iterator[None]:
     try:
         yield
-    except picture.PictureError as error:
+    except header.PictureError as error:
         raise DataError(f"{path} is not a readable image: {error}") from error
     except OSError as error:
         raise DataError(f"cannot read the image {path}: {error.strerror or error}") from error

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from ultrasam.converters.engine import picture
+from ultrasam.converters.engine.header import Header, PictureError
 from ultrasam.data import images
 from ultrasam.errors import DataError
 
@@ -59,14 +60,14 @@ def samples(path: Path) -> Iterator[Numbered]:
         yield from _animation(path, data, header)
 
 
-def _page(path: Path, data: NDArray[Any], header: picture.Header, page: int) -> NDArray[Any]:
+def _page(path: Path, data: NDArray[Any], header: Header, page: int) -> NDArray[Any]:
     try:
         return picture.decode_page(path, data, header, page)
-    except picture.PictureError as error:
+    except PictureError as error:
         raise DataError(f"{path}: page {page} is not readable: {error}") from error
 
 
-def _animation(path: Path, data: NDArray[Any], header: picture.Header) -> Iterator[Numbered]:
+def _animation(path: Path, data: NDArray[Any], header: Header) -> Iterator[Numbered]:
     count, stated, reason = 0, len(header.pages), "" if header.whole else "the file is cut off"
     try:
         with Image.open(io.BytesIO(data.tobytes())) as opened:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 import struct
 import zlib
@@ -16,30 +15,14 @@ import numpy as np
 
 from ultrasam.data import images
 from ultrasam.errors import DataError
+from ultrasam.predict.files.calibration import Region, contains, get, numbers, regions
 from ultrasam.predict.pixels import Window, to_rgb8
 
-#: PhysicalUnitsXDirection of lengths; DICOM gives them in centimeters.
-_CENTIMETERS = 3
-#: RegionSpatialFormat of two-dimensional images; others are spectra, M-mode and graphs.
-_TWO_DIMENSIONAL = 1
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 #: The most bytes that a deflated file may inflate to.
 _MAX_INFLATED = 2**30
 #: How the first data element of a file without preamble begins: a tag of group 2 or 8.
 _FIRST_TAGS = (b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
-
-
-@dataclass(frozen=True)
-class Region:
-    """A calibrated part of the image.
-
-    Attributes:
-        box: x1, y1, x2, y2 in pixels, the last row and column included in it.
-        spacing: (x, y) mm a pixel.
-    """
-
-    box: tuple[float, float, float, float]
-    spacing: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -96,7 +79,7 @@ class Clip:
 
     def spacing_of(self, box: Sequence[float]) -> tuple[float, float] | None:
         """The spacing that holds for a box x1, y1, x2, y2: of the smallest region around all of it."""
-        around = [r for r in self.regions if _contains(r.box, box)]
+        around = [r for r in self.regions if contains(r.box, box)]
         if around:
             return min(around, key=lambda r: (r.box[2] - r.box[0]) * (r.box[3] - r.box[1])).spacing
         return None if self.regions else self.spacing
@@ -112,7 +95,7 @@ def open_clip(path: str | Path) -> Clip:
     path = Path(path)
     dataset = _dataset(path)
     if not any(key in dataset for key in _PIXELS):
-        what = _get(dataset, "Modality") or "unknown modality"
+        what = get(dataset, "Modality") or "unknown modality"
         raise DataError(
             f"{path} is DICOM without pixels ({what}), or cut off before them: give a file that holds images"
         )
@@ -123,12 +106,12 @@ def open_clip(path: str | Path) -> Clip:
         raise DataError(f"{path} says that its images have {size[1]} x {size[0]} pixels: too many to be read")
     frames = min(stated, _frames_held(path, dataset, stated))
     dataset.NumberOfFrames = frames
-    spacing = _numbers(_get(dataset, "PixelSpacing"), 2)
+    spacing = numbers(get(dataset, "PixelSpacing"), 2)
     return Clip(
         path,
         frames,
         stated - frames,
-        tuple(_regions(dataset)),
+        tuple(regions(dataset)),
         # DICOM gives the row spacing (y) first.
         (spacing[1], spacing[0]) if spacing and min(spacing) > 0 else None,
         dataset,
@@ -189,28 +172,10 @@ def _check_inflated(path: Path) -> None:
                 raise ValueError(f"it inflates to more than {_MAX_INFLATED:,} bytes")
 
 
-def _get(dataset: Any, name: str) -> Any:
-    """A value, or None where it is absent or no value of its kind, which pydicom finds out on access."""
-    try:
-        return dataset.get(name)
-    except Exception:  # pydicom's errors have no base of their own
-        return None
-
-
-def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
-    """So many finite numbers, or None where it is anything else."""
-    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    try:
-        found = tuple(float(v) for v in values)
-    except (TypeError, ValueError):
-        return None
-    return found if len(found) == count and all(map(math.isfinite, found)) else None
-
-
 def _whole_number(path: Path, dataset: Any, name: str, default: int | None = None) -> int:
     """A number above 0; the default where it is absent, empty or 0."""
     raw = dataset.get_item(name).value if name in dataset else None
-    found = _numbers(_get(dataset, name), 1)
+    found = numbers(get(dataset, name), 1)
     if default is not None and (not raw or found == (0.0,)):
         return default
     if found is None or found[0] < 1 or found[0] != int(found[0]):
@@ -278,37 +243,13 @@ def _frames_held(path: Path, dataset: Any, stated: int) -> int:
     return min(max(held, 1), stated)
 
 
-def _regions(dataset: Any) -> list[Region]:
-    found = []
-    items = _get(dataset, "SequenceOfUltrasoundRegions")
-    for item in items if isinstance(items, Sequence) and not isinstance(items, str | bytes) else ():
-        units = [_numbers(_get(item, f"PhysicalUnits{axis}Direction"), 1) for axis in "XY"]
-        form = _numbers(_get(item, "RegionSpatialFormat"), 1)
-        if form != (_TWO_DIMENSIONAL,) or units != [(_CENTIMETERS,)] * 2:
-            continue
-        names = ("MinX0", "MinY0", "MaxX1", "MaxY1")
-        places = [_numbers(_get(item, f"RegionLocation{name}"), 1) for name in names]
-        deltas = [_numbers(_get(item, f"PhysicalDelta{axis}"), 1) for axis in "XY"]
-        # Anonymizing leaves some of them empty.
-        if None in places or None in deltas or (0.0,) in deltas:
-            continue
-        x1, y1, x2, y2 = (place[0] for place in places if place)
-        dx, dy = (abs(delta[0]) * 10 for delta in deltas if delta)
-        found.append(Region((x1, y1, x2 + 1, y2 + 1), (dx, dy)))
-    return found
-
-
-def _contains(outer: Sequence[float], inner: Sequence[float]) -> bool:
-    return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
-
-
 def _own_window(dataset: Any, pixels: np.ndarray) -> Window | None:
     """The window that the file states, the first of several; 8-bit pixels are shown as they are."""
     if pixels.dtype == np.uint8:
         return None
-    values = [_get(dataset, name) for name in ("WindowCenter", "WindowWidth")]
+    values = [get(dataset, name) for name in ("WindowCenter", "WindowWidth")]
     firsts = [v[0] if isinstance(v, Sequence) and len(v) else v for v in values]
-    center, width = (_numbers(v, 1) for v in firsts)
+    center, width = (numbers(v, 1) for v in firsts)
     if center is None or width is None or width[0] <= 0:
         return None
     return center[0] - width[0] / 2, center[0] + width[0] / 2
