@@ -121,7 +121,7 @@ def test_wrong_image_size_names_file_and_id(phantom_data, tmp_path):
     used = dataset(phantom_data)
     info = used.get_data_info(2)
     info["height"] += 1
-    with pytest.raises(DataError, match=r"\.png is .* image \d+ says"):
+    with pytest.raises(DataError, match=r"\.png is .* says .*image \d+"):
         used.pipeline(info)
 
 

@@ -86,7 +86,6 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.predict.files.file_run import FileRun, Options
 
     process.keep_memory()
-    process.leave_on_sigterm()
     prompts_of, categories = _prompts(args)
     files = sources.find(args.inputs)
     make_folder(args.out)
@@ -105,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         ),
     )
     _check_names(job, files, args)
-    with tqdm(unit=" images", disable=args.quiet or None) as bar:
+    with process.leaving_on_sigterm(), tqdm(unit=" images", disable=args.quiet or None) as bar:
         summary = job.run(files, lambda frame: bar.update())
     print(f"{summary}; see {args.out / 'predictions.json'}")
     for message in summary.failed:

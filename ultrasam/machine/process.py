@@ -8,6 +8,7 @@ import logging
 import platform
 import signal
 import sys
+from collections.abc import Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,16 @@ def keep_memory() -> bool:
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _LARGEST))
 
 
-def leave_on_sigterm() -> None:
-    """Let SIGTERM, which schedulers send, leave as `sys.exit` does, so that what is done is written."""
-    # Signals belong to the main thread; a program that runs a command in another one handles them itself.
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+@contextlib.contextmanager
+def leaving_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM, which schedulers send, leave the block as `sys.exit` does: what is done can be written."""
+    try:
+        before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    except ValueError:
+        # Signals belong to the main thread; a program that runs a command in another one handles them itself.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -144,12 +144,9 @@ def test_interrupted_it_writes_what_is_done(folder, job, tmp_path, stop):
             raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGTERM)
-    process.leave_on_sigterm()
-    try:
-        with pytest.raises((KeyboardInterrupt, SystemExit)) as error:
-            job().run(files, interrupt)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with pytest.raises((KeyboardInterrupt, SystemExit)) as error, process.leaving_on_sigterm():
+        job().run(files, interrupt)
+    assert signal.getsignal(signal.SIGTERM) == before
     assert stop is KeyboardInterrupt or error.value.code == 143
     found = json.loads((tmp_path / "out/predictions.json").read_text())
     assert [i["file_name"] for i in found["images"]] == ["a.png"]

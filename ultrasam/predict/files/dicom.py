@@ -137,8 +137,9 @@ def _dataset(path: Path) -> Any:
     try:
         _check_inflated(path)
         dataset = pydicom.dcmread(path, force=True)
-        if not len(dataset):
-            raise ValueError("it holds no data elements")
+        # Any bytes can be parsed; the class and time of what a file holds stand in group 8.
+        if not len(dataset.group_dataset(0x0008)):
+            raise ValueError("it holds no data elements of DICOM's")
         if "TransferSyntaxUID" not in dataset.file_meta:
             implicit, little = dataset.original_encoding
             explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
