@@ -25,6 +25,10 @@ _CONSTANTS = ("pixel_mean", "pixel_std", "data_preprocessor.mean", "data_preproc
 _IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
 
 
+#: mmengine's class of logged numbers, as its checkpoints name it.
+HISTORY_BUFFER = "mmengine.logging.history_buffer.HistoryBuffer"
+
+
 class _Inert:
     """Stands for every object of a training log that a weight file carries along; it does nothing."""
 
@@ -35,23 +39,22 @@ class _Inert:
         pass
 
 
-def _allowed() -> list[Any]:
+def _allowed() -> dict[str, Any]:
     """Globals that mmengine's containers name beside tensors: numpy's own makers and inert stand-ins."""
-    multiarray = ("numpy.core.multiarray", "numpy._core.multiarray")
-    allowed: list[Any] = [
-        (_Inert, "mmengine.logging.history_buffer.HistoryBuffer"),
-        (_Inert, "builtins.getattr"),
-        (_Inert, "__builtin__.getattr"),
-        np.ndarray,
-        np.dtype,
-    ]
-    for module in multiarray:
-        allowed += [
-            (np._core.multiarray._reconstruct if hasattr(np, "_core") else _Inert, f"{module}._reconstruct"),
-            (np._core.multiarray.scalar if hasattr(np, "_core") else _Inert, f"{module}.scalar"),
-        ]
-    allowed += [type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "u1", "?")]
-    return allowed
+    allowed: dict[str, Any] = {
+        HISTORY_BUFFER: _Inert,
+        "builtins.getattr": _Inert,
+        "__builtin__.getattr": _Inert,
+        "numpy.ndarray": np.ndarray,
+        "numpy.dtype": np.dtype,
+    }
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        allowed[f"{module}._reconstruct"] = (
+            np._core.multiarray._reconstruct if hasattr(np, "_core") else _Inert
+        )
+        allowed[f"{module}.scalar"] = np._core.multiarray.scalar if hasattr(np, "_core") else _Inert
+    dtypes = {type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "u1", "?")}
+    return allowed | {f"{kind.__module__}.{kind.__qualname__}": kind for kind in dtypes}
 
 
 @contextmanager
@@ -102,14 +105,19 @@ def read_with_usage(path: str | Path) -> tuple[dict[str, Tensor], ModelUsage]:
     return _strip(tensors), usage
 
 
-def read_objects(path: Path) -> Any:
-    """What a file of ``torch.save`` holds; nothing of the file is executed.
+def read_objects(path: Path, stand_ins: Mapping[str, type] | None = None) -> Any:
+    """What a file of ``torch.save`` holds, on the CPU; nothing of the file is executed.
+
+    Args:
+        path: the file.
+        stand_ins: harmless classes to make instead of those that a file names.
 
     Raises:
-        CheckpointError: the file is damaged, or asks to run code.
+        CheckpointError: the file is missing or damaged, or asks to run code.
     """
+    allowed = _allowed() | dict(stand_ins or {})
     try:
-        with torch.serialization.safe_globals(_allowed()):
+        with torch.serialization.safe_globals([(made, name) for name, made in allowed.items()]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(

@@ -18,6 +18,7 @@ import torch
 
 from ultrasam.errors import ConfigError
 from ultrasam.machine.torchvision_compat import bridge_torchvision
+from ultrasam.mm.opening import bridge_loading
 
 
 class _MissingOps(ModuleType):
@@ -111,3 +112,4 @@ warnings.filterwarnings("ignore", message="faster_coco_eval is not installed")
 bridge_torchvision()
 bridge_mmcv()
 bridge_mmpretrain()
+bridge_loading()
