@@ -117,8 +117,8 @@ def _without(state, word):
 TOKEN = "mask_decoder.iou_token.weight"
 CHECKPOINTS = {
     "missing file": (lambda p, s: p, "no weight file"),
-    "empty file": (lambda p, s: _write(p, b""), "not a readable weight file"),
-    "text": (lambda p, s: _write(p, b"<html>404</html>"), "w.pth"),
+    "empty file": (lambda p, s: _write(p, b""), "empty"),
+    "text": (lambda p, s: _write(p, b"<html>404</html>"), "web page"),
     "cut off": (lambda p, s: _write(p, _save(p, s).read_bytes()[:50000]), "not a readable weight file"),
     "hostile pickle": (lambda p, s: _save(p, {"model": s, "x": Bomb()}), "run code"),
     "hostile bytes": (lambda p, s: _write(p, pickle.dumps(Bomb())), "w.pth"),
@@ -136,7 +136,10 @@ CHECKPOINTS = {
         r"\(1, 9\)",
     ),
     "an empty folder": (lambda p, s: p.parent, "holds no weight file"),
-    "damaged safetensors": (lambda p, s: _write(p.with_suffix(".safetensors"), b"123"), "not a readable"),
+    "damaged safetensors": (
+        lambda p, s: _write(p.with_suffix(".safetensors"), b"\0" * 5 + b"123"),
+        "no weight file",
+    ),
 }
 
 

@@ -64,30 +64,86 @@ def describe(spec: Variant) -> str:
     return f"{name} at {spec.img_size} px{adapters}"
 
 
+#: Beyond what any image encoder has; the widest known ViT has 6144.
+_WIDEST = 16384
+
+
 def _encoder(state: Mapping[str, Tensor]) -> Variant:
-    projection = state["image_encoder.patch_embed.proj.weight"]
-    width, patch = projection.shape[0], projection.shape[-1]
-    grid = state["image_encoder.pos_embed"].shape[1]
+    """The architecture that shapes tell; those that memory depends on are all checked."""
+    projection = _shape(state, "image_encoder.patch_embed.proj.weight", (None, 3, None, None))
+    width, patch = projection[0], projection[-1]
+    _shape(state, "image_encoder.patch_embed.proj.weight", (width, 3, patch, patch))
+    grid = _shape(state, "image_encoder.pos_embed", (1, None, None, width))[1]
+    _shape(state, "image_encoder.pos_embed", (1, grid, grid, width))
     pattern = re.compile(r"image_encoder\.blocks\.(\d+)\.attn\.rel_pos_h")
-    tables = {int(m[1]): state[m[0]].shape for m in map(pattern.fullmatch, state) if m}
-    head = tables[0][1]
+    numbers = sorted(int(m[1]) for m in map(pattern.fullmatch, state) if m)
+    head = _shape(state, "image_encoder.blocks.0.attn.rel_pos_h", (None, None))[1]
+    hidden = _shape(state, "image_encoder.blocks.0.mlp.lin1.bias", (None,))[0]
+    if width > _WIDEST or width % head:
+        raise CheckpointError(f"a width of {width} with heads of {head} is none of an image encoder")
+    if numbers != list(range(len(numbers))):
+        raise CheckpointError(
+            f"block {min(set(range(len(numbers))) - set(numbers))} of the image encoder is missing"
+        )
+    rows = [_block_rows(state, number, width, head, hidden) for number in numbers]
     whole = 2 * grid - 1
-    windows = {(rows + 1) // 2 for rows, _ in tables.values() if rows != whole}
-    neck = state.get("image_encoder.neck.0.weight")
-    adapter = state.get("image_encoder.blocks.0.attn_adapter.down.bias")
+    windows = {(count + 1) // 2 for count in rows if count != whole}
     found = Variant(
         embed_dim=width,
-        depth=len(tables),
+        depth=len(rows),
         num_heads=width // head,
-        global_attn_indexes=tuple(sorted(i for i, (rows, _) in tables.items() if rows == whole)),
+        global_attn_indexes=tuple(i for i, count in enumerate(rows) if count == whole),
         img_size=grid * patch,
         window_size=windows.pop() if windows else 0,
         patch_size=patch,
-        out_chans=256 if neck is None else neck.shape[0],
-        mlp_ratio=state["image_encoder.blocks.0.mlp.lin1.bias"].shape[0] / width,
-        adapter=0 if adapter is None else adapter.shape[0],
+        out_chans=_neck(state, width),
+        mlp_ratio=hidden / width,
+        adapter=_adapter(state, width),
     )
-    return found if windows else _with_windows(found, grid)
+    return found if found.window_size else _with_windows(found, grid)
+
+
+def _block_rows(state: Mapping[str, Tensor], number: int, width: int, head: int, hidden: int) -> int:
+    """How many rows the relative position tables of a block have."""
+    block = f"image_encoder.blocks.{number}."
+    _shape(state, f"{block}attn.qkv.weight", (3 * width, width))
+    _shape(state, f"{block}mlp.lin1.weight", (hidden, width))
+    rows = _shape(state, f"{block}attn.rel_pos_h", (None, head))[0]
+    _shape(state, f"{block}attn.rel_pos_w", (rows, head))
+    return rows
+
+
+def _neck(state: Mapping[str, Tensor], width: int) -> int:
+    """Channels that leave the encoder."""
+    if "image_encoder.neck.0.weight" not in state:
+        return 256
+    channels = _shape(state, "image_encoder.neck.0.weight", (None, width, 1, 1))[0]
+    _shape(state, "image_encoder.neck.2.weight", (channels, channels, 3, 3))
+    return channels
+
+
+def _adapter(state: Mapping[str, Tensor], width: int) -> int:
+    """Width of the adapters in the blocks, 0 where there are none."""
+    down = "image_encoder.blocks.0.attn_adapter.down"
+    if f"{down}.bias" not in state:
+        return 0
+    inner = _shape(state, f"{down}.bias", (None,))[0]
+    _shape(state, f"{down}.weight", (inner, width))
+    return inner
+
+
+def _shape(state: Mapping[str, Tensor], name: str, expected: tuple[int | None, ...]) -> tuple[int, ...]:
+    """The shape of a parameter; None stands for any size but 0."""
+    shape = tuple(state[name].shape)
+    fits = len(shape) == len(expected) and all(
+        size > 0 and size == (wanted or size) for size, wanted in zip(shape, expected, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if size is None else str(size) for size in expected)
+        raise CheckpointError(f"{name} is {shape}, where an image encoder has ({wanted})")
+    if not state[name].is_floating_point():
+        raise CheckpointError(f"the weights are whole numbers in {name}: were they quantized?")
+    return shape
 
 
 def _with_windows(found: Variant, grid: int) -> Variant:
@@ -121,13 +177,13 @@ def resized(
         raise CheckpointError(f"the input size {img_size} is not a multiple of {spec.patch_size}")
     grid = img_size // spec.patch_size
     found = dict(state)
-    table = state["image_encoder.pos_embed"].permute(0, 3, 1, 2)
+    table = state["image_encoder.pos_embed"].float().permute(0, 3, 1, 2)
     table = F.interpolate(table, size=(grid, grid), mode="bicubic", align_corners=False)
     found["image_encoder.pos_embed"] = table.permute(0, 2, 3, 1).contiguous()
     for block in spec.global_attn_indexes:
         for axis in "hw":
             name = f"image_encoder.blocks.{block}.attn.rel_pos_{axis}"
-            rows = F.interpolate(state[name].t()[None], size=2 * grid - 1, mode="linear")
+            rows = F.interpolate(state[name].float().t()[None], size=2 * grid - 1, mode="linear")
             found[name] = rows[0].t().contiguous()
     return found, replace(spec, img_size=img_size)
 

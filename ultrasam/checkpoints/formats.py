@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ultrasam.checkpoints.published import VITSAM, from_published, halve, is_published
 from ultrasam.checkpoints.renaming import Table
+from ultrasam.errors import CheckpointError
 from ultrasam.modeling.adapt.lora import merged_state
 
 TIMM = Table(
@@ -90,6 +92,9 @@ def named_as_sam(
     Args:
         state: parameters under the names of any format that `kind_of` knows.
         fold_residual: halve the last layer of the decoder's MLPs; None does it for the published names.
+
+    Raises:
+        CheckpointError: what belongs together does not fit together.
     """
     state = merged_state(state)
     kind = kind_of(state)
@@ -103,12 +108,19 @@ def named_as_sam(
     return renamed, kind, []
 
 
+def _with_one_embedding(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    own = dict(state)
+    shared = own.pop(SHARED_EMBEDDING, None)
+    if shared is not None and not torch.equal(own.setdefault(PROMPT_EMBEDDING, shared), shared):
+        raise CheckpointError(
+            f"{PROMPT_EMBEDDING} and {SHARED_EMBEDDING} are one matrix in transformers, and differ here"
+        )
+    return own
+
+
 def _renamed(state: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
     if kind == "transformers":
-        own = dict(state)
-        if SHARED_EMBEDDING in own:
-            own.setdefault(PROMPT_EMBEDDING, own.pop(SHARED_EMBEDDING))
-        return TRANSFORMERS.to_ours(own)
+        return TRANSFORMERS.to_ours(_with_one_embedding(state))
     if kind == "timm":
         return TIMM.to_ours({k: v for k, v in state.items() if not k.startswith("head.")})
     if kind == "mmpretrain":

@@ -229,8 +229,8 @@ def load_into(
     """Load parameters by name and shape.
 
     Raises:
-        CheckpointError: a shape differs, a value is not finite, or (strict) names are missing or
-            unexpected; the message lists them.
+        CheckpointError: a shape differs, a value is not finite or is whole where the model has real ones, or
+            (strict) names are missing or unexpected; the message lists them.
     """
     own = model.state_dict()
     report = LoadReport(
@@ -248,6 +248,15 @@ def load_into(
     if shapes or (strict and (report.missing or report.unexpected)):
         detail = "".join(f"\n  {line}" for line in shapes[:5])
         raise CheckpointError(f"the weights do not fit the model.\n{report}{detail}")
+    whole = [
+        n
+        for n in own.keys() & state.keys()
+        if own[n].is_floating_point() and not state[n].is_floating_point()
+    ]
+    if whole:
+        raise CheckpointError(
+            f"the weights are whole numbers in {', '.join(sorted(whole)[:3])}: were they quantized?"
+        )
     broken = not_finite(state)
     if broken:
         raise CheckpointError(f"the weights hold NaN or infinity in {', '.join(broken[:3])}: a damaged file")

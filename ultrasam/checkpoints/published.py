@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ultrasam.checkpoints.renaming import Table
+from ultrasam.errors import CheckpointError
 
 _ENCODER = (
     ("image_encoder.patch_embed.proj.", "patch_embed.projection."),
@@ -55,6 +56,7 @@ _LABEL_ROWS = (
     ("mask_decoder.mask_tokens.weight", slice(6, 10)),
     ("mask_decoder.iou_token.weight", slice(10, 11)),
 )
+_LABELS = 11
 _BIAS = ".attn.in_proj_bias"
 
 
@@ -78,13 +80,20 @@ def from_published(state: Mapping[str, Tensor], *, fold: bool = True) -> tuple[d
 
     Returns:
         The renamed parameters, and the names of those that were halved.
+
+    Raises:
+        CheckpointError: a parameter that stands for several does not have their shape.
     """
     split: dict[str, Tensor] = {}
     plain: dict[str, Tensor] = {}
     for name, value in state.items():
         if name == _LABEL_TABLE:
+            if value.dim() != 2 or len(value) != _LABELS:
+                raise CheckpointError(f"{name} is {tuple(value.shape)}, the published one has {_LABELS} rows")
             split.update({target: value[rows] for target, rows in _LABEL_ROWS})
         elif name.endswith(_BIAS):
+            if value.dim() != 1 or len(value) % 3:
+                raise CheckpointError(f"{name} is {tuple(value.shape)}, and not three vectors in one")
             stem = _TRANSFORMER + name[len("decoder.") : -len(_BIAS)]
             for part, chunk in zip("qkv", value.chunk(3), strict=True):
                 split[f"{stem}.{part}_proj.bias"] = chunk

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import pickle
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,16 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ultrasam.checkpoints.folders import note_of_folder, weight_files
+from ultrasam.checkpoints.plain import plain_tensors
+from ultrasam.checkpoints.sniffing import Format, format_of
 from ultrasam.errors import CheckpointError
 from ultrasam.types import ModelUsage
 
 #: Wrappers that training frameworks put round a state dict, and prefixes they put before its names.
-_CONTAINERS = ("state_dict", "model_state_dict", "model", "ema_state_dict", "network_weights")
+_CONTAINERS = (
+    *("state_dict", "model_state_dict", "model_state", "model", "ema_state_dict", "network_weights"),
+)
 _PREFIXES = ("module.", "_orig_mod.", "sam.", "model.", "ema_model.", "ema.", "ema_", "net.")
 #: Constants that some files carry and the network makes itself.
 _CONSTANTS = ("pixel_mean", "pixel_std", "data_preprocessor.mean", "data_preprocessor.std")
-#: Files that a folder of transformers holds.
-_IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
 
 
 #: mmengine's class of logged numbers, as its checkpoints name it.
@@ -82,27 +85,27 @@ def read_with_usage(path: str | Path) -> tuple[dict[str, Tensor], ModelUsage]:
     """The state dict in a weight file, without wrappers and prefixes, and what it wants to be used with.
 
     Args:
-        path: ``.pth`` / ``.pt`` (bare or in a container of mmengine or others), ``.safetensors``, or a folder
-            of transformers.
+        path: a file of ``torch.save`` (bare or in a container of mmengine or others) or of safetensors, under
+            any name, or a folder of transformers.
 
     Raises:
-        CheckpointError: the file is missing, damaged, holds no tensors, or asks to run code.
+        CheckpointError: the file is missing, damaged or none of weights, holds tensors that are not plain
+            numbers, or asks to run code.
     """
-    given, path = Path(path), _file(Path(path))
-    if path.suffix == ".safetensors":
-        state: Mapping[str, Any]
-        state, note = _read_safetensors(path)
-    else:
-        state = _unwrap(read_objects(path), path)
-        note = note_of(state)
-    if given.is_dir():
-        note = _note_of_transformers(given)
-    with errors_name(path):
-        usage = ModelUsage.of(note)
-    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    if not tensors:
-        raise CheckpointError(f"{path} holds no weights (no tensors found in it)")
-    return _strip(tensors), usage
+    path = Path(path)
+    files = weight_files(path)
+    state: dict[str, Tensor] = {}
+    note: Any = None
+    for file in files:
+        content, note = _content(file)
+        tensors = plain_tensors(content, file)
+        if not tensors:
+            raise CheckpointError(f"{file} holds no weights (no tensors found in it)")
+        state |= tensors
+    if path.is_dir():
+        note = note_of_folder(path)
+    with errors_name(files[0]):
+        return _strip(state), ModelUsage.of(note)
 
 
 def read_objects(path: Path, stand_ins: Mapping[str, type] | None = None) -> Any:
@@ -113,19 +116,45 @@ def read_objects(path: Path, stand_ins: Mapping[str, type] | None = None) -> Any
         stand_ins: harmless classes to make instead of those that a file names.
 
     Raises:
-        CheckpointError: the file is missing or damaged, or asks to run code.
+        CheckpointError: the file is missing or damaged, is none of PyTorch, or asks to run code.
     """
+    if format_of(path) is Format.SAFETENSORS:
+        return _read_safetensors(path)[0]
     allowed = _allowed() | dict(stand_ins or {})
+    made: list[Any] = [(kind, name) for name, kind in allowed.items()]
     try:
-        with torch.serialization.safe_globals([(made, name) for name, made in allowed.items()]):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        # An open file: torch would go by the ending of a name.
+        with path.open("rb") as file, torch.serialization.safe_globals(made):
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} holds objects other than weights and was not loaded, since they could run code: "
-            f"{_first_line(error)}"
-        ) from error
+        raise _refused(path, error) from error
+    # Damaged content surfaces as any error of the many readers beneath.
     except Exception as error:
         raise _unreadable(path, error) from error
+
+
+def _refused(path: Path, error: Exception) -> CheckpointError:
+    """PyTorch's own message advises to switch off what protects."""
+    named = re.search(r"GLOBAL ([\w.]+)", str(error))
+    detail = re.search(r"WeightsUnpickler error: (.*)", str(error))
+    if named or detail is None:
+        what = f" ({named[1]})" if named else ""
+        return CheckpointError(
+            f"{path} holds objects other than weights{what} and was not loaded, since they could run code; "
+            "save its tensors alone (torch.save(model.state_dict(), ...) or safetensors)"
+        )
+    return CheckpointError(
+        f"{path} is not a readable weight file: its pickle is damaged, or is not PyTorch's protocol 2 and "
+        f"could run code ({detail[1].split('.')[0].strip()})"
+    )
+
+
+def _content(path: Path) -> tuple[Mapping[str, Any], Any]:
+    """The innermost state dict of a file, and its note on its use."""
+    if format_of(path) is Format.SAFETENSORS:
+        return _read_safetensors(path)
+    state = _unwrap(read_objects(path), path)
+    return state, note_of(state)
 
 
 def note_of(state: Mapping[str, Any]) -> Any:
@@ -148,28 +177,10 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
         raise _unreadable(path, error) from error
 
 
-def _note_of_transformers(folder: Path) -> Any:
-    """What a folder's ``config.json`` says on the use of its weights."""
-    config = folder / "config.json"
-    try:
-        return json.loads(config.read_text()).get(ModelUsage.KEY) if config.is_file() else None
-    except (ValueError, AttributeError, OSError) as error:
-        raise CheckpointError(f"{config} is not a configuration of transformers: {error}") from error
-
-
-def _file(path: Path) -> Path:
-    if path.is_dir():
-        inside = [path / name for name in _IN_FOLDER if (path / name).is_file()]
-        if not inside:
-            raise CheckpointError(f"the folder {path} holds no weight file ({' or '.join(_IN_FOLDER)})")
-        return inside[0]
-    if not path.is_file():
-        raise CheckpointError(f"no weight file at {path}")
-    return path
-
-
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    # Never PyTorch's advice to load it without care.
+    return type(error).__name__ if "weights_only" in line else line
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:
@@ -178,7 +189,11 @@ def _unreadable(path: Path, error: Exception) -> CheckpointError:
 
 def _unwrap(content: Any, path: Path) -> Mapping[str, Any]:
     """The innermost state dict."""
+    seen: list[Any] = []
     while isinstance(content, Mapping):
+        if any(content is outer for outer in seen):
+            raise CheckpointError(f"{path} holds no weights: its dict lies within itself")
+        seen.append(content)
         inner = next((content[k] for k in _CONTAINERS if isinstance(content.get(k), Mapping)), None)
         if inner is None:
             return content

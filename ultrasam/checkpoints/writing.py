@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ultrasam.checkpoints.detection import describe, detect
+from ultrasam.checkpoints.detection import describe, detect, not_finite
 from ultrasam.checkpoints.formats import PROMPT_EMBEDDING, SHARED_EMBEDDING, TIMM, TRANSFORMERS
 from ultrasam.checkpoints.loading import read_named
 from ultrasam.checkpoints.published import VITSAM, to_published
@@ -70,11 +70,13 @@ def save(
         state: the parameters.
         out: the file to write; a folder for ``transformers``.
         to: one of `TARGETS`; None for ``sam``, or ``mmdet`` for adapters, which ``sam`` has no place for.
-        half: write float16, which halves the file; networks that load it compute in float32 again.
+        half: write float16, which halves the file; networks that load it compute in float32 again. Else
+            float32 is written, whatever the parameters are in.
         usage: what the weights want to be used with; None where a model's ``state_dict()`` says it itself.
 
     Raises:
-        CheckpointError: an unknown format, or parameters of no promptable segmenter.
+        CheckpointError: an unknown format, parameters of no promptable segmenter, or numbers that the type
+            written cannot hold.
         UltraSamError: nothing can be written there.
     """
     usage = usage or ModelUsage.of(note_of(state))
@@ -88,8 +90,14 @@ def save(
             f"these weights are a {variant}, which can't be merged away, and '{to}' has no place for them; "
             f"write {' or '.join(_OWN)}"
         )
-    dtype = torch.float16 if half else None
-    state = {name: value.detach().cpu().to(dtype).contiguous() for name, value in state.items()}
+    dtype = torch.float16 if half else torch.float32
+    state = {
+        name: value.detach().cpu().to(dtype if value.is_floating_point() else None).contiguous()
+        for name, value in state.items()
+    }
+    if too_large := not_finite(state):
+        kind = "float16" if half else "float32"
+        raise CheckpointError(f"{too_large[0]} holds NaN, infinity or numbers that {kind} cannot hold")
     return TARGETS[to](state, Path(out), spec, usage)
 
 
@@ -150,7 +158,7 @@ def _transformers(state: State, out: Path, spec: Variant, usage: ModelUsage) -> 
     """A folder for ``SamModel.from_pretrained``."""
     named = TRANSFORMERS.to_theirs(state)
     named[SHARED_EMBEDDING] = named[PROMPT_EMBEDDING].clone()
-    config = _transformers_config(spec) | {ModelUsage.KEY: asdict(usage)}
+    config = _transformers_config(spec, named[SHARED_EMBEDDING].dtype) | {ModelUsage.KEY: asdict(usage)}
     return [
         *_weights(named, out / "model.safetensors", usage),
         *_json(config, out / "config.json"),
@@ -158,14 +166,16 @@ def _transformers(state: State, out: Path, spec: Variant, usage: ModelUsage) -> 
     ]
 
 
-def _transformers_config(spec: Variant) -> dict[str, Any]:
+def _transformers_config(spec: Variant, dtype: torch.dtype) -> dict[str, Any]:
+    stored = str(dtype).removeprefix("torch.")
     sizes = {"image_size": spec.img_size, "patch_size": spec.patch_size}
     return {
         "architectures": ["SamModel"],
         "model_type": "sam",
-        "torch_dtype": "float32",
+        "torch_dtype": stored,
         "vision_config": {
             "model_type": "sam_vision_model",
+            "torch_dtype": stored,
             "hidden_size": spec.embed_dim,
             "num_hidden_layers": spec.depth,
             "num_attention_heads": spec.num_heads,

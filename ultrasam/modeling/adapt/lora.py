@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ultrasam.errors import ConfigError
+from ultrasam.errors import CheckpointError, ConfigError
 from ultrasam.modeling.image_encoder import Attention, ImageEncoderViT
 from ultrasam.modeling.kernels.products import FastLinear
 
@@ -119,7 +119,17 @@ def merged_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Parameters whose low-rank updates are added to the weights; unchanged where there are none.
 
     The names may have any prefix, so this also merges a checkpoint of a detector or classifier.
+
+    Raises:
+        CheckpointError: the updates do not fit the weights.
     """
+    try:
+        return _merged(state)
+    except (KeyError, IndexError, RuntimeError) as error:
+        raise CheckpointError(f"low-rank updates do not fit their weights: {error}") from error
+
+
+def _merged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = {name: value for name, value in state.items() if ".lora_" not in name}
     for name in (n for n in state if n.endswith(".lora_scale")):
         layer = name.removesuffix(".lora_scale")
