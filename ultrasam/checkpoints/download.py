@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
+import pooch
+from filelock import FileLock, Timeout
+
+from ultrasam.checkpoints.detection import detect, variant_name
+from ultrasam.checkpoints.formats import named_as_sam
+from ultrasam.checkpoints.reading import read
+from ultrasam.checkpoints.sniffing import format_of
+from ultrasam.checkpoints.transfer import PATIENCE, Patience, forget, transfer
+from ultrasam.data.files import write_text
 from ultrasam.errors import CheckpointError
+from ultrasam.modeling.build import VARIANTS
 
 #: The package's own small model, and the file that holds it.
 OWN = "small"
@@ -27,15 +36,20 @@ class Weights:
 
     Attributes:
         url: where.
-        checksum: ``md5:...`` as far as it is known; the first download's SHA-256 is kept beside the file.
+        checksum: ``md5:...`` as far as it is known, or how the SHA-256 begins: ``sha256:...``. The SHA-256 of
+            what was downloaded is kept beside the file.
         license: its license, printed when it is fetched.
         note: what else a user should know.
+        variant: the architecture that the file holds, of `VARIANTS`; None for other networks.
+        holds: shapes of some parameters of other networks.
     """
 
     url: str
     checksum: str | None
     license: str
     note: str = ""
+    variant: str | None = None
+    holds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def file_name(self) -> str:
@@ -48,40 +62,47 @@ WEIGHTS = {
         "https://s3.unistra.fr/camma_public/github/ultrasam/UltraSam.pth",
         None,
         "CC BY-NC-SA 4.0 (not for commercial use), Meyer et al., UltraSam, IJCARS 2025",
+        variant="vit_b",
     ),
     "sam_vit_b": Weights(
         f"{_META}/sam_vit_b_01ec64.pth",
         "md5:01ec64d29a2fca3f0661936605ae66f8",
         "Apache-2.0, Kirillov et al., Segment Anything, ICCV 2023",
+        variant="vit_b",
     ),
     "sam_vit_l": Weights(
         f"{_META}/sam_vit_l_0b3195.pth",
         "md5:0b3195507c641ddb6910d2bb5adee89c",
         "Apache-2.0, Kirillov et al., Segment Anything, ICCV 2023",
+        variant="vit_l",
     ),
     "sam_vit_h": Weights(
         f"{_META}/sam_vit_h_4b8939.pth",
         "md5:4b8939a88964f0f4ff5f5b2642c598a6",
         "Apache-2.0, Kirillov et al., Segment Anything, ICCV 2023",
+        variant="vit_h",
     ),
     "medsam": Weights(
         "https://zenodo.org/records/10689643/files/medsam_vit_b.pth",
         "md5:3bb6db55bd0c9ca30b61248bca72f8d6",
         "Apache-2.0, Ma et al., Segment anything in medical images, Nature Communications 2024",
         "expects boxes and its own preprocessing (square resize, minimum to maximum)",
+        variant="vit_b",
     ),
     "mask2former_coco": Weights(
         "https://download.openmmlab.com/mmdetection/v3.0/mask2former/mask2former_r50_8xb2-lsj-50e_coco/"
         "mask2former_r50_8xb2-lsj-50e_coco_20220506_191028-41b088b6.pth",
-        None,
+        "sha256:41b088b6",
         "Apache-2.0, MMDetection; Cheng et al., Mask2Former, CVPR 2022",
         "starts the decoder of instance segmentation",
+        holds={"panoptic_head.query_feat.weight": (100, 256), "backbone.conv1.weight": (64, 3, 7, 7)},
     ),
     "resnet50": Weights(
         "https://download.pytorch.org/models/resnet50-0676ba61.pth",
-        None,
+        "sha256:0676ba61",
         "BSD-3-Clause, torchvision; He et al., Deep residual learning, CVPR 2016",
         "the baseline of the transfer tasks",
+        holds={"conv1.weight": (64, 3, 7, 7), "layer4.2.conv3.weight": (2048, 512, 1, 1)},
     ),
 }
 
@@ -105,96 +126,125 @@ def cache_folder() -> Path:
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
         return Path(given).expanduser()
-    import pooch
-
     return Path(pooch.os_cache("ultrasam"))
 
 
-def fetch(name: str, folder: Path | None = None) -> Path:
+def fetch(name: str, folder: Path | None = None, patience: Patience = PATIENCE) -> Path:
     """The file of a named set of weights, downloaded unless it is there.
 
-    An interrupted download goes on where it stopped. Without a network, put the file into the folder that
-    $ULTRASAM_WEIGHTS names.
+    A file gets its name once it is whole and holds the weights that the name promises. An interrupted
+    download goes on where it stopped; of several processes one downloads and the others wait. Without a
+    network, put the file into the folder that $ULTRASAM_WEIGHTS names.
+
+    Args:
+        name: one of `WEIGHTS`.
+        folder: where files are kept; `cache_folder` where None.
+        patience: how slow the server may be.
 
     Raises:
-        CheckpointError: unknown name, no connection, or a file that does not have its checksum.
+        CheckpointError: unknown name, no connection, or a file that is not what its name says.
     """
-    import pooch
-
     if name not in WEIGHTS:
         raise CheckpointError(f"no weights named '{name}'; there are {', '.join(WEIGHTS)}")
     weights = WEIGHTS[name]
     folder = folder or cache_folder()
     path = folder / weights.file_name
     print(f"{weights.file_name}: {weights.license}", file=sys.stderr)  # noqa: T201
-    if not path.exists():
+    if not _is_there(path):
         try:
-            pooch.retrieve(
-                weights.url, weights.checksum, weights.file_name, folder, downloader=_Resuming(folder)
-            )
-        except (OSError, urllib.error.URLError, ValueError) as error:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _one_at_a_time(path, patience):
+                if not _is_there(path):
+                    _download(weights, path, patience)
+        except (OSError, HTTPException, ValueError) as error:
+            said = str(error) or type(error).__name__
             raise CheckpointError(
-                f"could not fetch {weights.url}: {error}. Download it yourself and put it at {path}, or name "
+                f"could not fetch {weights.url}: {said}. Download it yourself and put it at {path}, or name "
                 f"the folder that holds {weights.file_name} in ${FOLDER_VARIABLE}"
             ) from error
-        _keep_checksum(path)
-    _verify(path)
     return path
 
 
-class _Resuming:
-    """A downloader for pooch that keeps what it has and asks for the rest."""
+def _is_there(path: Path) -> bool:
+    """Whether the file is there, as it was downloaded or put there by hand.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
-        """Download ``url`` to ``output_file``."""
-        from tqdm import tqdm
-
-        part = self.folder / (url.rsplit("/", 1)[-1] + ".part")
-        have = part.stat().st_size if part.exists() else 0
-        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-        try:
-            response = urllib.request.urlopen(request, timeout=60)
-        except urllib.error.HTTPError as error:
-            if error.code != 416:
-                raise
-            # All of it is here already.
-            os.replace(part, output_file)
-            return
-        with response:
-            resumed = response.status == 206
-            total = int(response.headers.get("Content-Length", 0)) + (have if resumed else 0)
-            with (
-                part.open("ab" if resumed else "wb") as file,
-                tqdm(total=total or None, initial=have if resumed else 0, unit="B", unit_scale=True) as bar,
-            ):
-                while chunk := response.read(1 << 20):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-        if total and part.stat().st_size != total:
-            raise OSError(f"the connection broke after {part.stat().st_size} of {total} bytes; try again")
-        os.replace(part, output_file)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _keep_checksum(path: Path) -> None:
-    path.with_name(path.name + ".sha256").write_text(f"{_digest(path)}  {path.name}\n")
-
-
-def _verify(path: Path) -> None:
-    """Compare with the checksum of the first download; a file that was put there by hand has none."""
-    kept = path.with_name(path.name + ".sha256")
-    if kept.exists() and kept.read_text().split()[0] != _digest(path):
+    Raises:
+        CheckpointError: something else is there, or the file changed since.
+    """
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder, where the file of that name belongs; move it away")
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    sums = _sums(path)
+    kept = sums.read_text(errors="replace").split() if sums.is_file() else []
+    if kept and kept[0] != pooch.file_hash(str(path), "sha256"):
         raise CheckpointError(
-            f"{path} changed since it was downloaded (its SHA-256 is another); remove it and {kept.name} "
+            f"{path} changed since it was downloaded (its SHA-256 is another); remove it and {sums.name} "
             "to fetch it again"
         )
+    try:
+        format_of(path)
+    except CheckpointError as error:
+        if kept:
+            # Earlier versions kept what a server gave without a look at it.
+            return False
+        raise CheckpointError(f"{error}. Remove it, and it is fetched again") from error
+    return True
+
+
+@contextmanager
+def _one_at_a_time(path: Path, patience: Patience) -> Iterator[None]:
+    """Wait for other processes that fetch the same file, as long as they get on with it."""
+    lock = FileLock(path.with_name(path.name + ".lock"))
+    before = -1
+    while True:
+        try:
+            with lock.acquire(timeout=2 * patience.seconds):
+                yield
+                return
+        except Timeout:
+            part = _part(path)
+            now = part.stat().st_size if part.is_file() else 0
+            if now <= before:
+                raise CheckpointError(
+                    f"another process is fetching {path.name} and gets nothing; end it, or try again later"
+                ) from None
+            before = now
+
+
+def _download(weights: Weights, path: Path, patience: Patience) -> None:
+    part = _part(path)
+    transfer(weights.url, part, patience)
+    try:
+        _check(weights, part)
+        part.replace(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{weights.url} did not give {path.name}: {error}. Nothing was kept") from error
+    finally:
+        forget(part)
+    digest = pooch.file_hash(str(path), "sha256")
+    write_text(_sums(path), f"{digest}  {path.name}\n")
+
+
+def _check(weights: Weights, part: Path) -> None:
+    """A downloaded file has its checksum, opens, and holds the weights that were promised."""
+    algorithm, _, expected = (weights.checksum or "").partition(":")
+    if expected and not pooch.file_hash(str(part), algorithm).startswith(expected):
+        raise CheckpointError(f"its checksum is not {weights.checksum}")
+    state = named_as_sam(read(part))[0]
+    if weights.variant:
+        spec, described = detect(state)
+        if variant_name(spec) != weights.variant or spec.img_size != VARIANTS[weights.variant].img_size:
+            raise CheckpointError(f"it holds {described} and not {weights.variant}")
+    for name, shape in weights.holds.items():
+        found = tuple(state[name].shape) if name in state else "missing"
+        if found != shape:
+            raise CheckpointError(f"{name} is {found} and not {shape}")
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _sums(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")

@@ -109,7 +109,7 @@ def read_with_usage(path: str | Path) -> tuple[dict[str, Tensor], ModelUsage]:
 
 
 def read_objects(path: Path, stand_ins: Mapping[str, type] | None = None) -> Any:
-    """What a file of ``torch.save`` holds, on the CPU; nothing of the file is executed.
+    """What a file of ``torch.save`` (or of safetensors) holds, on the CPU; nothing of it is executed.
 
     Args:
         path: the file.
@@ -118,14 +118,19 @@ def read_objects(path: Path, stand_ins: Mapping[str, type] | None = None) -> Any
     Raises:
         CheckpointError: the file is missing or damaged, is none of PyTorch, or asks to run code.
     """
+    return _opened(path, stand_ins or {})[0]
+
+
+def _opened(path: Path, stand_ins: Mapping[str, type]) -> tuple[Any, Any]:
+    """What a file holds, and the note of a header on its use."""
     if format_of(path) is Format.SAFETENSORS:
-        return _read_safetensors(path)[0]
-    allowed = _allowed() | dict(stand_ins or {})
+        return _read_safetensors(path)
+    allowed = _allowed() | dict(stand_ins)
     made: list[Any] = [(kind, name) for name, kind in allowed.items()]
     try:
         # An open file: torch would go by the ending of a name.
         with path.open("rb") as file, torch.serialization.safe_globals(made):
-            return torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True), None
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
     # Damaged content surfaces as any error of the many readers beneath.
@@ -151,10 +156,9 @@ def _refused(path: Path, error: Exception) -> CheckpointError:
 
 def _content(path: Path) -> tuple[Mapping[str, Any], Any]:
     """The innermost state dict of a file, and its note on its use."""
-    if format_of(path) is Format.SAFETENSORS:
-        return _read_safetensors(path)
-    state = _unwrap(read_objects(path), path)
-    return state, note_of(state)
+    content, note = _opened(path, {})
+    state = _unwrap(content, path)
+    return state, note or note_of(state)
 
 
 def note_of(state: Mapping[str, Any]) -> Any:

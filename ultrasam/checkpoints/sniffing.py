@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import zipfile
@@ -88,7 +89,8 @@ def _other(head: bytes) -> str:
     if not head.strip(b"\0"):
         return "zeros: a download or copy that broke off"
     try:
-        text = head.decode()
+        # The last character may be cut in two.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
@@ -130,7 +132,7 @@ def _zip(path: Path) -> Format:
 
 
 def _check_members(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], path: Path) -> None:
-    """Contents are as they were written (PyTorch itself does not compare the sums), and as large as the file."""
+    """Contents are as they were written (PyTorch does not compare the sums), and as large as the file."""
     if sum(member.file_size for member in members) > path.stat().st_size:
         raise CheckpointError(f"{path} is an archive that unpacks to more than it holds")
     for member in members:
