@@ -32,6 +32,16 @@ def test_import_contracts_hold():
     assert done.returncode == 0, done.stdout
 
 
+def test_few_join_the_converters_with_the_model():
+    named = re.compile(r"^\s*(?:from|import) ultrasam\.converters", re.MULTILINE)
+    rooms = {
+        path.relative_to(ROOT / "ultrasam").parts[0]
+        for path in (ROOT / "ultrasam").rglob("*.py")
+        if named.search(path.read_text())
+    }
+    assert rooms == {"cli", "data"}
+
+
 def test_the_picture_is_that_of_the_code():
     pytest.importorskip("grimp", reason="grimp is not installed (extra 'dev')")
     spec = importlib.util.spec_from_file_location("architecture", ROOT / "docs/architecture.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import pickle
+import pickle  # noqa: TID251  for an unpickler that knows numpy's constructors alone
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[tuple[in
 def array(path: Path) -> Array:
     """Read a .npy file; pickled objects are refused."""
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
+        return np.asarray(np.load(path, allow_pickle=False))  # noqa: TID251  arrays alone
     except (OSError, ValueError, EOFError) as error:
         raise CaseError(path, f"unreadable array: {error}") from error
 
@@ -118,7 +118,7 @@ def variables(path: Path) -> dict[str, Array]:
     """
     try:
         if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(path, allow_pickle=False) as file:  # noqa: TID251  arrays alone
                 return {name: file[name] for name in file.files}
         with path.open("rb") as opened:
             newest = opened.read(19) == b"MATLAB 7.3 MAT-file"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import CaseError
+from .read import array
 from .types import Array
 
 MET = {
@@ -58,7 +59,7 @@ def volume(path: Path) -> Array:
         if name.endswith(".dcm"):
             return _dicom(path)
         if name.endswith(".npy"):
-            return np.asarray(np.load(path, allow_pickle=False))
+            return array(path)
     except CaseError:
         raise
     except Exception as error:  # each library has its own; all mean that this file cannot be read

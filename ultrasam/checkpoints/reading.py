@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # noqa: TID251  its error alone
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -130,7 +130,7 @@ def _opened(path: Path, stand_ins: Mapping[str, type]) -> tuple[Any, Any]:
     try:
         # An open file: torch would go by the ending of a name.
         with path.open("rb") as file, torch.serialization.safe_globals(made):
-            return torch.load(file, map_location="cpu", weights_only=True), None
+            return torch.load(file, map_location="cpu", weights_only=True), None  # noqa: TID251  the one place
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
     # Damaged content surfaces as any error of the many readers beneath.

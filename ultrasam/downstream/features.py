@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -15,6 +17,8 @@ from ultrasam.data.files import open_atomic
 from ultrasam.data.images import read_image
 from ultrasam.downstream.encoder import Encoder
 from ultrasam.downstream.model import as_input
+
+logger = logging.getLogger(__name__)
 
 
 def features(
@@ -39,8 +43,7 @@ def features(
     keys = [_signature(path) for path in paths]
     known: dict[str, np.ndarray] = {}
     if file is not None and file.is_file():
-        with np.load(file) as content:
-            known = dict(zip(content["keys"].tolist(), content["features"], strict=True))
+        known = _read(file)
     new = {key: path for key, path in zip(keys, paths, strict=True) if key not in known}
     if new:
         known.update(zip(new, _compute(encoder, list(new.values()), black_padding, batch), strict=True))
@@ -57,6 +60,16 @@ def _compute(encoder: Encoder, paths: Sequence[Path], black_padding: bool, batch
         inputs = [as_input(read_image(p), size, black_padding) for p in paths[start : start + batch]]
         found.append(encoder(torch.stack(inputs).to(device)).float().cpu().numpy())
     return np.concatenate(found)
+
+
+def _read(file: Path) -> dict[str, np.ndarray]:
+    """What is kept in a file; one that is damaged, or holds anything but arrays, is made anew."""
+    try:
+        with np.load(file, allow_pickle=False) as content:  # noqa: TID251  arrays alone
+            return dict(zip(content["keys"].tolist(), content["features"], strict=True))
+    except (OSError, EOFError, KeyError, ValueError, AttributeError, TypeError, BadZipFile) as error:
+        logger.warning("%s is damaged (%s): its features are computed again", file, error)
+        return {}
 
 
 def _write(file: Path, known: dict[str, np.ndarray]) -> None:
