@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from tests.kit import documented
+from tests.kit.closeness import assert_same
 from tests.kit.documented import ROOT, Line, blocks, commands
 from ultrasam.cli.main import build_parser
 
@@ -182,3 +183,23 @@ def test_python_runs_after_a_plain_import(page, folder, monkeypatch):
     for block in blocks(page, "python"):
         with contextlib.redirect_stdout(None):
             exec(compile(block, page.name, "exec"), names)
+    if page.name == "weights.md":
+        _same_encoders(names)
+
+
+@torch.no_grad()
+def _same_encoders(names):
+    """What the page gets in timm, transformers and segment-anything computes what our encoder does.
+
+    Two blocks of twelve tell: names, norms, position tables and windows are those of all.
+    """
+    ours = names["ultrasam"].load("ultrasam").image_encoder
+    timms, theirs, metas = names["vit"], names["model"].vision_encoder, names["sam"].image_encoder
+    assert {m.eps for m in timms.modules() if isinstance(m, torch.nn.LayerNorm)} == {1e-6}
+    for encoder, blocks_are in ((ours, "blocks"), (timms, "blocks"), (theirs, "layers"), (metas, "blocks")):
+        setattr(encoder.eval(), blocks_are, getattr(encoder, blocks_are)[:2])
+    pixels = torch.randn(1, 3, 1024, 1024)
+    expected = ours(pixels)
+    assert_same(timms.forward_features(pixels), expected)
+    assert_same(theirs(pixels).last_hidden_state, expected)
+    assert_same(metas(pixels), expected)

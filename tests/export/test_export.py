@@ -50,6 +50,41 @@ def test_parity_report(exported):
     assert told["encoder_int8"]["megabytes"] < told["encoder_fp32"]["megabytes"]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_the_encoder_refuses_pictures_of_another_size(exported, precision):
+    """It would look at their corner, or at an object of another size, and nobody would know."""
+    encoder = session(exported.encoders[precision])
+
+    def embed(height, width):
+        picture = np.full((height, width, 3), 100, np.float32)
+        return encoder.run(None, {"input_image": picture})[0]
+
+    for size in ((256, 256), (256, 190), (3, 256), (256, 1)):
+        assert embed(*size).shape == (1, 256, 16, 16)
+    for size in (
+        (480, 640),
+        (571, 771),
+        (257, 256),
+        (256, 257),
+        (257, 257),
+        (255, 255),
+        (100, 80),
+        (1024, 684),
+    ):
+        with pytest.raises(Exception, match="longest_side_must_be_256"):
+            embed(*size)
+
+
+def test_the_other_input_has_one_size(tiny_model, tmp_path):
+    from ultrasam.export.onnx_files import write_encoder
+
+    write_encoder(tiny_model, tmp_path / "e.onnx", from_pixels=False)
+    encoder = session(tmp_path / "e.onnx")
+    for shape in ((1, 3, 480, 640), (1, 3, 128, 128)):
+        with pytest.raises(Exception, match="invalid dimensions"):
+            encoder.run(None, {"input_image": np.zeros(shape, np.float32)})
+
+
 def test_names_that_tools_read(exported):
     decoder, encoder = session(exported.decoder), session(exported.encoders["fp32"])
     assert [i.name for i in decoder.get_inputs()] == list(export.DECODER_INPUTS)

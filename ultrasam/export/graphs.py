@@ -30,13 +30,35 @@ DECODER_INPUTS = (
 DECODER_OUTPUTS = ("masks", "iou_predictions", "low_res_masks")
 
 
+class LongestSide(nn.Module):
+    """Lets images (1, 3, h, w) pass whose longest side is the input's; running the graph on others fails.
+
+    A graph knows no errors of its own, but one number that is to be reshaped to several is one, and
+    the runtime names the node: the module's name in the graph is what people read.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("one", torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The image, unchanged."""
+        excess = torch._shape_as_tensor(x)[2:].max() - self.size
+        side = 1 + excess * excess
+        # Tensors stand for sizes in a traced graph. Two of them: one alone is taken for "whatever is left".
+        shape: Any = (side, side)
+        return x * self.get_buffer("one").reshape(shape)
+
+
 class EncoderGraph(nn.Module):
     """The image encoder as a graph.
 
     Args:
         model: the model.
         from_pixels: take a resized RGB image (h, w, 3) in 0..255 whose longest side is S, normalize and pad
-            it inside (what annotation tools expect); else normalized inputs (B, 3, S, S).
+            it inside (what annotation tools expect); else normalized inputs (B, 3, S, S). Running the graph
+            on images of another size is an error.
     """
 
     def __init__(self, model: Sam, from_pixels: bool) -> None:
@@ -44,12 +66,15 @@ class EncoderGraph(nn.Module):
         self.encoder = model.image_encoder
         self.size = model.img_size
         self.from_pixels = from_pixels
+        self.check = f"longest_side_must_be_{self.size}"
+        self.add_module(self.check, LongestSide(self.size))
 
     def forward(self, input_image: Tensor) -> Tensor:
         """An image or a batch to embeddings (B, C, h, w)."""
         if not self.from_pixels:
             return self.encoder(input_image)
-        x = preprocess.normalize(input_image.permute(2, 0, 1)[None])
+        x = self.get_submodule(self.check)(input_image.permute(2, 0, 1)[None])
+        x = preprocess.normalize(x)
         # Padding by concatenation: the sides are not known when the graph is made.
         x = torch.cat([x, x.new_zeros(1, 3, self.size, x.shape[3])], dim=2)[:, :, : self.size]
         x = torch.cat([x, x.new_zeros(1, 3, self.size, self.size)], dim=3)[:, :, :, : self.size]
