@@ -214,11 +214,12 @@ def _read(files: Sequence[Path], key: Sequence[Any]) -> Columns | None:
                 if header["key"] != list(key) or start + header["bytes"] != os.fstat(source.fileno()).st_size:
                     continue
                 memory = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError, KeyError):
+            # NumPy makes no objects of bytes here: such a type is a ValueError.
+            arrays = {
+                name: np.frombuffer(memory, dtype, int(np.prod(shape)), start + offset).reshape(shape)
+                for name, (dtype, shape, offset) in header["arrays"].items()
+            }
+            return Columns(header["summary"], header["datasets"], arrays)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-        arrays = {
-            name: np.frombuffer(memory, dtype, int(np.prod(shape)), start + offset).reshape(shape)
-            for name, (dtype, shape, offset) in header["arrays"].items()
-        }
-        return Columns(header["summary"], header["datasets"], arrays)
     return None

@@ -23,7 +23,7 @@ def forget_other_settings(folder: Path, settings: Mapping[str, Any], results: Se
     """
     stamp = folder / FILE
     wanted = json.dumps(settings, indent=1)
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+    if stamp.is_file() and stamp.read_bytes() == wanted.encode():
         return
     for path in [path for pattern in results for path in folder.glob(pattern)]:
         if path.is_dir():

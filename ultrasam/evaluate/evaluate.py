@@ -139,14 +139,14 @@ def _file_of(folder: Path, dataset: str) -> Path:
 
 
 def _read(path: Path) -> dict[tuple[str, int], Record]:
-    """The records of a file; its last line may be cut off where a run was killed, and is mended."""
+    """The records of a file; lines that are none, as where a run was killed, are done again."""
     if not path.is_file():
         return {}
     records, good = {}, []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = Record.from_json(json.loads(line))
-        except ValueError:
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
         records[record.name, record.stamp] = record
         good.append(line + "\n")
