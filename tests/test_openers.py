@@ -18,6 +18,7 @@ OPENERS = {
 LET_OFF = {
     ("ultrasam/checkpoints/reading.py", "torch.load"),  # weights_only, and a list of inert types
     ("ultrasam/checkpoints/reading.py", "pickle"),  # for its error
+    ("ultrasam/mm/opening.py", "pickle"),  # an unpickler that knows the makers of tensors and arrays alone
     ("ultrasam/downstream/features.py", "numpy.load"),  # allow_pickle=False
     ("converters/engine/read.py", "numpy.load"),  # allow_pickle=False
     ("converters/engine/read.py", "pickle"),  # an unpickler that knows numpy's constructors alone

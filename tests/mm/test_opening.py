@@ -4,13 +4,14 @@ import copy
 import io
 
 import mmengine
+import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from tests.kit.hostile import FORMATS, Bomb, torch_zip
+from tests.kit.hostile import FORMATS, Bomb, torch_legacy, torch_zip
 from tests.kit.miniature import changes, make_data, options
 from ultrasam.errors import CheckpointError, DataError
 from ultrasam.mm.engine.train import train
@@ -136,12 +137,30 @@ def test_a_log_that_is_damaged(trained, tmp_path):
             read_checkpoint(torch_zip(tmp_path / "w.pth", content))
 
 
+class Stored:
+    """Bytes that a pickle hands to torch."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __reduce__(self):
+        return torch.storage._load_from_bytes, (self.data,)
+
+
 def test_pickles_and_yaml_that_mmengine_reads(tmp_path):
     """Annotation files and configurations."""
     trace = tmp_path / "ran"
+    inner = torch_legacy(tmp_path / "inner", {"a": Bomb(trace)}).read_bytes()
     for name in ("a.pkl", "a.pickle"):
-        with pytest.raises(DataError, match="could run code"):
-            mmengine.load(FORMATS["raw"](tmp_path / name, {"images": Bomb(trace)}))
+        for protocol in range(6):
+            for content in (Bomb(trace), [{"images": Bomb(trace)}], Stored(inner), Stored(b"\x80\x02N.")):
+                with pytest.raises(DataError, match="could run code|damaged|more than numbers"):
+                    mmengine.load(FORMATS["raw"](tmp_path / name, content, protocol))
+    rows = [{"masks": torch.rand(2, 3) > 0.5, "scores": np.arange(3.0), "best": np.float32(2), "id": b"x"}]
+    for protocol in range(6):
+        (found,) = mmengine.load(FORMATS["raw"](tmp_path / "good.pkl", rows, protocol))
+        assert torch.equal(found["masks"], rows[0]["masks"]) and found["id"] == b"x"
+        assert found["scores"].tolist() == [0, 1, 2] and found["best"] == 2
     for tag in ("python/object/apply:os.system", "python/object/new:os.system"):
         (tmp_path / "a.yaml").write_text(f"a: !!{tag} [\"touch '{trace}'\"]\n")
         with pytest.raises(DataError, match="plain values"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle  # noqa: TID251  its error alone
 import re
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,21 @@ _CONSTANTS = ("pixel_mean", "pixel_std", "data_preprocessor.mean", "data_preproc
 #: mmengine's class of logged numbers, as its checkpoints name it.
 HISTORY_BUFFER = "mmengine.logging.history_buffer.HistoryBuffer"
 
+#: NumPy's own makers of arrays and numbers, by the names that its versions pickle them under.
+NUMPY: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    **{
+        (f"numpy.{core}.{module}", name): made
+        for core in ("core", "_core")
+        for module, name, made in (
+            ("multiarray", "_reconstruct", np.ones(1).__reduce__()[0]),
+            ("multiarray", "scalar", np.float64(1).__reduce__()[0]),
+            ("numeric", "_frombuffer", np.ones(1).__reduce_ex__(5)[0]),
+        )
+    },
+}
+
 
 class _Inert:
     """Stands for every object of a training log that a weight file carries along; it does nothing."""
@@ -48,14 +64,8 @@ def _allowed() -> dict[str, Any]:
         HISTORY_BUFFER: _Inert,
         "builtins.getattr": _Inert,
         "__builtin__.getattr": _Inert,
-        "numpy.ndarray": np.ndarray,
-        "numpy.dtype": np.dtype,
+        **{f"{module}.{name}": made for (module, name), made in NUMPY.items()},
     }
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        allowed[f"{module}._reconstruct"] = (
-            np._core.multiarray._reconstruct if hasattr(np, "_core") else _Inert
-        )
-        allowed[f"{module}.scalar"] = np._core.multiarray.scalar if hasattr(np, "_core") else _Inert
     dtypes = {type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "u1", "?")}
     return allowed | {f"{kind.__module__}.{kind.__qualname__}": kind for kind in dtypes}
 
@@ -136,6 +146,15 @@ def _opened(path: Path, stand_ins: Mapping[str, type]) -> tuple[Any, Any]:
     # Damaged content surfaces as any error of the many readers beneath.
     except Exception as error:
         raise _unreadable(path, error) from error
+
+
+def read_bytes(data: bytes) -> Any:
+    """What bytes of ``torch.save`` hold that are part of another file, on the CPU; nothing is executed.
+
+    Raises:
+        pickle.UnpicklingError: they hold anything but tensors.
+    """
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)  # noqa: TID251  as above
 
 
 def _refused(path: Path, error: Exception) -> CheckpointError:

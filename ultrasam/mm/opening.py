@@ -7,16 +7,21 @@ carries when training is resumed, and reads ``.pkl`` and ``.yaml`` files with lo
 from __future__ import annotations
 
 import importlib
+import pickle  # noqa: TID251  for an unpickler that knows what it may make
 import sys
+from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlparse
 
 import torch
 
-from ultrasam.checkpoints.reading import HISTORY_BUFFER, read_objects
+from ultrasam.checkpoints.reading import HISTORY_BUFFER, NUMPY, read_bytes, read_objects
 from ultrasam.errors import CheckpointError, ConfigError, DataError
+from ultrasam.preprocess import Geometry
 
 
 class _History:
@@ -65,6 +70,28 @@ def _buffer(value: Any) -> Any:
     return HistoryBuffer(state["_log_history"], state["_count_history"], int(state["max_length"]))
 
 
+class _PlainUnpickler(pickle.Unpickler):
+    """Makes tensors, arrays and containers: what MMDetection's results (``--out found.pkl``) consist of."""
+
+    MADE: Mapping[tuple[str, str], Any] = MappingProxyType(
+        {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("_codecs", "encode"): lambda text, codec: text.encode("latin1"),
+            ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+            ("torch.storage", "_load_from_bytes"): read_bytes,
+            # Of our own samples: where an image lies in the network's input, five numbers.
+            ("ultrasam.preprocess", "Geometry"): Geometry,
+            **NUMPY,
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What is made for a name; nothing is imported for it."""
+        if (module, name) not in self.MADE:
+            raise pickle.UnpicklingError(f"{module}.{name} could run code")
+        return self.MADE[module, name]
+
+
 def bridge_loading() -> None:
     """All that mmengine opens goes through readers that execute nothing."""
     module: Any = importlib.import_module("mmengine.runner.checkpoint")
@@ -108,16 +135,22 @@ def _downloaded(
 
 
 def _bridge_handlers() -> None:
-    """``mmengine.load``: pickles are refused, YAML holds plain values."""
+    """``mmengine.load``: pickles hold numbers and texts alone, YAML plain values."""
     import yaml
     from mmengine.fileio import register_handler
     from mmengine.fileio.handlers.pickle_handler import PickleHandler
     from mmengine.fileio.handlers.yaml_handler import YamlHandler
 
     @register_handler(["pkl", "pickle"])
-    class _NoPickles(PickleHandler):  # type: ignore[misc]
+    class _PlainPickles(PickleHandler):  # type: ignore[misc]
         def load_from_fileobj(self, file: Any, **kwargs: Any) -> Any:
-            raise DataError("a file is a pickle, which could run code and is not read; use JSON")
+            try:
+                return _PlainUnpickler(file).load()
+            except pickle.UnpicklingError as error:
+                raise DataError(f"a pickle holds more than numbers and texts: {error}") from error
+            # Damaged content surfaces as any error of what is made from it.
+            except Exception as error:
+                raise DataError(f"a pickle is damaged: {type(error).__name__} {error}") from error
 
     @register_handler(["yaml", "yml"])
     class _PlainYaml(YamlHandler):  # type: ignore[misc]
