@@ -18,7 +18,7 @@ _HOME = {
     "Frame": "engine.types",
     "Instances": "engine.types",
     "Object": "engine.types",
-    "Problem": "engine.validate",
+    "Problem": "engine.coco_parsed",
     "Report": "engine.run",
     "Skip": "engine.types",
     "check": "engine.validate",

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from . import registry
+from .engine import coco_schema
 from .engine import split as splitting
-from .engine.coco import OBJECT, Coco, read_json, write_json
+from .engine.coco import OBJECT, write_json
+from .engine.coco_parsed import Coco
 from .engine.errors import ConverterError
 from .engine.types import HELD_OUT, Card
 
@@ -85,7 +87,7 @@ def merge(root: Path, out: Path, choice: Choice | None = None) -> MergeReport:
         if reason:
             report.left_out[reason] += 1
             continue
-        coco = read_json(root / name / "annotations" / "all.json")
+        coco = coco_schema.read(root / name / "annotations" / "all.json")
         if choice.commercial and not coco["info"].get("commercial"):
             report.left_out[f"{name}: license does not state commercial use"] += 1
             continue

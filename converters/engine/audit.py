@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .coco import Coco
+from .coco_parsed import Coco
 from .errors import CaseError
 from .read import gray
 from .types import HELD_OUT

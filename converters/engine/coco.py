@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .atomic import replacing
+from .coco_parsed import Coco
 from .errors import ConverterError
 from .types import HELD_OUT, SPLITS, Category
 
-Coco = dict[str, Any]
 OBJECT = Category("object", "object")
 
 
@@ -76,7 +77,7 @@ def agnostic(coco: Coco) -> Coco:
         **coco,
         "categories": [{"id": 1, "name": OBJECT.name, "supercategory": OBJECT.supercategory}],
         "annotations": [
-            {**a, "category_id": 1, "origin": a.get("origin", names[a["category_id"]])}
+            {**a, "category_id": 1, "origin": a.get("origin", names.get(a.get("category_id"), OBJECT.name))}
             for a in coco["annotations"]
         ],
     }
@@ -158,8 +159,25 @@ def write_bytes(data: bytes | Iterable[bytes], path: Path, *, sync: bool = False
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON and name the file when it is broken."""
+    """Read JSON and name the file when it is broken.
+
+    Raises:
+        ConverterError: It is missing, unreadable or no JSON.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise ConverterError(f"cannot read {path}: {error}") from error
+        data = path.read_bytes()
+        value = json.loads(data)
+        # An escaped half of a character is JSON, but nothing can print it or write it again.
+        if re.search(rb"\\u[dD][89a-fA-F]", data):
+            json.dumps(value, ensure_ascii=False).encode()
+    except OSError as error:
+        raise ConverterError(f"cannot read {path}: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ConverterError(
+            f"{path} is not valid JSON for a data set: lists within lists without end"
+        ) from error
+    except UnicodeEncodeError as error:
+        raise ConverterError(f"{path} holds half of a character ({error.object[error.start]!r})") from error
+    except ValueError as error:
+        raise ConverterError(f"{path} is not valid JSON: {error}") from error
+    return value

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .coco import agnostic, read_json, write_json
+from . import coco_schema
+from .coco import agnostic, write_json
 from .errors import ConverterError
+from .names import locate
 
 
 def join(
@@ -31,20 +33,22 @@ def join(
         Images by data set.
 
     Raises:
-        ConverterError: Nothing is left, or `repeat` names a data set that is not there.
+        ConverterError: A file is not valid, nothing is left, or `repeat` names a data set that is not there.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
     for path, folder in sources:
-        coco = agnostic(read_json(path))
+        coco = agnostic(coco_schema.read(path))
+        found, _ = locate(folder, [image["file_name"] for image in coco["images"]])
         objects = defaultdict(list)
         for annotation in coco["annotations"]:
             objects[annotation["image_id"]].append(annotation)
         for image in coco["images"]:
             dataset = str(image.get("dataset", path.stem))
             wanted = split is None or image.get("split", split) == split
-            name = os.path.relpath(folder / image["file_name"], out.parent)
+            file = found.get(image["file_name"], folder / image["file_name"])
+            name = os.path.relpath(file, out.parent)
             for _ in range((repeat or {}).get(dataset, 1) if wanted else 0):
                 number = len(images) + 1
                 images.append({**image, "id": number, "file_name": name, "dataset": dataset})

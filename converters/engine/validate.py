@@ -1,165 +1,135 @@
-"""Is a COCO file what its readers expect? Every finding names the image or annotation."""
+"""``data check``: everything that is wrong with a COCO file, and what readers take for what.
+
+What makes a reader refuse a file is in `coco_schema`; here it is listed, together with what concerns image
+files and what fits badly though it can be read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import struct
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
+from PIL import Image, UnidentifiedImageError
 
-from .coco import Coco
-from .header import PictureError, other_size, read_header
+from . import coco_schema
+from .coco_parsed import Coco, Need, Parsed, Problem, called
+from .names import locate
 
-
-@dataclass(frozen=True)
-class Problem:
-    """One finding: a short `kind` to count by, and a sentence that says where."""
-
-    kind: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.message}"
+#: EXIF's tag of the orientation, and those that exchange width and height.
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
 
 
 def check(coco: Coco, images: Path | None) -> list[Problem]:
-    """Check a COCO file and, where a folder is given, the image files it names.
+    """The problems that `inspect` finds."""
+    return inspect(coco, images).problems
 
-    Found are: missing parts, ids that are no integers or occur twice, images that are absent, unreadable
-    or of another size, annotations of unknown images or categories, empty or malformed run lengths,
-    areas and boxes that differ from the mask, boxes outside the image, and a file without annotations.
+
+def inspect(coco: Coco, images: Path | None) -> Parsed:
+    """Look at a COCO file for training and testing and, where a folder is given, at the image files it names.
+
+    Found are, beside what makes its readers refuse it: images that are missing, unreadable or of another
+    size, empty masks and boxes, areas and boxes that contradict the mask, and a file without images or
+    annotations.
     """
-    missing = [key for key in ("images", "annotations", "categories") if not isinstance(coco.get(key), list)]
+    missing = [key for key in coco_schema.LISTS if not isinstance(coco.get(key), list)]
     if missing:
-        return [Problem("missing part", f"the file has no list {key!r}") for key in missing]
-    problems = [*_duplicates(coco)]
-    if not coco["images"]:
-        problems.append(Problem("no images", "the file lists no image"))
-    if not coco["annotations"]:
-        problems.append(Problem("no annotations", "the file lists no annotation"))
-    sizes: dict[Any, tuple[int, int]] = {}
-    for image in coco["images"]:
-        problems += _image(image, images, sizes)
-    categories = {category.get("id") for category in coco["categories"]}
-    for found in coco["annotations"]:
-        problems += _annotation(found, sizes, categories)
-    return problems
+        return Parsed(coco, [Problem("missing part", f"the file has no list {key!r}") for key in missing])
+    parsed = coco_schema.examine(coco, Need.MASKS)
+    for part in ("images", "annotations"):
+        if not coco[part]:
+            parsed.problems.append(Problem(f"no {part}", f"the file lists no {part[:-1]}"))
+    if len(parsed.areas):
+        _annotations(parsed)
+    _crowds(parsed)
+    _images(parsed, images)
+    parsed.notes = +parsed.notes
+    return parsed
 
 
-def _duplicates(coco: Coco) -> Iterator[Problem]:
-    for part in ("images", "annotations", "categories"):
-        seen: set[Any] = set()
-        for item in coco[part]:
-            number = item.get("id")
-            if not isinstance(number, int) or isinstance(number, bool) or abs(number) >= 2**63:
-                yield Problem("bad id", f"{part}: {number!r} is no 64-bit integer")
-            if number in seen:
-                yield Problem("duplicate id", f"{part}: {number} occurs twice")
-            seen.add(number)
-    names: set[str] = set()
-    for image in coco["images"]:
-        name = image.get("file_name", "")
-        if name in names:
-            yield Problem("duplicate file", f"two images are {name!r}")
-        names.add(name)
+def _annotations(parsed: Parsed) -> None:
+    """What is readable and yet wrong with the masks and boxes that could be read."""
+    annotations = parsed.content["annotations"]
+    for row in np.flatnonzero(parsed.areas == 0).tolist():
+        parsed.problems.append(
+            Problem("empty mask", f"{called(annotations[row])} has a mask without a pixel")
+        )
+    for row in np.flatnonzero(parsed.areas > 0).tolist():
+        entry, area = annotations[row], float(parsed.areas[row])
+        box, mask = np.array(entry["bbox"], float), parsed.mask_boxes[row]
+        if (box[2:] <= 0).any():
+            parsed.problems.append(Problem("empty box", f"{called(entry)} has the bbox {entry['bbox']}"))
+        elif np.abs(np.r_[box[:2] - mask[:2], box[:2] + box[2:] - mask[:2] - mask[2:]]).max() > 1:
+            parsed.notes["boxes more than a pixel off their mask"] += not parsed.contradictory[row]
+        given = entry.get("area")
+        if given is not None and isinstance(entry["segmentation"], dict) and abs(given - area) > 0.5:
+            said = f"{called(entry)} has the area {given:g}, its mask {area:g} pixels"
+            parsed.problems.append(Problem("area", said))
+    for number, row in enumerate(np.flatnonzero(parsed.contradictory).tolist()):
+        entry, mask = annotations[row], parsed.mask_boxes[row].tolist()
+        said = f"{called(entry)} has the bbox {entry['bbox']}, its mask {mask}"
+        said += "" if number else f": {parsed.contradiction}"
+        parsed.problems.append(Problem("box", said))
 
 
-def _image(image: Mapping[str, Any], folder: Path | None, sizes: dict[Any, tuple[int, int]]) -> list[Problem]:
-    name = f"image {image.get('id')} ({image.get('file_name')})"
-    try:
-        size = (int(image["height"]), int(image["width"]))
-        file_name = str(image["file_name"])
-    except (KeyError, TypeError, ValueError):
-        return [Problem("incomplete image", f"{name} lacks file_name, width or height")]
-    sizes[image.get("id")] = size
+def _crowds(parsed: Parsed) -> None:
+    entries = [entry for entry in parsed.content["annotations"] if isinstance(entry, dict)]
+    crowds = sum(bool(entry.get("iscrowd")) for entry in entries)
+    if crowds:
+        use = "all of them, so they are used" if crowds == len(entries) else "left out of training and scores"
+        parsed.notes[f"crowd annotations (iscrowd 1), {use}"] = crowds
+
+
+def _images(parsed: Parsed, folder: Path | None) -> None:
+    entries = [
+        e for e in parsed.content["images"] if isinstance(e, dict) and isinstance(e.get("file_name"), str)
+    ]
+    twice = Counter(entry["file_name"] for entry in entries)
+    parsed.notes["images whose file another image has, too"] += sum(n for n in twice.values() if n > 1)
     if folder is None:
-        return []
-    path = folder / file_name
-    if not path.is_file():
-        return [Problem("missing image", f"{name}: {path} does not exist")]
-    try:
-        with path.open("rb") as file:
-            header = read_header(file)
-    except (PictureError, OSError) as error:
-        return [Problem("unreadable image", f"{name}: {error}")]
-    if not header.whole:
-        return [Problem("unreadable image", f"{name}: {path} is cut off")]
-    reason = other_size(header, header.size, size)
-    return [Problem("size", f"{name} {reason}")] if reason else []
-
-
-def _annotation(
-    found: Mapping[str, Any], sizes: Mapping[Any, tuple[int, int]], categories: set[Any]
-) -> list[Problem]:
-    name = f"annotation {found.get('id')} of image {found.get('image_id')}"
-    problems = []
-    if found.get("category_id") not in categories:
-        problems.append(Problem("unknown category", f"{name}: category {found.get('category_id')!r}"))
-    size = sizes.get(found.get("image_id"))
-    if size is None:
-        return [*problems, Problem("unknown image", f"{name}: no such image")]
-    return problems + _mask(found, name, size)
-
-
-def _mask(found: Mapping[str, Any], name: str, size: tuple[int, int]) -> list[Problem]:
-    try:
-        rle = _rle(found["segmentation"], size)
-        area, box = int(coco_mask.area(rle)), [float(v) for v in coco_mask.toBbox(rle)]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        return [Problem("malformed mask", f"{name}: {error or type(error).__name__}")]
-    if area <= 0:
-        return [Problem("empty mask", name)]
-    problems = []
-    if abs(float(found.get("area", area)) - area) > 0.5 and isinstance(found["segmentation"], dict):
-        problems.append(Problem("area", f"{name}: {found['area']} written, {area} in the mask"))
-    given = found.get("bbox")
-    if not isinstance(given, list) or len(given) != 4:
-        return [*problems, Problem("box", f"{name}: bbox is {given!r}")]
-    x, y, w, h = (float(v) for v in given)
-    if w <= 0 or h <= 0 or x < 0 or y < 0 or x + w > size[1] or y + h > size[0]:
-        problems.append(Problem("box outside", f"{name}: bbox {given} in an image of {size[1]}x{size[0]}"))
-    elif not np.allclose([x, y, w, h], box, atol=1.0):
-        problems.append(Problem("box", f"{name}: bbox {given}, the mask has {box}"))
-    return problems
-
-
-def _rle(segmentation: Any, size: tuple[int, int]) -> Any:
-    """Bring any COCO segmentation to run lengths that are safe to hand to pycocotools."""
-    if isinstance(segmentation, list):
-        if not segmentation or any(len(ring) < 6 or len(ring) % 2 for ring in segmentation):
-            raise ValueError("a polygon needs three points")
-        return coco_mask.merge(coco_mask.frPyObjects(segmentation, *size))
-    if not isinstance(segmentation, dict):
-        raise TypeError(f"segmentation is {type(segmentation).__name__}")
-    if tuple(segmentation["size"]) != size:
-        raise ValueError(f"run lengths of size {segmentation['size']}, the image has {list(size)}")
-    counts = segmentation["counts"]
-    runs = counts if isinstance(counts, list) else unpack(counts)
-    if min(runs, default=0) < 0 or sum(runs) != size[0] * size[1]:
-        raise ValueError("run lengths do not cover the image")
-    return coco_mask.frPyObjects({"size": list(size), "counts": runs}, *size)
-
-
-def unpack(counts: str | bytes) -> list[int]:
-    """Run lengths of COCO's compressed text; pycocotools itself trusts it and may read past its end."""
-    text = counts.encode("latin-1") if isinstance(counts, str) else counts
-    runs: list[int] = []
-    value = shift = 0
-    for byte in text:
-        code = byte - 48
-        if not 0 <= code < 64:
-            raise ValueError("run lengths hold a character that does not belong there")
-        value |= (code & 31) << shift
-        shift += 5
-        if code & 32:
+        return
+    paths, ambiguous = locate(folder, twice)
+    turned = respelled = 0
+    for entry in entries:
+        name = entry["file_name"]
+        where = f"image {entry.get('id')} ({name})"
+        path = paths.get(name)
+        if path is None:
+            fits = f"; {' and '.join(map(repr, ambiguous[name][:3]))} fit" if name in ambiguous else ""
+            said = f"{where}: {folder / name} does not exist{fits}"
+            parsed.problems.append(Problem("missing image", said))
             continue
-        if code & 16:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    if shift:
-        raise ValueError("run lengths are cut off")
-    return runs
+        respelled += path != folder / name
+        message, is_turned = _size(path, entry)
+        turned += is_turned
+        if message:
+            parsed.problems.append(Problem(message[0], f"{where} {message[1]}"))
+    if respelled:
+        parsed.notes["images found under another spelling of their name"] = respelled
+    if turned:
+        parsed.notes["images with an EXIF orientation, read upright"] = turned
+
+
+def _size(path: Path, entry: dict[str, Any]) -> tuple[tuple[str, str] | None, bool]:
+    """What is wrong with an image file by its header, and whether its pixels lie turned in it."""
+    try:
+        with Image.open(path) as opened:
+            width, height = opened.size
+            # PNG would be decoded to look for what is seldom there.
+            looked = opened.format != "PNG" or "exif" in opened.info
+            orientation = opened.getexif().get(ORIENTATION, 1) if looked else 1
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
+        return ("unreadable image", f"can't be read: {error}"), False
+    except Image.DecompressionBombError as error:
+        return ("unreadable image", f"is too large: {error}"), False
+    if orientation in TURNED:
+        width, height = height, width
+    upright = orientation in (None, 1)
+    if (width, height) == (entry.get("width"), entry.get("height")):
+        return None, not upright
+    said = f"is {width}x{height}, the file says {entry.get('width')}x{entry.get('height')}"
+    if (height, width) == (entry.get("width"), entry.get("height")):
+        said += "; width and height are exchanged" + ("" if upright else ": the image is to be seen upright")
+    return ("size", said), not upright

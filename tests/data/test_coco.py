@@ -101,7 +101,7 @@ BROKEN = {
     ),
     "short polygon": (lambda c: first(c).update(segmentation=[[1, 2, 3, 4]]), "three points"),
     "no annotations": (lambda c: c.update(annotations=[]), "no annotated object"),
-    "ids twice": (lambda c: c["images"].append(c["images"][0]), "1 image ids occur twice"),
+    "ids twice": (lambda c: c["images"].append(c["images"][0]), "image id 7 occurs twice"),
     "no categories": (lambda c: c.pop("categories"), "no list of categories"),
 }
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from ultrasam.cli import phantom
 
+#: Problems of a file that are printed one by one; the others are counted.
+SHOWN = 20
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command and its own commands."""
@@ -88,25 +91,27 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from ultrasam.converters.engine.coco import read_json
-    from ultrasam.converters.engine.validate import check
+    from ultrasam.converters.engine.validate import inspect
 
-    coco = read_json(args.coco)
-    images = args.images or args.coco.parent.parent / "images"
-    problems = check(coco, images)
-    for problem in problems[:20]:
+    found = inspect(read_json(args.coco), args.images or args.coco.parent.parent / "images")
+    for problem in found.problems[:SHOWN]:
         print(problem)
-    counted = Counter(problem.kind for problem in problems)
+    if len(found.problems) > SHOWN:
+        print(f"and {len(found.problems) - SHOWN} more")
+    for note, number in found.notes.items():
+        print(f"note: {number} {note}")
+    counted = Counter(problem.kind for problem in found.problems)
     print(
         f"{args.coco}: " + (", ".join(f"{n} x {kind}" for kind, n in counted.most_common()) or "no problem")
     )
-    return 1 if problems else 0
+    return 1 if found.problems else 0
 
 
 def _stats(args: argparse.Namespace) -> int:
-    from ultrasam.converters.engine.coco import read_json
+    from ultrasam.converters.engine import coco_schema
     from ultrasam.converters.engine.stats import statistics
 
-    print(json.dumps(statistics(read_json(args.coco)), indent=1, ensure_ascii=False))
+    print(json.dumps(statistics(coco_schema.read(args.coco)), indent=1, ensure_ascii=False))
     return 0
 
 
@@ -156,14 +161,14 @@ def _split(args: argparse.Namespace) -> int:
 
 
 def _audit(args: argparse.Namespace) -> int:
-    from ultrasam.converters.engine import audit
-    from ultrasam.converters.engine.coco import read_json, write_json
+    from ultrasam.converters.engine import audit, coco_schema
+    from ultrasam.converters.engine.coco import write_json
     from ultrasam.converters.engine.errors import ConverterError
     from ultrasam.report.audit_page import write_audit_page
 
     found = []
     for path in sorted(args.root.glob("*/annotations/all.json")):
-        found += audit.entries(read_json(path), path.parent.parent / "images")
+        found += audit.entries(coco_schema.read(path), path.parent.parent / "images")
     if not found:
         raise ConverterError(f"{args.root}: no converted data set (<dataset>/annotations/all.json)")
     pairs, unread = audit.near_duplicates(found)

@@ -86,8 +86,8 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.predict.files.file_run import FileRun, Options
 
     process.keep_memory()
-    prompts_of, categories = _prompts(args)
     files = sources.find(args.inputs)
+    prompts_of, categories = _prompts(args, [file.file_name for file in files])
     make_folder(args.out)
     job = FileRun(
         _predictor(args),
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if summary.failed else 0
 
 
-def _prompts(args: argparse.Namespace) -> tuple[PromptsOf | None, list[dict[str, Any]]]:
+def _prompts(args: argparse.Namespace, names: list[str]) -> tuple[PromptsOf | None, list[dict[str, Any]]]:
     from ultrasam.errors import PromptError
     from ultrasam.predict.files import prompt_files
 
@@ -127,7 +127,7 @@ def _prompts(args: argparse.Namespace) -> tuple[PromptsOf | None, list[dict[str,
         return None, category
     if args.prompts:
         asked, category = prompt_files.from_coco(args.prompts, args.min_score)
-        return prompt_files.by_name(asked), category
+        return prompt_files.by_name(asked, names), category
     return prompt_files.same_for_all(_objects(args)), category
 
 

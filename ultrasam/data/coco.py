@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from ultrasam.converters.engine import coco_schema, segmentations
+from ultrasam.converters.engine.coco_parsed import Need, Parsed
+from ultrasam.converters.engine.contradictions import TOLERATED
+from ultrasam.converters.engine.errors import ConverterError
+from ultrasam.converters.engine.names import locate, match
 from ultrasam.converters.engine.rle import compress, counts
 from ultrasam.data.boxes import to_xyxy
 from ultrasam.errors import DataError
@@ -20,6 +25,8 @@ from ultrasam.errors import DataError
 __all__ = [
     "CocoFile",
     "CocoImage",
+    "Need",
+    "Parsed",
     "as_rle",
     "check_files",
     "compress",
@@ -27,7 +34,8 @@ __all__ = [
     "decode",
     "encode",
     "load",
-    "read_json",
+    "match",
+    "read",
 ]
 
 
@@ -70,19 +78,22 @@ class CocoFile:
         images: images with at least one object, in the file's order.
         left_out: reason -> how many annotations or images.
         content: all that the file holds, used or not.
+        notes: what was taken for what -> how many.
     """
 
     path: Path
     images: list[CocoImage]
     left_out: Counter[str]
     content: Mapping[str, Any]
+    notes: Counter[str] = field(default_factory=Counter)
 
     def summary(self) -> str:
         """One line: what is used and what is not."""
         objects = sum(len(image.annotations) for image in self.images)
         text = f"{self.path}: {len(self.images)} images with {objects} objects"
-        if self.left_out:
-            text += "; left out: " + ", ".join(f"{n} {reason}" for reason, n in sorted(self.left_out.items()))
+        for what, found in (("left out", self.left_out), ("note", self.notes)):
+            if found:
+                text += f"; {what}: " + ", ".join(f"{n} {reason}" for reason, n in sorted(found.items()))
         return text
 
     def part(self, images: Sequence[CocoImage]) -> dict[str, Any]:
@@ -95,24 +106,21 @@ class CocoFile:
         }
 
 
-def read_json(path: str | Path) -> dict[str, Any]:
-    """A COCO file as a dictionary.
+def read(path: str | Path, need: Need = Need.ENTRIES) -> Parsed:
+    """A COCO file in which nothing is wrong, as far as is needed; see `converters.engine.coco_schema`.
 
     Raises:
-        DataError: it is missing, not JSON, or lacks one of COCO's lists.
+        DataError: it is missing, no COCO file, or something in it is wrong: the message has the first.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"no COCO file at {path}; make it with 'ultrasam convert' or 'ultrasam data phantom'")
     try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid JSON: {error}") from error
-    lists = ("images", "annotations", "categories")
-    missing = [k for k in lists if not isinstance(content, dict) or not isinstance(content.get(k), list)]
-    if missing:
-        raise DataError(f"{path} is not a COCO file: no list of {', '.join(missing)} in it")
-    return content
+        parsed = coco_schema.parse(path, need)
+        parsed.usable(path)
+    except ConverterError as error:
+        raise DataError(str(error)) from error
+    return parsed
 
 
 def load(
@@ -121,109 +129,117 @@ def load(
     categories: Sequence[str] | None = None,
     *,
     wanted: Callable[[Mapping[str, Any]], bool] | None = None,
-    content: Mapping[str, Any] | None = None,
+    parsed: Parsed | None = None,
 ) -> CocoFile:
     """Read a COCO file and check what training and testing rely on.
 
-    Annotations without area are left out, and images without annotations; both are counted.
+    Annotations without area are left out, and images without annotations. Crowd annotations are, unless all
+    are (CVAT marks every brush mask so). Those whose box contradicts their mask are left out where they are
+    at most a hundredth of all; more make the file unusable. All is counted.
 
     Args:
         path: the COCO file.
         images_dir: the folder that its ``file_name`` entries start from.
         categories: use only objects of these categories; None for all.
         wanted: use only images whose entry in the file this accepts; None for all.
-        content: what `read_json` gave for the file, where it has been read before.
+        parsed: what `read` gave for the file with masks, where it has been read before.
 
     Raises:
-        DataError: missing images, unknown ids, malformed masks, boxes outside the image, or no object left.
+        DataError: missing images, unknown ids, malformed masks, boxes outside the image or elsewhere than
+            their masks, or no object left.
     """
     path = Path(path)
-    content = read_json(path) if content is None else content
-    chosen, known = _category_ids(path, content, categories), {c.get("id") for c in content["categories"]}
-    images = {entry["id"]: _image(entry, path, Path(images_dir)) for entry in content["images"]}
-    if len(images) != len(content["images"]):
-        raise DataError(f"{path}: {len(content['images']) - len(images)} image ids occur twice")
+    parsed = read(path, Need.MASKS) if parsed is None else parsed
+    content, notes = parsed.content, parsed.notes.copy()
+    annotations = content["annotations"]
+    chosen = _category_ids(path, content, categories)
+    if parsed.contradictory.sum() > TOLERATED * len(annotations):
+        raise DataError(f"{path}: {parsed.contradiction} (run 'ultrasam data check {path}' for all)")
+    use_crowds = bool(annotations) and all(annotation.get("iscrowd") for annotation in annotations)
+    notes["crowd annotations (iscrowd 1), used since all are"] += use_crowds * len(annotations)
+    images = {entry["id"]: _image(entry, Path(images_dir)) for entry in content["images"]}
     left_out: Counter[str] = Counter()
-    for annotation in content["annotations"]:
-        where = f"{path}: annotation {annotation.get('id')}"
-        image = images.get(annotation.get("image_id"))
-        if image is None:
-            raise DataError(
-                f"{where} belongs to image {annotation.get('image_id')}, which the file does not list"
-            )
-        if annotation.get("category_id") not in chosen:
-            if annotation.get("category_id") in known:
-                left_out["annotations of other categories"] += 1
-                continue
-            raise DataError(
-                f"{where} has category {annotation.get('category_id')}, which the file does not define"
-            )
-        reason = _reason_to_leave_out(annotation, image, where)
-        if reason:
-            left_out[reason] += 1
+    shapes = zip(parsed.areas.tolist(), parsed.contradictory.tolist(), strict=True)
+    for annotation, (area, contradictory) in zip(annotations, shapes, strict=True):
+        if chosen is not None and annotation.get("category_id") not in chosen:
+            left_out["annotations of other categories"] += 1
+        elif annotation.get("iscrowd") and not use_crowds:
+            left_out["crowd annotations"] += 1
+        elif area == 0:
+            left_out["annotations with an empty mask"] += 1
+        elif min(annotation["bbox"][2:]) <= 0:
+            left_out["annotations with an empty box"] += 1
+        elif contradictory:
+            left_out["annotations whose box contradicts their mask"] += 1
         else:
-            image.annotations.append(annotation)
+            images[annotation["image_id"]].annotations.append(annotation)
     if wanted is not None:
         images = {number: image for number, image in images.items() if wanted(image.entry)}
     used = [image for image in images.values() if image.annotations]
     left_out["images without an object"] += len(images) - len(used)
     if not used:
-        raise DataError(f"{path} has no annotated object to use ({len(content['annotations'])} annotations)")
-    check_files(path, used)
-    return CocoFile(path, used, +left_out, content)
+        reasons = ", ".join(f"{n} {reason}" for reason, n in (+left_out).items()) or "none is in it"
+        raise DataError(f"{path} has no annotated object to use ({len(annotations)} annotations: {reasons})")
+    _locate(path, Path(images_dir), used, notes)
+    return CocoFile(path, used, +left_out, content, +notes)
 
 
-def _category_ids(path: Path, content: Mapping[str, Any], names: Sequence[str] | None) -> set[int]:
-    known = {c["name"]: c["id"] for c in content["categories"] if "name" in c and "id" in c}
+def _category_ids(path: Path, content: Mapping[str, Any], names: Sequence[str] | None) -> set[Any] | None:
+    """The ids that have these names, several where categories share one; None for all."""
     if names is None:
-        return set(known.values())
+        return None
+    known: dict[str, set[Any]] = {}
+    for category in content["categories"]:
+        known.setdefault(category["name"], set()).add(category["id"])
     unknown = [name for name in names if name not in known]
     if unknown:
         raise DataError(
             f"{path} has no category {', '.join(unknown)}; it has {', '.join(known) or 'none at all'}"
         )
-    return {known[name] for name in names}
+    return set().union(*(known[name] for name in names))
 
 
-def _image(entry: Mapping[str, Any], path: Path, folder: Path) -> CocoImage:
-    try:
-        size = (int(entry["height"]), int(entry["width"]))
-        path_of = folder / entry["file_name"]
-        return CocoImage(entry["id"], path_of, size, str(entry.get("dataset", "")), entry=entry)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: image {entry.get('id')} lacks a valid {error}") from error
+def _image(entry: Mapping[str, Any], folder: Path) -> CocoImage:
+    size = (entry["height"], entry["width"])
+    return CocoImage(
+        entry["id"], folder / entry["file_name"], size, str(entry.get("dataset", "")), entry=entry
+    )
 
 
-def _reason_to_leave_out(annotation: dict[str, Any], image: CocoImage, where: str) -> str | None:
-    """Why an annotation can't be used; raises where the file is wrong."""
-    height, width = image.size
-    if annotation.get("iscrowd"):
-        return "crowd annotations"
-    box = annotation.get("bbox")
-    if not (isinstance(box, list) and len(box) == 4 and np.isfinite(box).all()):
-        raise DataError(f"{where} has no valid bbox (x, y, width, height): {box}")
-    area = int(coco_mask.area(as_rle(annotation.get("segmentation"), image.size, where)))
-    if area == 0:
-        return "annotations with an empty mask"
-    x, y, w, h = box
-    if w <= 0 or h <= 0:
-        return "annotations with an empty box"
-    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        raise DataError(f"{where} has its box {box} outside its image {image.id} ({width} x {height} pixels)")
-    if area > height * width:
-        raise DataError(f"{where} has a malformed mask: {area} pixels in an image of {height * width}")
-    return None
+def _locate(path: Path, folder: Path, images: Sequence[CocoImage], notes: Counter[str]) -> None:
+    """Find the image files, by other spellings of their names too; raises where some are missing."""
+    found, ambiguous = locate(folder, [image.entry["file_name"] for image in images])
+    for image in images:
+        there = found.get(image.entry["file_name"])
+        if there is not None and there != image.path:
+            image.path = there
+            notes["images found under another spelling of their name"] += 1
+    if any(image.entry["file_name"] not in found for image in images):
+        check_files(path, images, ambiguous)
 
 
-def check_files(path: Path, images: Sequence[CocoImage]) -> None:
-    """Raise `DataError`, with the first of them, where image files are missing."""
-    missing = [image for image in images if not image.path.is_file()]
-    if missing:
-        shown = ", ".join(f"{image.path} (id {image.id})" for image in missing[:3])
-        raise DataError(
-            f"{path}: {len(missing)} of {len(images)} images are missing: {shown}"
-            f"{', ...' if len(missing) > 3 else ''}; is the image folder right?"
-        )
+def check_files(
+    path: Path, images: Sequence[CocoImage], ambiguous: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Raise `DataError`, with the first of them, where image files are missing.
+
+    Args:
+        path: the COCO file, for the message.
+        images: its images.
+        ambiguous: file names that several files fit, with these.
+    """
+    missing = [image for image in images if not os.path.isfile(image.path)]  # noqa: PTH113  too long a name
+    if not missing:
+        return
+    shown = ", ".join(f"{image.path} (id {image.id})" for image in missing[:3])
+    fits = next(
+        (f for image in missing if (f := (ambiguous or {}).get(image.entry.get("file_name", "")))), ()
+    )
+    raise DataError(
+        f"{path}: {len(missing)} of {len(images)} images are missing: {shown}"
+        f"{', ...' if len(missing) > 3 else ''}; is the image folder right?"
+        + (f" ({' and '.join(fits[:3])} fit; write which is meant)" if fits else "")
+    )
 
 
 def as_rle(segmentation: Any, size: tuple[int, int], where: str) -> dict[str, Any]:
@@ -237,33 +253,17 @@ def as_rle(segmentation: Any, size: tuple[int, int], where: str) -> dict[str, An
     Raises:
         DataError: it is malformed or of another size than the image.
     """
-    height, width = size
-    try:
-        if isinstance(segmentation, list):
-            if not segmentation or any(len(polygon) < 6 or len(polygon) % 2 for polygon in segmentation):
-                raise ValueError("a polygon needs three points or more, as x, y, x, y, ...")
-            return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-        if tuple(segmentation["size"]) != (height, width):
-            raise ValueError(f"the mask is {segmentation['size']}, the image [{height}, {width}]")
-        if isinstance(segmentation["counts"], list):
-            if sum(segmentation["counts"]) != height * width:
-                raise ValueError("the runs do not add up to the image's pixels")
-            return coco_mask.frPyObjects(segmentation, height, width)
-        counts = segmentation["counts"]
-        if not isinstance(counts, (str, bytes)) or not counts:
-            raise ValueError("empty run-length code")
-        return {"size": [height, width], "counts": counts}
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"{where} has a malformed mask: {reason}") from error
+    if segmentations.is_flat(segmentation):
+        segmentation = [segmentation]
+    (reason,) = segmentations.faults([segmentation], [size])
+    if reason is not None:
+        raise DataError(f"{where} has a malformed mask: {reason}")
+    return segmentations.to_rle(segmentation, size)
 
 
 def decode(segmentation: Any, size: tuple[int, int], where: str) -> NDArray[Any]:
     """A COCO segmentation as (H, W) bool; errors as in `as_rle`."""
-    try:
-        return coco_mask.decode(as_rle(segmentation, size, where)).astype(bool)
-    except ValueError as error:
-        raise DataError(f"{where} has a malformed mask: {error}") from error
+    return coco_mask.decode(as_rle(segmentation, size, where)).astype(bool)
 
 
 def encode(mask: NDArray[Any]) -> dict[str, Any]:

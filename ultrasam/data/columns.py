@@ -28,7 +28,7 @@ from ultrasam.data.files import open_atomic
 from ultrasam.errors import UltraSamError
 
 #: First line of a file; its number changes with what follows.
-MAGIC = b"ultrasam columns 1\n"
+MAGIC = b"ultrasam columns 2\n"
 #: Smaller JSON files are read as they are: it takes a moment.
 LEAST = 8 * 2**20
 #: Image files that are looked for when the arrays come from a file; all were when it was written.

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ultrasam.converters.engine.coco import Coco, subset
+from ultrasam.converters.engine.coco import subset
 from ultrasam.converters.engine.coco import write_json as write_coco
+from ultrasam.converters.engine.coco_parsed import Coco
 from ultrasam.converters.engine.errors import ConverterError
 from ultrasam.converters.engine.split import SEED, Record, split_by_subject
 from ultrasam.converters.engine.types import HELD_OUT, SPLITS
@@ -95,7 +96,7 @@ def split_file(source: Path, out: Path, shares: Mapping[str, float], seed: str =
     Raises:
         DataError: as `load_split`, but for images and masks.
     """
-    content = coco.read_json(source)
+    content = coco.read(source).content
     side_of = sides_of(content["images"], shares, source, seed)
     _refuse_empty_sides(source, content["images"], side_of, shares)
     ids = {side: [number for number, its in side_of.items() if its == side] for side in SIDES}

@@ -178,8 +178,8 @@ def _table(path: Path, column: str | None) -> list[_Row]:
 
 
 def _coco(path: Path, column: str | None) -> tuple[list[_Row], tuple[str, ...]]:
-    content = coco.read_json(path)
-    categories = {c["id"]: str(c["name"]) for c in content["categories"] if "id" in c and "name" in c}
+    content = coco.read(path).content
+    categories = {c["id"]: c["name"] for c in content["categories"]}
     areas = _areas(path, content, categories)
     rows = []
     for image in content["images"]:
@@ -192,7 +192,7 @@ def _coco(path: Path, column: str | None) -> tuple[list[_Row], tuple[str, ...]]:
         entry = {"file": image.get("file_name"), **image}
         mixed = column is None and len(labels) > 1
         rows.append(_Row(f"{path}: image {image['id']}", image["id"], entry, labels, mixed))
-    return rows, tuple(categories.values()) if column is None else ()
+    return rows, tuple(dict.fromkeys(categories.values())) if column is None else ()
 
 
 def _areas(
@@ -202,9 +202,7 @@ def _areas(
     areas: dict[int, dict[str, float]] = {image["id"]: {} for image in content["images"]}
     for annotation in content["annotations"]:
         where = f"{path}: annotation {annotation.get('id')}"
-        image, category = annotation.get("image_id"), annotation.get("category_id")
-        if image not in areas:
-            raise DataError(f"{where} belongs to image {image}, which the file does not list")
+        image, category = annotation["image_id"], annotation.get("category_id")
         if category not in categories:
             known = ", ".join(f"{number} {name}" for number, name in categories.items())
             raise DataError(f"{where} has category {category}, which is none of the file's: {known}")
@@ -267,7 +265,7 @@ def _measured(
         text = row.entry.get(name)
         try:
             value = float(text)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DataError(f"{row.where} has {text!r} for '{name}'; a number is needed") from None
         if not math.isfinite(value) or (limits and not limits[0] <= value <= limits[1]):
             bounds = f"{limits[0]:g} to {limits[1]:g}" if limits else "the finite numbers"

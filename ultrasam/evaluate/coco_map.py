@@ -9,7 +9,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ class ImageResult:
     """One image's objects and what was predicted for the prompt of each.
 
     Attributes:
-        image_id: unique in the evaluation.
+        image_id: unique in the evaluation, a number or a text, as files have it.
         dataset: scores are also given by data set.
         size: (H, W).
         targets: n annotated masks as compressed RLE.
@@ -79,6 +79,8 @@ def _scores(results: Sequence[ImageResult]) -> dict[str, float]:
 
 def coco_map(results: Sequence[ImageResult], backend: Backend | None = None) -> dict[str, float]:
     """COCO average precision of masks and boxes; see `accumulate` for the backend."""
+    # COCO's tools take whole numbers for ids, files have texts as well.
+    results = [replace(result, image_id=number) for number, result in enumerate(results, 1)]
     targets, predictions = to_coco(results)
     scores = {}
     for kind in ("segm", "bbox"):

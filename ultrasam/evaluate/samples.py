@@ -66,10 +66,10 @@ def read_samples(
         )
     if limit is not None and limit < 1:
         raise DataError(f"--limit takes a number from 1, got {limit}")
-    contents = {path: coco.read_json(path) for path in files}
+    contents = {path: coco.read(path, coco.Need.MASKS) for path in files}
     counts = {
-        path: Counter(str(entry.get("split")) for entry in content["images"])
-        for path, content in contents.items()
+        path: Counter(str(entry.get("split")) for entry in parsed.content["images"])
+        for path, parsed in contents.items()
     }
     _check_splits(counts, splits)
     samples: dict[str, Sample] = {}
@@ -78,7 +78,7 @@ def read_samples(
         if splits and not any(counts[path][name] for name in splits):
             notes.append(f"{path}: no image of the split {', '.join(splits)}")
             continue
-        used = coco.load(path, images, wanted=_chooser(splits), content=contents[path])
+        used = coco.load(path, images, wanted=_chooser(splits), parsed=contents[path])
         chosen = _spread(used.images, limit)
         notes.append(used.summary() + (f"; {len(chosen)} images of them taken" if limit else ""))
         for item in chosen:
@@ -127,7 +127,7 @@ def _spacing(entry: Mapping[str, Any], where: str) -> tuple[float, float] | None
         return None
     try:
         x, y = (float(v) for v in value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where} has the spacing {value!r}; it takes [x, y] in mm a pixel") from error
     if not (0 < x < np.inf and 0 < y < np.inf):
         raise DataError(f"{where} has the spacing {value!r}; it takes two positive numbers")

@@ -27,7 +27,7 @@ class Asked:
     """What is asked of one image: prompts, and the category of each object."""
 
     objects: list[ObjectPrompt]
-    categories: list[int]
+    categories: list[Any]
 
 
 #: The prompts of a file, by its name relative to the input.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ultrasam.data import coco
 from ultrasam.data.boxes import to_xyxy
@@ -32,43 +30,45 @@ def from_coco(path: str | Path, min_score: float = 0.0) -> tuple[dict[str, Asked
         what is asked of each image, and the file's categories.
 
     Raises:
-        DataError: not a COCO file, or a box is malformed; the message names it.
+        DataError: not a COCO file, or a box is malformed or empty; the message names it.
     """
-    content = coco.read_json(path)
-    by_id = {}
-    for entry in content["images"]:
-        if "id" not in entry or "file_name" not in entry:
-            raise DataError(f"{path}: the image {entry} has no id or no file_name")
-        by_id[entry["id"]] = Path(entry["file_name"]).as_posix()
-    asked = {name: Asked([], []) for name in by_id.values()}
+    content = coco.read(path, coco.Need.BOXES).content
+    name_of = {entry["id"]: entry["file_name"] for entry in content["images"]}
+    asked = {name: Asked([], []) for name in name_of.values()}
     for entry in content["annotations"]:
-        if float(entry.get("score", 1.0)) < min_score:
+        if entry.get("score") is not None and entry["score"] < min_score:
             continue
-        where = f"{path}: annotation {entry.get('id')}"
-        if entry.get("image_id") not in by_id:
-            raise DataError(f"{where} belongs to image {entry.get('image_id')}, which the file does not list")
-        box = entry.get("bbox")
-        if not (isinstance(box, list) and len(box) == 4 and np.isfinite(box).all()):
-            raise DataError(f"{where} has no valid bbox (x, y, width, height): {box}")
-        row = asked[by_id[entry["image_id"]]]
-        row.objects.append(ObjectPrompt(box=to_xyxy(box).tolist()))
-        row.categories.append(int(entry.get("category_id", 1)))
+        if min(entry["bbox"][2:]) <= 0:
+            raise DataError(
+                f"{path}: annotation {entry['id']} has an empty box (x, y, width, height): "
+                f"{entry['bbox']}; correct it, or leave it out"
+            )
+        row = asked[name_of[entry["image_id"]]]
+        row.objects.append(ObjectPrompt(box=to_xyxy(entry["bbox"]).tolist()))
+        row.categories.append(entry.get("category_id", 1))
     return asked, content["categories"]
 
 
-def by_name(asked: dict[str, Asked]) -> PromptsOf:
-    """Look prompts up by file name; by the last part alone where that is unambiguous."""
-    short: dict[str, list[str]] = {}
-    for name in asked:
-        short.setdefault(Path(name).name, []).append(name)
+def by_name(asked: Mapping[str, Asked], inputs: Sequence[str]) -> PromptsOf:
+    """Look prompts up by file name, as `converters.engine.names` matches names to files.
 
-    def find(file_name: str) -> Asked:
-        if file_name in asked:
-            return asked[file_name]
-        same = short.get(Path(file_name).name, [])
-        return asked[same[0]] if len(same) == 1 else Asked([], [])
+    Args:
+        asked: what is asked of each image, by its name.
+        inputs: the names of all inputs.
 
-    return find
+    Raises:
+        PromptError: a name with prompts fits several inputs, or several names one input.
+    """
+    matched = coco.match([name for name in asked if asked[name].objects], inputs)
+    if matched.ambiguous:
+        name, fits = next(iter(matched.ambiguous.items()))
+        raise PromptError(
+            f"'{name}' of the prompt file can't be told apart: {' and '.join(map(repr, fits[:3]))} fit "
+            f"({len(matched.ambiguous)} such names); give inputs and file names with their folders"
+        )
+    name_of = {file: name for name, file in matched.found.items()}
+    nothing = Asked([], [])
+    return lambda file_name: asked[name_of[file_name]] if file_name in name_of else nothing
 
 
 def parse_box(text: str) -> ObjectPrompt:
