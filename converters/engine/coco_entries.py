@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .coco_parsed import Need, Parsed, Problem, called, shown
@@ -12,6 +14,8 @@ from .segmentations import NUMBERS
 
 #: Sides and pixels that an image can have.
 LONGEST_SIDE, MOST_PIXELS = 65_535, 2**28
+#: No area or score is larger.
+LARGEST = 1e18
 #: Bytes of a file's name and of a whole path, as file systems have it.
 LONGEST_PART, LONGEST_NAME = 255, 4095
 
@@ -21,39 +25,46 @@ def images(parsed: Parsed, need: Need) -> dict[Any, tuple[int, int] | None]:
     entries, sizes = list(parsed.content["images"]), dict[Any, Any]()
     for index, entry in enumerate(entries):
         where, number = _identified(parsed, "images", index, entry, sizes)
-        message: str | None
         if not isinstance(entry, dict):
             continue
-        for kind, message in _image(entry):
-            parsed.problems.append(Problem(kind, f"{where} {message}"))
-        size: Any = None
-        if need >= Need.MASKS or "height" in entry or "width" in entry:
-            for key in ("height", "width"):
-                value = entry.get(key)
-                if type(value) is float and value.is_integer() and abs(value) <= LONGEST_SIDE:
-                    entry = entries[index] = {**entry, key: int(value)}
-            size = (entry.get("height"), entry.get("width"))
-            message = _size(*size)
-            if message:
-                parsed.problems.append(Problem("incomplete image", f"{where} {message}"))
-                size = None
-        sizes[number] = size
+        said = _texts(entry)
+        height, width = entry.get("height"), entry.get("width")
+        if need >= Need.MASKS or height is not None or width is not None:
+            if type(height) is float or type(width) is float:
+                height, width = _whole(height), _whole(width)
+                entries[index] = {**entry, "height": height, "width": width}
+            wrong = _size(height, width)
+            said += [("incomplete image", wrong)] if wrong else []
+            sizes[number] = None if wrong else (height, width)
+        else:
+            sizes[number] = None
+        parsed.problems += [Problem(kind, f"{where} {text}") for kind, text in said]
     parsed.content["images"] = entries
     _of_one_type(parsed, "images", sizes)
     return sizes
 
 
-def _image(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _texts(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with the texts of an image, by kind."""
     name = entry.get("file_name")
+    found = []
     if not isinstance(name, str) or not name.strip("/\\ "):
-        yield "incomplete image", f"lacks a valid 'file_name': {shown(name)}"
+        found.append(("incomplete image", f"lacks a valid 'file_name': {shown(name)}"))
     elif "\0" in name:
-        yield "file name", f"has a file name with a zero in it: {shown(name)}"
+        found.append(("file name", f"has a file name with a zero in it: {shown(name)}"))
     elif len(name) * 4 > LONGEST_PART and _too_long(name):
-        yield "file name", f"has a file name of {len(name)} characters, longer than file systems allow"
+        found.append(("file name", f"has a file name of {len(name)} characters; no file has so long a name"))
     for key in ("dataset", "subject", "split"):
-        if isinstance(entry.get(key), (list, dict)):
-            yield "image", f"has the {key} {shown(entry[key])}; it takes a text"
+        value = entry.get(key)
+        if type(value) is list or type(value) is dict:
+            found.append(("image", f"has the {key} {shown(value)}; it takes a text"))
+    return found
+
+
+def _whole(value: Any) -> Any:
+    """128 for 128.0."""
+    is_whole = type(value) is float and value.is_integer() and abs(value) <= LONGEST_SIDE
+    return int(value) if is_whole else value
 
 
 def _too_long(name: str) -> bool:
@@ -101,22 +112,18 @@ def categories(parsed: Parsed) -> dict[Any, Any]:
 def _identified(parsed: Parsed, part: str, index: int, entry: Any, known: Container[Any]) -> tuple[str, Any]:
     """How messages call an entry, and its id; None where that is wrong, which is a problem."""
     what = {"images": "image", "categories": "category", "annotations": "annotation"}[part]
-    if not isinstance(entry, dict):
-        parsed.problems.append(
-            Problem("entry", f"{part}[{index}] is {shown(entry)}, not an object with fields")
-        )
+    if type(entry) is not dict:
+        parsed.problems.append(Problem("entry", f"{part}[{index}] is {shown(entry)}, no object with fields"))
         return "", None
     number = entry.get("id")
     if not is_id(number):
         said = "no id" if number is None else f"the id {shown(number)}; it takes a whole number or a text"
         parsed.problems.append(Problem("bad id", f"{part}[{index}] has {said}"))
         return f"{part}[{index}]", None
-    where = f"{what} {shown(number) if isinstance(number, str) else number}"
     if number in known:
-        parsed.problems.append(
-            Problem("duplicate id", f"the {what} id {number} occurs twice; ids must be unique")
-        )
-    return where, number
+        said = f"the {what} id {shown(number)} occurs twice; ids must be unique"
+        parsed.problems.append(Problem("duplicate id", said))
+    return f"{what} {number}", number
 
 
 def is_id(value: Any) -> bool:
@@ -135,7 +142,7 @@ def _of_one_type(parsed: Parsed, part: str, known: Collection[Any]) -> None:
 def objects(parsed: Parsed, sizes: Mapping[Any, Any], names: Mapping[Any, str]) -> list[int]:
     """Look at what every reader needs; gives the rows that are whole so far."""
     entries, rows, known = list(parsed.content["annotations"]), [], set[Any]()
-    links = (("image_id", sizes, _by_text(sizes)), ("category_id", names, _by_text(names)))
+    links = (("image_id", sizes, _Texts(sizes)), ("category_id", names, _Texts(names)))
     for index, entry in enumerate(entries):
         before = len(parsed.problems)
         _, number = _identified(parsed, "annotations", index, entry, known)
@@ -152,7 +159,9 @@ def objects(parsed: Parsed, sizes: Mapping[Any, Any], names: Mapping[Any, str]) 
             elif type(meant) is not type(value):
                 entry = entries[index] = {**entry, key: meant}
                 parsed.notes[f"annotations whose {key} is of another type than the id it means"] += 1
-        parsed.problems += _numbers(entry)
+        area, score = entry.get("area"), entry.get("score")
+        if entry.get("iscrowd") not in (None, 0, 1) or not (_is_number(area) and _is_number(score)):
+            parsed.problems += _numbers(entry)
         if len(parsed.problems) == before:
             rows.append(index)
     parsed.content["annotations"] = entries
@@ -160,32 +169,45 @@ def objects(parsed: Parsed, sizes: Mapping[Any, Any], names: Mapping[Any, str]) 
     return rows
 
 
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that can be reckoned with, or nothing."""
+    return value is None or (type(value) in NUMBERS and abs(value) < LARGEST)
+
+
 def _numbers(entry: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the small numbers of an annotation."""
     found = []
-    crowd = entry.get("iscrowd")
-    if not (crowd is None or (type(crowd) in (int, bool, float) and crowd in (0, 1))):
-        found.append(Problem("iscrowd", f"{called(entry)} has iscrowd {shown(crowd)}; it takes 0 or 1"))
+    if entry.get("iscrowd") not in (None, 0, 1):
+        said = f"{called(entry)} has iscrowd {shown(entry['iscrowd'])}; it takes 0 or 1"
+        found.append(Problem("iscrowd", said))
     for key in ("area", "score"):
-        value = entry.get(key)
-        if value is not None and not (type(value) in NUMBERS and abs(value) < 1e18):
-            found.append(Problem(key, f"{called(entry)} has the {key} {shown(value)}, which is no number"))
+        if not _is_number(entry.get(key)):
+            said = f"{called(entry)} has the {key} {shown(entry[key])}, which is no number"
+            found.append(Problem(key, said))
     return found
 
 
-def _by_text(known: Mapping[Any, Any]) -> dict[str, Any]:
-    """Ids by their text, where no two have the same."""
-    count = Counter(map(str, known))
-    return {str(number): number for number in known if number is not None and count[str(number)] == 1}
+@dataclass
+class _Texts:
+    """Ids by their text, where no two have the same; few files need them."""
+
+    known: Collection[Any]
+
+    @cached_property
+    def ids(self) -> dict[str, Any]:
+        count = Counter(map(str, self.known))
+        return {
+            str(number): number for number in self.known if number is not None and count[str(number)] == 1
+        }
 
 
-def _linked(value: Any, known: Mapping[Any, Any], by_text: Mapping[str, Any]) -> Any:
+def _linked(value: Any, known: Mapping[Any, Any], by_text: _Texts) -> Any:
     """The id that a reference means: itself, or the one id that has its text; None where there is none."""
     if not is_id(value):
         return None
     if value in known:
         return value
-    return by_text.get(str(value))
+    return by_text.ids.get(str(value))
 
 
 def _unknown(entry: Mapping[str, Any], key: str, any_known: bool) -> list[Problem]:

@@ -22,6 +22,8 @@ NUMBERS = frozenset((int, float))
 LONGEST = 2**20
 #: Characters of compressed codes looked at together, about what the processor's cache holds.
 BATCH = 2**15
+#: Annotations with polygons looked at together.
+SOME = 500
 #: Characters of one run: 6 of 5 bits are more than any image has pixels.
 DIGITS = 6
 
@@ -56,7 +58,7 @@ def faults(segmentations: Sequence[Any], sizes: Sequence[Size]) -> list[str | No
 def to_rle(segmentation: Any, size: Size) -> Any:
     """A segmentation in which `faults` found none as pycocotools' compressed run lengths."""
     if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
-        return {"size": list(size), "counts": segmentation["counts"]}
+        return segmentation
     rle = coco_mask.frPyObjects(segmentation, *size)
     return coco_mask.merge(rle) if isinstance(rle, list) else rle
 
@@ -81,32 +83,42 @@ def _shape_of_polygons(rings: list[Any]) -> str | None:
 
 def _outlines(segmentations: Sequence[list[list[float]]], sizes: Sequence[Size]) -> list[str | None]:
     """Polygons of the right shape: are their coordinates finite and near their image, and not endless?"""
-    found: list[str | None] = [None] * len(segmentations)
-    if not segmentations:
-        return found
+    found: list[str | None] = []
+    for start in range(0, len(segmentations), SOME):
+        part = slice(start, start + SOME)
+        found += _some_outlines(segmentations[part], np.array(sizes[part], np.float64))
+    return found
+
+
+def _some_outlines(
+    segmentations: Sequence[list[list[float]]], sizes: NDArray[np.float64]
+) -> list[str | None]:
     rings = list(chain.from_iterable(segmentations))
-    owner = np.repeat(np.arange(len(segmentations)), [len(s) for s in segmentations])
     points = as_floats(chain.from_iterable(rings)).reshape(-1, 2)
     first = np.cumsum([0, *(len(ring) // 2 for ring in rings)])
-    of_point = np.repeat(owner, np.diff(first))
-    span = np.array(sizes, np.float64)[:, ::-1]
+    owner = np.repeat(np.arange(len(segmentations)), [len(s) for s in segmentations])
+    low, high = np.minimum.reduceat(points, first[:-1]), np.maximum.reduceat(points, first[:-1])
+    span = sizes[:, ::-1]
     reach = span.max(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", over="ignore"):
-        far = ~((points >= -reach[of_point]) & (points <= (span + reach)[of_point]))
-        steps = np.abs(np.diff(points, axis=0, append=points[:1])).max(axis=1)
-    steps[first[1:] - 1] = 0
-    length = np.add.reduceat(np.nan_to_num(steps), first[:-1])
-    small = np.maximum.reduceat(np.abs(np.nan_to_num(points)).max(axis=1), first[:-1]) <= 1
+        near = ((low >= -reach[owner]) & (high <= (span + reach)[owner])).all(axis=1)
+        steps = np.abs(np.diff(points, axis=0)).max(axis=1)
+        steps[first[1:-1] - 1] = 0
+        length = np.add.reduceat(steps, np.minimum(first[:-1], len(steps) - 1))
+    tiny = np.logical_and.reduceat(
+        (low >= 0).all(axis=1) & (high <= 1).all(axis=1), np.cumsum([0, *map(len, segmentations)])[:-1]
+    )
+    found: list[str | None] = [None] * len(segmentations)
     for row in np.unique(owner[length > LONGEST]).tolist():
         found[row] = f"its outline is longer than {LONGEST} pixels"
-    tiny = np.logical_and.reduceat(small, np.cumsum([0, *map(len, segmentations)])[:-1])
     for row in np.flatnonzero(tiny & (span.min(axis=1) > 1)).tolist():
         found[row] = "its polygons lie between 0 and 1, as fractions of the image do; COCO has pixels"
-    for index in np.flatnonzero(far.any(axis=1))[::-1].tolist():
-        height, width = sizes[of_point[index]]
-        x, y = points[index].tolist()
-        found[of_point[index]] = (
-            f"a polygon has the point ({x:g}, {y:g}), far outside of {width} x {height} pixels"
+    for ring in np.flatnonzero(~near).tolist():
+        width, height = span[owner[ring]]
+        (x, y), (right, bottom) = low[ring], high[ring]
+        found[owner[ring]] = (
+            f"a polygon from ({x:g}, {y:g}) to ({right:g}, {bottom:g}) is far outside of its image of "
+            f"{width:g} x {height:g} pixels"
         )
     return found
 
@@ -129,7 +141,7 @@ def _runs(segmentation: Any, size: Size) -> str | None:
             else "a segmentation is a list of polygons, or run lengths"
         )
     given = segmentation.get("size")
-    if type(given) is not list or len(given) != 2 or not NUMBERS.issuperset(map(type, given)):
+    if type(given) is not list or len(given) != 2 or set(map(type, given)) != {int}:
         return f"no 'size' [height, width] at its run lengths: {shown(given)}"
     if tuple(given) != size:
         return f"the mask is {given}, the image {list(size)}"

@@ -35,6 +35,13 @@ class Record(NamedTuple):
     dataset: str = ""
 
 
+def record_of(image: Mapping[str, Any]) -> Record:
+    """The record of an image of a COCO file."""
+    subject, dataset = image.get("subject"), str(image.get("dataset", ""))
+    who = f"image {image['file_name']}" if subject in (None, "") else str(subject)
+    return Record(image["id"], who, image.get("split") or None, dataset)
+
+
 def fraction(seed: str, subject: str) -> float:
     """A number in [0, 1) that depends on nothing but the seed and the subject."""
     digest = hashlib.sha256(f"{seed}\0{subject}".encode()).digest()

@@ -16,7 +16,9 @@ from PIL import Image, UnidentifiedImageError
 
 from . import coco_schema
 from .coco_parsed import Coco, Need, Parsed, Problem, called
+from .errors import ConverterError
 from .names import locate
+from .split import record_of, split_by_subject
 
 #: EXIF's tag of the orientation, and those that exchange width and height.
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
@@ -44,6 +46,8 @@ def inspect(coco: Coco, images: Path | None) -> Parsed:
     if len(parsed.areas):
         _annotations(parsed)
     _crowds(parsed)
+    if not parsed.problems:
+        _sides(parsed)
     _images(parsed, images)
     parsed.notes = +parsed.notes
     return parsed
@@ -80,6 +84,14 @@ def _crowds(parsed: Parsed) -> None:
     if crowds:
         use = "all of them, so they are used" if crowds == len(entries) else "left out of training and scores"
         parsed.notes[f"crowd annotations (iscrowd 1), {use}"] = crowds
+
+
+def _sides(parsed: Parsed) -> None:
+    """Whether the images' own split can be kept."""
+    try:
+        split_by_subject([record_of(image) for image in parsed.content["images"]], {})
+    except ConverterError as error:
+        parsed.problems.append(Problem("split", str(error)))
 
 
 def _images(parsed: Parsed, folder: Path | None) -> None:

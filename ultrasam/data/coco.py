@@ -19,6 +19,7 @@ from ultrasam.converters.engine.contradictions import TOLERATED
 from ultrasam.converters.engine.errors import ConverterError
 from ultrasam.converters.engine.names import locate, match
 from ultrasam.converters.engine.rle import compress, counts
+from ultrasam.converters.engine.segmentations import to_rle
 from ultrasam.data.boxes import to_xyxy
 from ultrasam.errors import DataError
 
@@ -36,6 +37,7 @@ __all__ = [
     "load",
     "match",
     "read",
+    "to_rle",
 ]
 
 
@@ -157,7 +159,7 @@ def load(
         raise DataError(f"{path}: {parsed.contradiction} (run 'ultrasam data check {path}' for all)")
     use_crowds = bool(annotations) and all(annotation.get("iscrowd") for annotation in annotations)
     notes["crowd annotations (iscrowd 1), used since all are"] += use_crowds * len(annotations)
-    images = {entry["id"]: _image(entry, Path(images_dir)) for entry in content["images"]}
+    objects: dict[Any, list[dict[str, Any]]] = {entry["id"]: [] for entry in content["images"]}
     left_out: Counter[str] = Counter()
     shapes = zip(parsed.areas.tolist(), parsed.contradictory.tolist(), strict=True)
     for annotation, (area, contradictory) in zip(annotations, shapes, strict=True):
@@ -172,16 +174,15 @@ def load(
         elif contradictory:
             left_out["annotations whose box contradicts their mask"] += 1
         else:
-            images[annotation["image_id"]].annotations.append(annotation)
-    if wanted is not None:
-        images = {number: image for number, image in images.items() if wanted(image.entry)}
-    used = [image for image in images.values() if image.annotations]
-    left_out["images without an object"] += len(images) - len(used)
+            objects[annotation["image_id"]].append(annotation)
+    entries = [entry for entry in content["images"] if wanted is None or wanted(entry)]
+    used = [entry for entry in entries if objects[entry["id"]]]
+    left_out["images without an object"] += len(entries) - len(used)
     if not used:
         reasons = ", ".join(f"{n} {reason}" for reason, n in (+left_out).items()) or "none is in it"
         raise DataError(f"{path} has no annotated object to use ({len(annotations)} annotations: {reasons})")
-    _locate(path, Path(images_dir), used, notes)
-    return CocoFile(path, used, +left_out, content, +notes)
+    images = _images(path, Path(images_dir), used, objects, notes)
+    return CocoFile(path, images, +left_out, content, +notes)
 
 
 def _category_ids(path: Path, content: Mapping[str, Any], names: Sequence[str] | None) -> set[Any] | None:
@@ -199,23 +200,30 @@ def _category_ids(path: Path, content: Mapping[str, Any], names: Sequence[str] |
     return set().union(*(known[name] for name in names))
 
 
-def _image(entry: Mapping[str, Any], folder: Path) -> CocoImage:
-    size = (entry["height"], entry["width"])
-    return CocoImage(
-        entry["id"], folder / entry["file_name"], size, str(entry.get("dataset", "")), entry=entry
-    )
+def _images(
+    path: Path,
+    folder: Path,
+    entries: Sequence[Mapping[str, Any]],
+    objects: Mapping[Any, list[dict[str, Any]]],
+    notes: Counter[str],
+) -> list[CocoImage]:
+    """The images of entries with their files, found by other spellings of their names too.
 
-
-def _locate(path: Path, folder: Path, images: Sequence[CocoImage], notes: Counter[str]) -> None:
-    """Find the image files, by other spellings of their names too; raises where some are missing."""
-    found, ambiguous = locate(folder, [image.entry["file_name"] for image in images])
-    for image in images:
-        there = found.get(image.entry["file_name"])
-        if there is not None and there != image.path:
-            image.path = there
-            notes["images found under another spelling of their name"] += 1
-    if any(image.entry["file_name"] not in found for image in images):
+    Raises:
+        DataError: some are missing.
+    """
+    found, ambiguous = locate(folder, [entry["file_name"] for entry in entries])
+    images = []
+    for entry in entries:
+        name, number = entry["file_name"], entry["id"]
+        file = found[name] if name in found else folder / name
+        size, dataset = (entry["height"], entry["width"]), str(entry.get("dataset", ""))
+        images.append(CocoImage(number, file, size, dataset, objects[number], entry))
+    if not all(entry["file_name"] in found for entry in entries):
         check_files(path, images, ambiguous)
+    respelled = sum(file != folder / name for name, file in found.items())
+    notes["image files found by another spelling of their name"] += respelled
+    return images
 
 
 def check_files(
@@ -258,7 +266,7 @@ def as_rle(segmentation: Any, size: tuple[int, int], where: str) -> dict[str, An
     (reason,) = segmentations.faults([segmentation], [size])
     if reason is not None:
         raise DataError(f"{where} has a malformed mask: {reason}")
-    return segmentations.to_rle(segmentation, size)
+    return to_rle(segmentation, size)
 
 
 def decode(segmentation: Any, size: tuple[int, int], where: str) -> NDArray[Any]:

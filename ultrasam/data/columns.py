@@ -86,7 +86,8 @@ def columns_of(content: CocoFile) -> Columns:
     datasets = sorted({image.dataset for image in images})
     number = {name: row for row, name in enumerate(datasets)}
     objects = [(image, annotation) for image in images for annotation in image.annotations]
-    masks = [coco.as_rle(a["segmentation"], image.size, str(content.path)) for image, a in objects]
+    # What `coco.load` gives has been looked at.
+    masks = [coco.to_rle(a["segmentation"], image.size) for image, a in objects]
     counts = [m["counts"] if isinstance(m["counts"], bytes) else m["counts"].encode() for m in masks]
     arrays = {
         "id": _ids([image.id for image in images]),

@@ -21,7 +21,7 @@ from ultrasam.converters.engine.coco import subset
 from ultrasam.converters.engine.coco import write_json as write_coco
 from ultrasam.converters.engine.coco_parsed import Coco
 from ultrasam.converters.engine.errors import ConverterError
-from ultrasam.converters.engine.split import SEED, Record, split_by_subject
+from ultrasam.converters.engine.split import SEED, record_of, split_by_subject
 from ultrasam.converters.engine.types import HELD_OUT, SPLITS
 from ultrasam.data import coco
 from ultrasam.data.files import write_json
@@ -130,25 +130,14 @@ def sides_of(
             *(source, unknown, len(entries)),
         )
     try:
-        records = [Record(e["id"], _subject(e), e.get("split") or None, _dataset(e)) for e in entries]
-        return split_by_subject(records, shares, seed=seed)
-    except KeyError as error:
-        raise DataError(f"{source}: an image has no {error}") from error
+        return split_by_subject([record_of(entry) for entry in entries], shares, seed=seed)
     except ConverterError as error:
         raise DataError(f"{source}: {error}") from error
 
 
-def _subject(entry: Mapping[str, Any]) -> str:
-    subject = entry.get("subject")
-    return f"image {entry['file_name']}" if subject in _UNKNOWN else str(subject)
-
-
-def _dataset(entry: Mapping[str, Any]) -> str:
-    return str(entry.get("dataset", ""))
-
-
 def _count(entries: Sequence[Mapping[str, Any]]) -> str:
-    subjects = len({(_dataset(entry), _subject(entry)) for entry in entries})
+    records = [record_of(entry) for entry in entries]
+    subjects = len({(record.dataset, record.subject) for record in records})
     return f"{len(entries)} images of {'a single subject' if subjects == 1 else f'{subjects} subjects'}"
 
 
