@@ -118,11 +118,10 @@ def _ways(name: str) -> Iterator[Parts]:
     """The ways to read a name, the plainest first."""
     plain = name.replace("\\", "/")
     asked = re.search(r"[?&]d=([^&]*)", plain)
-    texts = [plain, unquote(plain)]
     if asked:
-        texts.append(unquote(asked.group(1)).replace("\\", "/"))
-    elif "?" in plain:
-        texts.append(unquote(plain.partition("?")[0]))
+        texts = [unquote(asked.group(1)).replace("\\", "/")]
+    else:
+        texts = [plain, unquote(plain), unquote(plain.partition("?")[0])]
     seen = set()
     for text in texts:
         parts = _parts(text)

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -178,3 +179,11 @@ def test_without_faster_coco_eval_pycocotools_scores_and_says_so_once(monkeypatc
     assert [r.message for r in caplog.records] == [
         "faster-coco-eval is not installed; pycocotools scores, three times as slowly"
     ]
+
+
+@pytest.mark.parametrize("backend", ["faster-coco-eval", "pycocotools"])
+def test_ids_may_be_texts(backend):
+    numbered = random_results()
+    named = [replace(r, image_id=f"img-{r.image_id:02d}") for r in numbered]
+    assert coco_map(named, backend) == coco_map(numbered, backend)
+    assert evaluate(named) == evaluate(numbered)
