@@ -42,7 +42,7 @@ def test_phantoms_are_a_valid_data_set(tmp_path):
     report = write_phantoms(tmp_path, 20, size=64)
     assert report.ok and report.images == 20
     folder = tmp_path / "phantom"
-    sides = [coco.read_json(folder / f"annotations/{s}.agnostic.json") for s in ("train", "val", "test")]
+    sides = [coco.read(folder / f"annotations/{s}.agnostic.json").content for s in ("train", "val", "test")]
     assert [len(side["images"]) for side in sides] == [16, 1, 3]
     assert all(len(side["categories"]) == 1 for side in sides)
     again = write_phantoms(tmp_path / "again", 20, size=64)
