@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import shorten
 from typing import Any
 
 from .coco_parsed import Need, Parsed, Problem, called, shown
@@ -155,7 +156,7 @@ def objects(parsed: Parsed, sizes: Mapping[Any, Any], names: Mapping[Any, str]) 
                 continue
             meant = _linked(value, there, by_text)
             if meant is None:
-                parsed.problems += _unknown(entry, key, bool(there))
+                parsed.problems += _unknown(entry, key, there)
             elif type(meant) is not type(value):
                 entry = entries[index] = {**entry, key: meant}
                 parsed.notes[f"annotations whose {key} is of another type than the id it means"] += 1
@@ -210,13 +211,16 @@ def _linked(value: Any, known: Mapping[Any, Any], by_text: _Texts) -> Any:
     return by_text.ids.get(str(value))
 
 
-def _unknown(entry: Mapping[str, Any], key: str, any_known: bool) -> list[Problem]:
+def _unknown(entry: Mapping[str, Any], key: str, there: Collection[Any]) -> list[Problem]:
     value = entry.get(key)
     if key == "image_id":
         said = f"{called(entry)} belongs to image {shown(value)}, which the file does not list"
         return [Problem("unknown image", said)]
     # A detector's boxes may be of no category at all.
-    if not any_known and (value is None or is_id(value)):
+    if not there and (value is None or is_id(value)):
         return []
-    said = f"{called(entry)} has category {shown(value)}, which the file does not define"
+    known = ", ".join(map(str, there))
+    said = (
+        f"{called(entry)} has category {shown(value)}, which the file does not define: {shorten(known, 60)}"
+    )
     return [Problem("unknown category", said)]

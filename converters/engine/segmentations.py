@@ -143,7 +143,7 @@ def _runs(segmentation: Any, size: Size) -> str | None:
     given = segmentation.get("size")
     if type(given) is not list or len(given) != 2 or set(map(type, given)) != {int}:
         return f"no 'size' [height, width] at its run lengths: {shown(given)}"
-    if tuple(given) != size:
+    if given != list(size):
         return f"the mask is {given}, the image {list(size)}"
     counts = segmentation.get("counts")
     if type(counts) is not list:
@@ -218,8 +218,8 @@ def _decode(texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64],
     last = np.flatnonzero(data < 32)
     digits = np.diff(last, prepend=-1)
     ends = data[last]
-    values = (ends & 31).astype(np.int32)
-    values[ends > 15] -= 32  # the highest bit is the sign
+    # The highest bit is the sign.
+    values = (ends & 31).astype(np.int32) - ((ends > 15).astype(np.int32) << 5)
     long = np.flatnonzero(digits > 1)
     for digit in range(1, DIGITS):
         if not len(long):

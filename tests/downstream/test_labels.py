@@ -114,7 +114,7 @@ def test_classes_that_do_not_match(images):
         read_labels(path, images, names=("benign", "cancer"))
     with pytest.raises(ConfigError, match="different names"):
         read_labels(path, images, names=("benign", "benign"))
-    with pytest.raises(DataError, match="has category 7, which is none of the file's: 1 benign, 2 malignant"):
+    with pytest.raises(DataError, match="annotation 1 has category 7, which the file does not define: 1, 2"):
         read_labels(coco_file(images, (1, 7, 5)), images)
     with pytest.raises(ConfigError, match="unknown task"):
         read_labels(path, images, "segmentation")

@@ -194,7 +194,7 @@ def _wrong_size(content):
     for image in content["images"]:
         image["width"] += 8
     for annotation in content["annotations"]:
-        annotation["segmentation"] = [[8, 8, 30, 8, 30, 30]]
+        annotation.update(segmentation=[[8, 8, 30, 8, 30, 30]], bbox=[8, 8, 22, 22])
 
 
 @pytest.mark.parametrize(
