@@ -11,10 +11,11 @@ from textwrap import shorten
 from typing import Any
 
 from .coco_parsed import Need, Parsed, Problem, called, shown
+from .header import MAX_PIXELS
 from .segmentations import NUMBERS
 
-#: Sides and pixels that an image can have.
-LONGEST_SIDE, MOST_PIXELS = 65_535, 2**28
+#: Side that an image can have, in pixels.
+LONGEST_SIDE = 65_535
 #: No area or score is larger.
 LARGEST = 1e18
 #: Bytes of a file's name and of a whole path, as file systems have it.
@@ -79,8 +80,8 @@ def _size(height: Any, width: Any) -> str | None:
             return f"lacks a valid '{key}': {shown(value)}; it takes the image's size in pixels"
         if value > LONGEST_SIDE:
             return f"has the {key} {shown(value)}; {LONGEST_SIDE} pixels are the most"
-    if height * width > MOST_PIXELS:
-        return f"has {height} x {width} pixels; {MOST_PIXELS} are the most"
+    if height * width > MAX_PIXELS:
+        return f"has {height} x {width} pixels; {MAX_PIXELS} are the most"
     return None
 
 

@@ -6,22 +6,18 @@ files and what fits badly though it can be read.
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from . import coco_schema
 from .coco_parsed import Coco, Need, Parsed, Problem, called
 from .errors import ConverterError
+from .header import PictureError, other_size, read_header
 from .names import locate
 from .split import record_of, split_by_subject
-
-#: EXIF's tag of the orientation, and those that exchange width and height.
-ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
 
 
 def check(coco: Coco, images: Path | None) -> list[Problem]:
@@ -127,21 +123,14 @@ def _images(parsed: Parsed, folder: Path | None) -> None:
 def _size(path: Path, entry: dict[str, Any]) -> tuple[tuple[str, str] | None, bool]:
     """What is wrong with an image file by its header, and whether its pixels lie turned in it."""
     try:
-        with Image.open(path) as opened:
-            width, height = opened.size
-            # PNG would be decoded to look for what is seldom there.
-            looked = opened.format != "PNG" or "exif" in opened.info
-            orientation = opened.getexif().get(ORIENTATION, 1) if looked else 1
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
+        with path.open("rb") as file:
+            header = read_header(file)
+    except (PictureError, OSError) as error:
         return ("unreadable image", f"can't be read: {error}"), False
-    except Image.DecompressionBombError as error:
-        return ("unreadable image", f"is too large: {error}"), False
-    if orientation in TURNED:
-        width, height = height, width
-    upright = orientation in (None, 1)
-    if (width, height) == (entry.get("width"), entry.get("height")):
-        return None, not upright
-    said = f"is {width}x{height}, the file says {entry.get('width')}x{entry.get('height')}"
-    if (height, width) == (entry.get("width"), entry.get("height")):
-        said += "; width and height are exchanged" + ("" if upright else ": the image is to be seen upright")
-    return ("size", said), not upright
+    if not header.whole:
+        return ("unreadable image", "is cut off"), False
+    height, width = entry.get("height"), entry.get("width")
+    reason = ""
+    if type(height) is int and type(width) is int:  # what is no size is told of the entry
+        reason = other_size(header, header.size, (height, width))
+    return (("size", reason) if reason else None), header.orientation > 1
