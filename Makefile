@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench endurance clean
+.PHONY: help install demo test check format bench fuzz endurance clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ format: $(STAMP)  ## rewrite the code in the project's format
 
 bench: $(STAMP)  ## run the benchmarks beside their peers
 	$(BIN)/ultrasam bench
+
+fuzz: $(STAMP)  ## 9,300 damaged files through all readers (15 min)
+	$(BIN)/python -m tests.long.fuzz
 
 endurance: $(STAMP)  ## one predictor for 10,000 images, 10,000 prompts and 8 threads (25 min)
 	$(BIN)/python -m tests.long.endurance

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from tests.converters.raw import busi
+from tests.kit.forked import run_all
 from ultrasam.machine.extras import EXTRAS
 
 BLOCK = f"""
@@ -54,36 +51,30 @@ NEED = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def ends(tmp_path_factory):
+    """Every command's end; in this order, since later ones read what earlier ones made."""
     folder = tmp_path_factory.mktemp("core")
-    (folder / "site").mkdir()
-    (folder / "site/sitecustomize.py").write_text(BLOCK)
     busi.make(folder / "raw")
     (folder / "cine.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 20)
-    return folder
-
-
-def run(folder, text: str) -> subprocess.CompletedProcess:
-    paths = [str(folder / "site"), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "ultrasam", *text.split()]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    commands = [*WORK, *NEED]
+    code = (
+        "import sys; from ultrasam.cli.main import main; sys.argv = {0!r}; raise SystemExit(main({0!r}[1:]))"
+    )
+    pieces = [code.format(["ultrasam", *text.split()]) for text in commands]
+    return dict(zip(commands, run_all(pieces, folder, first=BLOCK), strict=True))
 
 
 @pytest.mark.slow
-def test_commands_that_need_no_extra_work(folder):
-    """In this order: later ones read what earlier ones made."""
-    for text in WORK:
-        done = run(folder, text)
-        assert done.returncode == 0, f"{text}\n{done.stdout[-800:]}\n{done.stderr[-2000:]}"
+@pytest.mark.parametrize("text", WORK)
+def test_commands_that_need_no_extra_work(ends, text):
+    done = ends[text]
+    assert done.returncode == 0, f"{done.stdout[-800:]}\n{done.stderr[-2000:]}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", NEED)
-def test_the_others_name_the_extra(folder, text):
-    if "phantom/images" in text:
-        run(folder, "data phantom --out data --num 20 --size 64")
-    done = run(folder, text)
+def test_the_others_name_the_extra(ends, text):
+    done = ends[text]
     assert done.returncode == 2, done.stderr[-2000:]
     assert f"pip install 'ultrasam[{NEED[text]}]'" in done.stderr
     assert "Traceback" not in done.stderr
