@@ -1,9 +1,9 @@
 """Damaged files through all readers, for longer than the suite has time.
 
 ``python -m tests.long.fuzz`` runs every kind, ``python -m tests.long.fuzz coco 500`` one of them. A file
-follows from its number alone. Each kind runs in a process of its own that is watched: what ends it, stops it for 20
-seconds or makes it take 2 GiB more is a fault, and the next file goes on in a new process. It exits with 1
-where there is a fault, and says how to see one again.
+follows from its number alone. Each kind runs in a process of its own that is watched: what ends it, stops it
+for 20 seconds or makes it take 2 GiB more is a fault, and the next file goes on in a new process. It exits
+with 1 where there is a fault, and says how to see one again.
 """
 
 from __future__ import annotations
