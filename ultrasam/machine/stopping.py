@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -39,10 +40,20 @@ def requested() -> str | None:
     return _received
 
 
-def ignore() -> None:
-    """Be deaf to the signals, in a worker: a queue sends them to every process, and the first one decides."""
+def leave_to_parent() -> None:
+    """In a worker process: a queue signals every process, but only the parent ends its workers."""
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):  # not on macOS, which has no such queues
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
 
 
 def _note(number: int, _frame: FrameType | None) -> None:

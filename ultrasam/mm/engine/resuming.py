@@ -129,10 +129,10 @@ class ResumeHook(Hook):
         if get_world_size() == 1 and (threads := checkpoint["meta"].get("threads")):
             torch.set_num_threads(threads)  # sums are rounded by how they are shared among threads
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        check_fits(path, checkpoint, model, runner.optim_wrapper)
+        check_fits(path, checkpoint, model, runner.optim_wrapper.optimizer)
         if "ema_state_dict" in checkpoint and not any(isinstance(hook, EMAHook) for hook in runner.hooks):
             raise CheckpointError(f"{path} keeps averaged weights beside its own: go on with --ema, too")
-        kept = kept_settings(checkpoint, runner.optim_wrapper, runner.param_schedulers or [])
+        kept = kept_settings(checkpoint, runner.optim_wrapper.optimizer, runner.param_schedulers or [])
         if kept:
             runner.logger.warning(
                 f"resumed training keeps its optimizer and schedule, whatever options say: {'; '.join(kept)}"
@@ -146,7 +146,7 @@ def check_fits(path: Path, content: Mapping[str, Any], model: nn.Module, optimiz
         path: the file, for the message.
         content: of the file.
         model: as the configuration builds it.
-        optimizer: of PyTorch or a wrapper of it, for the model.
+        optimizer: of PyTorch, for the model.
 
     Raises:
         CheckpointError: another network, or other parameters are trained.

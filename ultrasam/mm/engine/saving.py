@@ -165,6 +165,6 @@ def _set_aside(folder: Path, runner: Runner) -> None:
 
 
 def _init_worker(inner: Callable[[int], None] | None, worker_id: int) -> None:
-    stopping.ignore()
+    stopping.leave_to_parent()
     if inner:
         inner(worker_id)
