@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ultrasam import preprocess
-from ultrasam.checkpoints.reading import read_objects
+from ultrasam.checkpoints.reading import errors_name, read_objects
 from ultrasam.checkpoints.writing import write_objects
 from ultrasam.data import coco
 from ultrasam.errors import CheckpointError, Interrupted, UltraSamError
@@ -178,7 +178,8 @@ def _resume(path: Path, trained: dict[str, nn.Parameter], *stateful: Any) -> lis
         part.unlink(missing_ok=True)  # half of one, left by a run that was killed
     if not path.is_file():
         return []
-    state = read_objects(path)
+    with errors_name(path, " can't be gone on from, remove it to start anew: "):
+        state = read_objects(path)
     if not isinstance(state, dict) or state.keys() != {"trained", "parts", "losses", "threads"}:
         raise CheckpointError(f"{path} is no state of a fine-tuning; remove it to start anew")
     shapes = [{name: tuple(p.shape) for name, p in params.items()} for params in (state["trained"], trained)]
