@@ -160,7 +160,9 @@ def start(job: Job, out: Path) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "ultrasam", *job.arguments(out)],
         cwd=ROOT,
-        env=environment(),
+        # MKL's sums otherwise depend on where memory lies, in unbroken runs too; clicks on what an untrained model
+        # draws make much of a last bit.
+        env={**environment(), "MKL_CBWR": "COMPATIBLE"},
         stdout=subprocess.DEVNULL,
         stderr=(out.parent / "errors").open("w"),
         start_new_session=True,
