@@ -48,8 +48,9 @@ fuzz: $(STAMP)  ## 9,300 damaged files through all readers (15 min)
 
 endurance: $(STAMP)  ## one predictor for 10,000 images, 10,000 prompts and 8 threads (25 min)
 	$(BIN)/python -m tests.long.endurance
+
 kills: $(STAMP)  ## kill commands at random moments and compare what they end with (half an hour)
-	$(BIN)/python -m tests.kit.kills
+	$(BIN)/python -m tests.long.kills
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) work_dirs demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -28,7 +28,9 @@ class StopAtNonFiniteHook(Hook):
         loss = (outputs or {}).get("loss")
         if loss is not None and not torch.as_tensor(loss).isfinite().all():
             samples = (data_batch or {}).get("data_samples", ())
-            raise _diverged(f"the loss of step {runner.iter + 1} is {float(loss)}", samples)
+            raise _diverged(
+                f"the loss of step {runner.iter + 1} is {torch.as_tensor(loss).detach().item()}", samples
+            )
 
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Sequence[Any] | None = None

@@ -62,7 +62,7 @@ def last_whole(work_dir: Path) -> Found:
         CheckpointError: there are checkpoints, and none is whole.
     """
     skipped: list[str] = []
-    for path in numbered(work_dir) or numbered(_pointed_to(work_dir)):
+    for path in numbered(work_dir) or _pointed_to(work_dir):
         try:
             return Found(path, training_meta(path), [f"not gone on from: {reason}" for reason in skipped])
         except CheckpointError as error:
@@ -75,13 +75,13 @@ def last_whole(work_dir: Path) -> Found:
     return Found(None, {}, [])
 
 
-def _pointed_to(work_dir: Path) -> Path:
-    """The folder of the file that ``last_checkpoint`` names."""
+def _pointed_to(work_dir: Path) -> list[Path]:
+    """The file that ``last_checkpoint`` names, and those beside it, the last step first."""
     with contextlib.suppress(OSError, ValueError):
         named = Path((work_dir / "last_checkpoint").read_text(encoding="utf-8").strip())
         if named.is_file():
-            return named.parent
-    return work_dir
+            return [named, *(path for path in numbered(named.parent) if path != named)]
+    return []
 
 
 def training_meta(path: Path) -> Mapping[str, Any]:

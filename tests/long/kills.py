@@ -160,8 +160,8 @@ def start(job: Job, out: Path) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "ultrasam", *job.arguments(out)],
         cwd=ROOT,
-        # MKL's sums otherwise depend on where memory lies, in unbroken runs too; clicks on what an untrained model
-        # draws make much of a last bit.
+        # MKL's sums otherwise depend on where memory lies, in unbroken runs too; clicks on what an untrained
+        # model draws make much of a last bit.
         env={**environment(), "MKL_CBWR": "COMPATIBLE"},
         stdout=subprocess.DEVNULL,
         stderr=(out.parent / "errors").open("w"),
