@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench fuzz endurance clean
+.PHONY: help install demo test check format bench fuzz endurance kills clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ fuzz: $(STAMP)  ## 9,300 damaged files through all readers (15 min)
 
 endurance: $(STAMP)  ## one predictor for 10,000 images, 10,000 prompts and 8 threads (25 min)
 	$(BIN)/python -m tests.long.endurance
+
+kills: $(STAMP)  ## kill commands at random moments and compare what they end with (half an hour)
+	$(BIN)/python -m tests.long.kills
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) work_dirs demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -23,3 +23,12 @@ class CheckpointError(UltraSamError):
 
 class ConfigError(UltraSamError):
     """A configuration names something that does not exist or does not fit together."""
+
+
+class Interrupted(UltraSamError):
+    """A queue asked to stop; what was done is kept, and the message says how to go on.
+
+    Commands end with `EXIT_CODE`, by which a queue knows that the same command has to run again.
+    """
+
+    EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h

@@ -23,13 +23,14 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="MainLoggerHook", interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=2000, max_keep_ckpts=2),
+    checkpoint=dict(type="WholeCheckpointHook", by_epoch=False, interval=2000, max_keep_ckpts=2),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="PromptVisualizationHook"),
 )
 custom_hooks = [
+    dict(type="ResumeHook"),
     dict(type="StepSeedHook"),
-    dict(type="CheckInvalidLossHook", interval=50),
+    dict(type="StopAtNonFiniteHook"),
     dict(type="PeakMemoryHook"),
 ]
 log_processor = dict(by_epoch=False, window_size=50)

@@ -2,11 +2,6 @@
 
 import html
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -134,29 +129,6 @@ def test_what_is_frozen_stays(mode, data, start, tmp_path, capsys):
     extra = {"decoder": 0, "lora": 8 * 4 * 16 * 192, "adapter": 8 * 2 * (2 * 192 * 48 + 192 + 48)}[mode]
     assert f"mode {mode}: {decoder + extra:,} of" in printed
     assert not (tmp_path / "embeddings").exists()
-
-
-def test_killed_and_started_again_ends_the_same(data, start, tmp_path):
-    extra = ["--mode", "decoder", "--steps", "60", "--batch-size", "1"]
-    one, arguments = (
-        [sys.executable, "-m", "ultrasam", *command(data, start, tmp_path / name, *extra)]
-        for name in ("one", "two")
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(one, env=environment, capture_output=True, check=True)
-    process = subprocess.Popen(
-        arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.time() + 200
-    while not (tmp_path / "two/state.pth").is_file() and time.time() < deadline and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert (tmp_path / "two/state.pth").is_file() and not (tmp_path / "two/model.pth").is_file()
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
-    assert "50/60" in done.stderr
-    one, two = (checkpoints.read(tmp_path / name / "model.pth") for name in ("one", "two"))
-    assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_a_batch_follows_from_seed_and_step(data):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ultrasam
+from ultrasam.errors import Interrupted
 from ultrasam.machine.explain import explanation
 
 #: What commands are for -> modules of this folder, in the help's order; each has ``add_parser(subparsers)``.
@@ -59,7 +60,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; errors a user can mend are printed in a line or two, with exit code 2."""
+    """Run a command; errors a user can mend are printed in a line or two, with exit code 2.
+
+    A training that a queue asked to stop ends with 75: the same command goes on with it.
+    """
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.command is None:
@@ -74,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output, head or less, has left; nothing more may be written, at exit neither.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Interrupted as error:
+        print(f"ultrasam: {error}", file=sys.stderr)
+        return error.EXIT_CODE
     except Exception as error:
         message = explanation(error)
         if args.debug or message is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from ultrasam.cli.options import add_run, add_weights, set_local_rank
+from ultrasam.errors import Interrupted
 
 _EXAMPLES = """examples:
   ultrasam train ultrasam/ultrasam_vit-t_phantom
@@ -32,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
         const=True,
         default=False,
         metavar="CHECKPOINT",
-        help="go on from a checkpoint, or from the last one in the work directory",
+        help="go on from a checkpoint, or from the last whole one in the work directory; without, start anew",
     )
     start = parser.add_mutually_exclusive_group()
     add_weights(start, "--from", "start weights of the model, or of a task's backbone")
@@ -57,19 +59,25 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.mm.engine.train import train
 
     set_local_rank(args)
-    train(
-        args.config,
-        work_dir=args.work_dir,
-        resume=args.resume,
-        start=args.start,
-        from_scratch=args.from_scratch,
-        amp=args.amp,
-        amp_dtype=args.amp_dtype,
-        accumulate=args.accumulate,
-        ema=args.ema,
-        seed=args.seed,
-        auto_scale_lr=args.auto_scale_lr,
-        launcher=args.launcher,
-        cfg_options=args.cfg_options,
-    )
+    try:
+        train(
+            args.config,
+            work_dir=args.work_dir,
+            resume=args.resume,
+            start=args.start,
+            from_scratch=args.from_scratch,
+            amp=args.amp,
+            amp_dtype=args.amp_dtype,
+            accumulate=args.accumulate,
+            ema=args.ema,
+            seed=args.seed,
+            auto_scale_lr=args.auto_scale_lr,
+            launcher=args.launcher,
+            cfg_options=args.cfg_options,
+        )
+    except Interrupted:
+        if os.environ.get("RANK", "0") != "0":
+            # At once: a launcher that sees the first process's code kills the others, and would report that.
+            os._exit(0)
+        raise
     return 0

@@ -25,11 +25,13 @@ class Batch:
         images: B of (H, W, 3) uint8 RGB, some of them mirrored.
         prompts: N prompts in pixels of the input.
         targets: (N, S/4, S/4) uint8, 0 or 1.
+        names: B files that the images come from.
     """
 
     images: list[np.ndarray]
     prompts: Prompts
     targets: Tensor
+    names: list[str]
 
 
 def draw_batch(
@@ -45,7 +47,7 @@ def draw_batch(
         per_object: prompts drawn for each object, points and noisy boxes half and half.
         seed: of order, flips and prompts.
     """
-    images, prompts, targets = [], [], []
+    images, prompts, targets, names = [], [], [], []
     for ticket in range(step * size, (step + 1) * size):
         number, place = divmod(ticket, len(items))
         index = int(np.random.default_rng([seed, number]).permutation(len(items))[place])
@@ -58,4 +60,5 @@ def draw_batch(
         images.append(image)
         prompts.append(drawn[0])
         targets.append(drawn[1])
-    return Batch(images, Prompts.of_images(prompts), torch.from_numpy(np.concatenate(targets)))
+        names.append(f"{item.path} (id {item.id})")
+    return Batch(images, Prompts.of_images(prompts), torch.from_numpy(np.concatenate(targets)), names)

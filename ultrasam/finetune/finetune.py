@@ -99,9 +99,6 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     start = time.monotonic()
     losses = train(predictor, train_on, recipe, out / "state.pth")
     print(f"trained in {(time.monotonic() - start) / 60:.1f} minutes")
-    left_out = sum(loss != loss for loss in losses)
-    if left_out:
-        print(f"{left_out} of {len(losses)} steps were left out: their loss was not finite")
     merged = merge_lora(model.image_encoder)
     if merged:
         print(f"the LoRA of {merged} layers is merged: {out / 'model.pth'} is an ordinary checkpoint")

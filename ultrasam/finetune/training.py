@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ultrasam import preprocess
-from ultrasam.checkpoints.reading import read_objects
+from ultrasam.checkpoints.reading import errors_name, read_objects
 from ultrasam.checkpoints.writing import write_objects
 from ultrasam.data import coco
-from ultrasam.errors import UltraSamError
+from ultrasam.errors import CheckpointError, Interrupted, UltraSamError
 from ultrasam.finetune.batches import Batch, draw_batch
 from ultrasam.losses import MaskLoss, session_losses
+from ultrasam.machine import stopping
 from ultrasam.modeling.adapt.tuning import adapt
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict.predictor import Predictor
@@ -31,7 +32,7 @@ RATES: dict[Mode, float] = {"full": 1e-4, "decoder": 3e-4, "lora": 2e-4, "adapte
 _NEW_PARTS = 5.0
 _LOSS = MaskLoss(select="loss", supervise_all_iou=True)
 _SESSION = Correction(rounds=2, clicks=0.5)
-_WARM_UP, _SAVE_EVERY, _PATIENCE = 20, 50, 10
+_WARM_UP, _SAVE_EVERY = 20, 50
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,12 @@ def train(
     """Train the predictor's model in place; a state file of an interrupted run is gone on from.
 
     Returns:
-        the loss of every step; NaN where a step was left out because its loss was not finite.
+        the loss of every step.
 
     Raises:
-        UltraSamError: the loss stays infinite or NaN.
+        UltraSamError: a loss or its gradient is not finite; what was kept before is as it was.
+        Interrupted: the process was asked to stop (`ultrasam.machine.stopping`); the state is kept.
+        CheckpointError: the state file is of no such training.
     """
     model = predictor.model
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -87,28 +90,39 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, recipe.steps))
     losses = _resume(state_file, trained, optimizer, schedule)
     bar = tqdm(range(len(losses), recipe.steps), "training", recipe.steps, initial=len(losses), unit="step")
-    for step in bar:
-        # A step depends on its number alone, so that an interrupted run ends as an uninterrupted one.
-        torch.manual_seed(recipe.seed * 1_000_003 + step)
-        batch = draw_batch(items, model.img_size, step, recipe.batch_size, recipe.per_object, recipe.seed)
-        loss = _loss(predictor, batch, recipe)
-        optimizer.zero_grad()
-        if loss.isfinite():
+    with stopping.on_request():
+        for step in bar:
+            # A step depends on its number alone, so that an interrupted run ends as an uninterrupted one.
+            torch.manual_seed(recipe.seed * 1_000_003 + step)
+            batch = draw_batch(items, model.img_size, step, recipe.batch_size, recipe.per_object, recipe.seed)
+            loss = _loss(predictor, batch, recipe)
+            optimizer.zero_grad()
+            _require_finite("loss", loss, step, batch, recipe)
             loss.backward()
             norm = nn.utils.clip_grad_norm_(trained.values(), 1.0)
-            if norm.isfinite():
-                optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
-        bar.set_postfix_str(f"loss {losses[-1]:.3f}")
-        if not any(map(math.isfinite, losses[-_PATIENCE:])) and len(losses) >= _PATIENCE:
-            raise UltraSamError(
-                f"the loss is not finite any more (step {step}): start again with a lower --lr than "
-                f"{recipe.lr:g}"
-            )
-        if (step + 1) % _SAVE_EVERY == 0 or step + 1 == recipe.steps:
-            _save(state_file, trained, optimizer, schedule, losses)
+            _require_finite("gradient", norm, step, batch, recipe)
+            optimizer.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+            bar.set_postfix_str(f"loss {losses[-1]:.3f}")
+            asked = stopping.requested()
+            if asked or (step + 1) % _SAVE_EVERY == 0 or step + 1 == recipe.steps:
+                _save(state_file, trained, optimizer, schedule, losses)
+            if asked:
+                raise Interrupted(
+                    f"{asked} asked to stop: step {step + 1} is kept in {state_file}; "
+                    "the same command goes on"
+                )
     return losses
+
+
+def _require_finite(what: str, value: Tensor, step: int, batch: Batch, recipe: Recipe) -> None:
+    if not value.isfinite():
+        raise UltraSamError(
+            f"the {what} of step {step + 1} is {value.item()}, with {', '.join(batch.names)}. Either the "
+            f"rate is too high (start again with a lower --lr than {recipe.lr:g}), or there is something "
+            "wrong with these images"
+        )
 
 
 def _loss(predictor: Predictor, batch: Batch, recipe: Recipe) -> Tensor:
@@ -153,18 +167,31 @@ def _save(path: Path, trained: dict[str, nn.Parameter], *parts: Any) -> None:
         "trained": {name: p.detach() for name, p in trained.items()},
         "parts": [part.state_dict() for part in stateful],
         "losses": losses,
+        "threads": torch.get_num_threads(),
     }
     write_objects(state, path)
 
 
 def _resume(path: Path, trained: dict[str, nn.Parameter], *stateful: Any) -> list[float]:
     """Bring everything to where the file left it; the losses so far, none where there is no file."""
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        part.unlink(missing_ok=True)  # half of one, left by a run that was killed
     if not path.is_file():
         return []
-    state = read_objects(path)
+    with errors_name(path, " can't be gone on from, remove it to start anew: "):
+        state = read_objects(path)
+    if not isinstance(state, dict) or state.keys() != {"trained", "parts", "losses", "threads"}:
+        raise CheckpointError(f"{path} is no state of a fine-tuning; remove it to start anew")
+    shapes = [{name: tuple(p.shape) for name, p in params.items()} for params in (state["trained"], trained)]
+    if shapes[0] != shapes[1]:
+        raise CheckpointError(
+            f"{path} is the state of another model or of other trained parameters; remove it to start anew"
+        )
     with torch.no_grad():
         for name, value in state["trained"].items():
             trained[name].copy_(value)
     for part, content in zip(stateful, state["parts"], strict=True):
         part.load_state_dict(content)
+    # Sums are rounded by how they are shared among threads.
+    torch.set_num_threads(state["threads"])
     return list(state["losses"])

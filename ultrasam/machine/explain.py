@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 from ultrasam.errors import UltraSamError
 from ultrasam.machine import extras
+
+#: The disk, a user's share of it, or the largest file allowed is full.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def explanation(error: BaseException | None) -> str | None:
@@ -19,6 +24,8 @@ def explanation(error: BaseException | None) -> str | None:
             return (
                 str(error).split("Error: ")[-1].strip() if "Original Traceback" in str(error) else str(error)
             )
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            return f"cannot write {error.filename or 'a file'}: {error.strerror}"
         if isinstance(error, ImportError) and (message := extras.advice(error)):
             return message
         error = error.__cause__ or error.__context__

@@ -17,13 +17,13 @@ from ultrasam.mm.datasets import (
     tickets,
     transforms,
 )
-from ultrasam.mm.engine import hooks, optim, pictures
+from ultrasam.mm.engine import divergence, hooks, optim, pictures, resuming, saving
 from ultrasam.mm.evaluation import instance_metric, label_metric, prompt_metric
 from ultrasam.mm.models import backbone, detector, image_task, preprocessor, segmenter
 
 _REGISTERING = (
     *(augment, instance_dataset, label_dataset, prompt_dataset, tickets, transforms),
-    *(hooks, optim, pictures),
+    *(divergence, hooks, optim, pictures, resuming, saving),
     *(instance_metric, label_metric, prompt_metric),
     *(backbone, detector, image_task, preprocessor, segmenter),
 )

@@ -49,7 +49,9 @@ class Embedder:
         for start in range(0, len(missing), step):
             rows = missing[start : start + step]
             inputs = [self._input(images[i]) for i in rows]
-            for i, embedding in zip(rows, self.encode(torch.stack(inputs)).split(1), strict=True):
+            # As the cache gives them back: another layout in memory may be rounded otherwise later on.
+            encoded = self.encode(torch.stack(inputs)).contiguous()
+            for i, embedding in zip(rows, encoded.split(1), strict=True):
                 kept[i] = embedding
                 if self.cache and keys[i]:
                     self.cache.put(keys[i], embedding)

@@ -8,15 +8,18 @@ from typing import Any, Literal
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.dist import broadcast_object_list
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
 
 from ultrasam.checkpoints.download import WEIGHTS
 from ultrasam.errors import ConfigError, DataError
+from ultrasam.machine import stopping
 from ultrasam.machine.memory import memory_advice
 from ultrasam.mm.compat import init_process_group
 from ultrasam.mm.engine.configuration import Launcher, load_config, started
 from ultrasam.mm.engine.inspect import files_of
+from ultrasam.mm.engine.resuming import Found, last_whole, training_meta
 
 #: What saves memory, the cheapest first.
 REMEDIES = (
@@ -84,27 +87,51 @@ def train(
         if "auto_scale_lr" not in cfg:
             raise ConfigError(f"{config} says no auto_scale_lr.base_batch_size to scale the rate from")
         cfg.auto_scale_lr.enable = True
-    # With nothing to resume yet, a run that is restarted by a queue simply starts.
-    resumed = find_latest_checkpoint(cfg.work_dir) if resume is True else resume
-    if resumed:
-        if not Path(resumed).is_file():
-            raise ConfigError(f"no checkpoint to resume from at {resumed}")
-        cfg.resume, cfg.load_from = True, str(resumed)
-    else:
+    found = _find(cfg, resume)
+    if not found.path:
         _set_start(cfg, str(config), start, from_scratch)
     _require_data(cfg)
     init_process_group(launcher)
-    with memory_advice(REMEDIES):
+    with memory_advice(REMEDIES), stopping.on_request():
         runner = Runner.from_cfg(cfg)
-        if not resumed and not _start_of(cfg):
+        for note in found.notes:
+            runner.logger.warning(note)
+        if resume and not found.path:
+            # A queue that restarts a run before its first checkpoint.
+            runner.logger.info(f"there is no checkpoint in {cfg.work_dir} to go on from: training starts")
+        if not found.path and not _start_of(cfg):
             runner.logger.info("starts from random weights")
         runner.train()
     # Written by the first process; the others may run on machines that do not see its folder.
-    last = [find_latest_checkpoint(cfg.work_dir) if is_main_process() else None]
-    broadcast_object_list(last)
-    if last[0] is None:
+    written = [hook.last_ckpt for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+    if not written:
         raise ConfigError(f"{config} keeps no checkpoint: it has no CheckpointHook")
+    # Nothing is written by a run that was done before.
+    last: list[Any] = [written[0] or found.path]
+    broadcast_object_list(last)
     return Path(last[0])
+
+
+def _find(config: Config, resume: bool | str | Path) -> Found:
+    """The checkpoint to go on from, and the configuration set to do so."""
+    if not resume:
+        return Found(None, {}, [])
+    if resume is True:
+        found = last_whole(Path(config.work_dir))
+    elif Path(resume).is_file():
+        found = Found(Path(resume), training_meta(Path(resume)), [])
+    else:
+        raise ConfigError(f"no checkpoint to resume from at {resume}")
+    if found.path:
+        config.resume, config.load_from = True, str(found.path)
+        # Data order and prompts go on as they began; the hook of checkpoints tells of other settings.
+        seed = found.meta.get("seed")
+        if seed is not None and seed != config.randomness.get("seed"):
+            found.notes.append(
+                f"a resumed training keeps its seed: {seed} (not {config.randomness.get('seed')})"
+            )
+            config.randomness.seed = seed
+    return found
 
 
 def _set_precision(config: Config, amp: bool, dtype: str) -> None:
