@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from .errors import ConverterError
+from .lines import from_line, to_line
 from .types import Case, Dataset
 
 ENGINE_VERSION = "1"
@@ -56,7 +56,7 @@ class Journal:
             self._read(head)
         try:
             self._file = path.with_name(f".{path.name}.new").open("w", encoding="utf-8")
-            self._file.writelines(_line(record) for record in (head, *self.done.values()))
+            self._file.writelines(to_line(record) for record in (head, *self.done.values()))
             self._file.flush()
             path.with_name(f".{path.name}.new").replace(path)
         except OSError as error:
@@ -71,9 +71,9 @@ class Journal:
             return
         # After the last line end lies nothing, or what a killed run could not finish.
         lines = lines[:-1]
-        records = [_parse(line) for line in lines]
+        records = [from_line(line) for line in lines]
         whole = [record for record in records if record is not None]
-        known = _parse(first)
+        known = from_line(first)
         if known == head:
             self.done = {record["key"]: record for record in whole}
         if known is None or known == head:
@@ -83,7 +83,7 @@ class Journal:
         """Write one finished case; it counts once its line is complete."""
         self.done[record["key"]] = record
         try:
-            self._file.write(_line(record))
+            self._file.write(to_line(record))
             self._file.flush()
         except OSError as error:
             raise ConverterError(f"cannot write {self.path}: {error.strerror or error}") from error
@@ -95,21 +95,3 @@ class Journal:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-
-
-def _line(record: Record) -> str:
-    text = json.dumps(record)
-    return f"{_sum(text)} {text}\n"
-
-
-def _parse(line: bytes) -> Record | None:
-    """The record of a line, None where it is not the line that was written."""
-    try:
-        sum_of, text = line.decode("utf-8").split(" ", 1)
-    except ValueError:
-        return None
-    return dict(json.loads(text)) if sum_of == _sum(text) else None
-
-
-def _sum(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"

@@ -30,6 +30,7 @@ WORK = [
     "data merge --root data --out data/us43d",
     "data audit --root data --out audit",
     "predict data/phantom/images --box 10,10,40,40 --out masks",
+    "predict data/phantom/images --auto --auto-points 4 --out auto",
     "evaluate small data/phantom/annotations/test.json --images data/phantom/images --limit 1 --out report",
     "finetune data/phantom/annotations/all.json --images data/phantom/images --from small --steps 1 "
     "--batch-size 1 --mode decoder --out tuned",
@@ -45,7 +46,7 @@ NEED = {
     "test ultrasam/ultrasam_vit-t_phantom small": "mm",
     "demo --num 20 --iterations 1": "mm",
     "export small --out onnx": "export",
-    "predict data/phantom/images --auto --out auto": "auto",
+    "annotate data/phantom/images --no-browser": "annotate",
     "predict cine.dcm --box 1,1,20,20 --out dicom": "dicom",
 }
 

@@ -48,8 +48,9 @@ MADE = {
     "iter_8000.pth": "work_dirs/mask2former_vit-b_bus_bra/iter_1.pth",
     "iter_2000.pth": "iter_1.pth",
 }
-#: Lines that go on from what others made in hours, or take it from the network: parsed alone.
+#: Lines that go on from what others made in hours, take it from the network, or wait for people: only parsed.
 ONLY_PARSED = (
+    "ultrasam annotate",
     "ultrasam reproduce --row",
     "ultrasam reproduce --table 3",
     "ultrasam weights fetch",

@@ -135,6 +135,8 @@ def _data(folder: Path) -> None:
             image["file_name"] = f"bus_bra/images/{image['file_name']}"
         (data / f"us43d/{name}.json").write_text(json.dumps(part))
     (folder / "mine.json").write_text(json.dumps(whole))
+    (folder / "images").mkdir(exist_ok=True)
+    (folder / "images/labels.json").write_text(json.dumps(whole))
     (data / "bus_bra.json").write_text(json.dumps(whole))
     for target in ("images", "data/images"):
         shutil.copytree(phantom / "images", folder / target, dirs_exist_ok=True)

@@ -17,7 +17,7 @@ from ultrasam.machine.explain import explanation
 COMMANDS = {
     "data": ("convert", "data"),
     "train": ("demo", "train", "finetune", "probe", "configs"),
-    "predict": ("predict", "segment", "classify", "weights", "export"),
+    "predict": ("annotate", "predict", "segment", "classify", "weights", "export"),
     "check": ("test", "evaluate", "reproduce", "bench", "selftest"),
 }
 

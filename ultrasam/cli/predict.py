@@ -18,6 +18,7 @@ _EXAMPLES = """examples:
   ultrasam predict scan.png --checkpoint UltraSam.pth --point 200,150 --point 60,40,0 --out out
   ultrasam predict scan.png --checkpoint F --out out --object "box=9,9,80,70 point=20,30,0"
   ultrasam predict images/ --checkpoint UltraSam.pth --prompts detections.json --out out
+  ultrasam predict images/ --auto --out out
   ultrasam predict cine.dcm --checkpoint UltraSam.pth --box 120,80,340,260 --follow --out out
 
 writes out/masks/*.png, out/overlays/*.png and out/predictions.json (COCO); start it again to go on
@@ -53,7 +54,11 @@ def add_parser(subparsers: Any) -> None:
     )
     ask.add_argument("--prompts", metavar="COCO", help="boxes of a COCO file, found by file name")
     ask.add_argument("--min-score", type=float, default=0.0, help="leave out boxes below this score")
-    ask.add_argument("--auto", action="store_true", help="everything (needs segment-anything)")
+    ask.add_argument("--auto", action="store_true", help="everything that looks like an object")
+    ask.add_argument("--auto-points", type=int, default=16, metavar="N", help="of --auto: clicks a side (16)")
+    ask.add_argument(
+        "--auto-min-iou", type=float, default=0.8, metavar="X", help="of --auto: lowest predicted IoU (0.8)"
+    )
     ask.add_argument("--follow", action="store_true", help="in clips, prompt each frame with the last mask")
     how = parser.add_argument_group("how")
     how.add_argument("--published", action="store_true", help="repeat the published test to the pixel")
@@ -82,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ultrasam.machine import process
+    from ultrasam.predict.automatic import Everything
     from ultrasam.predict.files import sources
     from ultrasam.predict.files.file_run import FileRun, Options
 
@@ -97,10 +103,11 @@ def run(args: argparse.Namespace) -> int:
         settings=_settings(args),
         options=Options(
             multimask=not args.single_mask,
-            window=_window(args.window),
+            window=parse_window(args.window),
             spacing=_pair(args.spacing, "--spacing"),
             follow=args.follow,
             overlays=not args.no_overlays,
+            everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
         ),
     )
     _check_names(job, files, args)
@@ -173,6 +180,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         "spacing",
         "bf16",
         "auto",
+        "auto_points",
+        "auto_min_iou",
         "follow",
     )
     path = Path(args.checkpoint)
@@ -190,7 +199,8 @@ def _check_names(job: FileRun, files: list[Any], args: argparse.Namespace) -> No
         )
 
 
-def _window(text: str | None) -> Any:
+def parse_window(text: str | None) -> Any:
+    """``LOW,HIGH`` or ``minmax`` as a window; None for none."""
     return "minmax" if text == "minmax" else _pair(text, "--window")
 
 

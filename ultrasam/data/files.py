@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ultrasam.converters.engine.atomic import replacing
+from ultrasam.converters.engine.lines import from_line, to_line
 from ultrasam.errors import OutputError
+
+__all__ = ["atomic", "from_line", "open_atomic", "to_line", "write_bytes", "write_json", "write_text"]
 
 
 @contextlib.contextmanager

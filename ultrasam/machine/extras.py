@@ -21,6 +21,7 @@ EXTRAS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("h5py", "libarchive", "nibabel", "scipy", "sklearn"), "convert"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "export"),
+    **dict.fromkeys(("fastapi", "starlette", "uvicorn"), "annotate"),
     "pydicom": "dicom",
     "segment_anything": "auto",
 }

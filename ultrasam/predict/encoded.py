@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -56,6 +56,10 @@ class Encoded:
     images: Sequence[np.ndarray] | None = None
     postprocessing: Postprocessing = "logits"
     refinement: Refinement | None = None
+
+    def whole(self) -> Encoded:
+        """The same images, with every object looked for on the whole of its image: quicker."""
+        return Encoded(**{f.name: getattr(self, f.name) for f in fields(Encoded)})
 
     def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Segmentation:
         """Many objects on the first image: one mask each; see `segment_batch`."""

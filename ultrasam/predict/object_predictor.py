@@ -102,6 +102,20 @@ class ObjectPredictor:
         geometries = [self.embedder.geometry(array) for array in arrays]
         return self.encoded_as(self.embedder.embed(arrays), geometries, arrays)
 
+    def segment_once(
+        self, image: np.ndarray, objects: Sequence[ObjectPrompt], *, multimask: bool = False
+    ) -> Segmentation:
+        """Many objects on an image (H, W, 3) or (H, W) that is not asked again; as `encode` and `segment`.
+
+        Where all objects have boxes and are looked at closer, the whole image need not be encoded.
+        """
+        array = to_rgb8(image, window=self.window)
+        if not (self.closer and objects and all(entry.box is not None for entry in objects)):
+            return self.encode(array).segment(objects, multimask=multimask)
+        unseen = torch.empty(1, 0, 0, 0, device=self.device)
+        encoded = self.encoded_as(unseen, [self.embedder.geometry(array)], [array])
+        return encoded.segment(objects, multimask=multimask)
+
     def encoded_as(
         self, features: Tensor, geometries: Sequence[Geometry], images: Sequence[np.ndarray] | None = None
     ) -> Encoded:

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ultrasam.data import coco, images
+from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
+from ultrasam.predict.automatic import Everything, find_everything
 from ultrasam.predict.files import sources
 from ultrasam.predict.files.file_records import Records, overlay_of
 from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
+from ultrasam.predict.propagate import next_prompts
 from ultrasam.predict.segmentation import Segmentation
 from ultrasam.report import draw
 
@@ -44,6 +44,7 @@ class Options:
         spacing: (x, y) mm a pixel for files that don't say.
         follow: in a clip, prompt each frame with the mask of the one before.
         overlays: draw them.
+        everything: what automatic masks are.
     """
 
     multimask: bool = True
@@ -51,6 +52,7 @@ class Options:
     spacing: tuple[float, float] | None = None
     follow: bool = False
     overlays: bool = True
+    everything: Everything = field(default_factory=Everything)
 
 
 @dataclass
@@ -166,7 +168,7 @@ class FileRun:
                 self.summary.kept += 1
                 return record, None
         elif before is not None and asked is not None:
-            asked = Asked(_next_prompts(before), asked.categories)
+            asked = Asked(next_prompts(before), asked.categories)
         record, prediction = self._segment(frame, asked, digest)
         self.summary.done += 1
         self.summary.objects += len(record["annotations"])
@@ -178,10 +180,11 @@ class FileRun:
         image = frame.read()
         prediction = None
         if asked is None:
-            annotations, masks = self._automatic(image)
+            found = find_everything(self.predictor.encode(image), self.options.everything)
+            annotations = found.coco(spacing=frame.spacing_of or self.options.spacing)
+            masks = list(found.masks)
         else:
-            self.predictor.set_image(image)
-            prediction = self.predictor.segment(asked.objects, multimask=self.options.multimask)
+            prediction = self.predictor.segment_once(image, asked.objects, multimask=self.options.multimask)
             annotations = prediction.coco(spacing=frame.spacing_of or self.options.spacing)
             for entry, category in zip(annotations, asked.categories, strict=True):
                 entry["category_id"] = category
@@ -201,33 +204,9 @@ class FileRun:
         self.records.keep(frame, record, files)
         return record, prediction
 
-    def _automatic(self, image: np.ndarray) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
-        """Annotations and masks (H, W) of everything."""
-        entries = self.predictor.automatic_masks(image)
-        annotations = [
-            {
-                "category_id": 1,
-                "segmentation": coco.encode(entry["segmentation"]),
-                "bbox": [float(v) for v in entry["bbox"]],
-                "area": int(entry["area"]),
-                "iscrowd": 0,
-                "score": round(float(entry["predicted_iou"]), 6),
-            }
-            for entry in entries
-        ]
-        return annotations, [entry["segmentation"] for entry in entries]
-
 
 def _told(errors: Sequence[str]) -> str:
     """What went wrong in a file, in one line: a clip may fail at each of its frames."""
     shown = dict.fromkeys([*errors[:2], errors[-1]])
     more = len(errors) - len(shown)
     return "; ".join(shown) + (f" (and {more} errors more)" if more else "")
-
-
-def _next_prompts(before: Segmentation) -> list[ObjectPrompt]:
-    """The prompts of a clip's next frame: the last frame's boxes and logits, or its prompts where lost."""
-    return [
-        ObjectPrompt(box=box, mask=logits) if box[2] > box[0] else entry
-        for box, logits, entry in zip(before.boxes, before.logits, before.objects, strict=True)
-    ]

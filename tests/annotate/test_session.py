@@ -1,0 +1,446 @@
+"""A session from Python: answers are the predictor's, everything can be undone, everything is there again."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+from tests.annotate.conftest import end
+from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_images, shown
+from ultrasam.annotate.session import Session, StaleError
+from ultrasam.data import coco, images
+from ultrasam.errors import DataError, PromptError, UltraSamError
+from ultrasam.predict.object_prompt import ObjectPrompt
+
+
+def pixels(entry):
+    return coco_mask.decode(entry["mask"]).astype(bool)
+
+
+def test_masks_are_the_predictors(start, folder, predictor):
+    encoded = predictor.encode(images.read_image(folder / "a.png"))
+    hand = Hand(start())
+    (box,) = hand.do({"kind": "add", "class": 0, "box": BOX})["objects"]
+    expected = encoded.segment([ObjectPrompt(box=BOX)])
+    assert np.array_equal(pixels(box), expected.masks[0]) and box["candidates"] == []
+    assert box["iou"] == pytest.approx(float(expected.scores[0]), abs=1e-4)
+    (corrected,) = hand.do(
+        {"kind": "prompt", "object": box["id"], "box": BOX, "points": [[80, 50], [65, 85]], "labels": [1, 0]}
+    )["objects"]
+    twice = ObjectPrompt([[80, 50], [65, 85]], [1, 0], BOX)
+    assert np.array_equal(pixels(corrected), encoded.segment([twice]).masks[0])
+    click = hand.do({"kind": "add", "class": 1, "points": [[90, 60]], "labels": [1]})["objects"][1]
+    three = encoded.answer([ObjectPrompt([[90, 60]], [1])], multimask=True)
+    assert [c["iou"] for c in click["candidates"]] == pytest.approx(three.iou[0].tolist(), abs=1e-4)
+    assert click["candidate"] == int(three.iou[0].argmax())
+    best = encoded.segment([ObjectPrompt([[90, 60]], [1])], multimask=True)
+    assert np.array_equal(pixels(click), best.masks[0])
+    # All three differ, so that a mistake in their order would show.
+    assert len({c["mask"]["counts"] for c in click["candidates"]}) == 3
+    assert (click["clicks"], corrected["clicks"]) == (1, 2)
+
+
+def test_hover_looks_at_the_whole_image_and_keeps_nothing(start, folder, predictor):
+    session = start()
+    found = session.hover(0, 0, 90, 60)
+    whole = predictor.encode(images.read_image(folder / "a.png")).whole()
+    expected = whole.segment([ObjectPrompt([[90, 60]], [1])], multimask=True)
+    assert found["mask"] == expected.rles()[0]
+    assert session.frame(0)["objects"] == []
+
+
+def test_everything_is_undone_and_redone_also_after_a_crash(start):
+    hand = Hand(start())
+    states = [[]]
+    for edit in EDITS:
+        states.append(shown(hand.do(edit)))
+    assert states[-1] == [] and len(states[8]) == 2
+    for number, expected in enumerate(reversed(states[:-1])):
+        assert shown(hand.undo()) == expected
+        if number == 3:
+            end(hand.session)
+            hand = Hand(start())
+            assert shown(hand.frame) == expected
+    assert not hand.frame["can_undo"]
+    with pytest.raises(DataError, match="nothing to undo"):
+        hand.undo()
+    for expected in states[1:]:
+        assert shown(hand.redo()) == expected
+    assert not hand.frame["can_redo"]
+
+
+def test_ids_are_never_used_again(start):
+    hand = Hand(start())
+    first = hand.do({"kind": "add", "class": 0, "box": BOX})["objects"][0]["id"]
+    hand.do({"kind": "delete", "object": first})
+    hand.session.close()
+    hand = Hand(start())
+    assert hand.do({"kind": "add", "class": 0, "box": BOX})["objects"][0]["id"] > first
+
+
+def test_the_file_is_coco_and_training_reads_it(start, folder):
+    session = start()
+    hand = Hand(session, item=1)
+    hand.do({"kind": "add", "class": 1, "box": BOX})
+    frame = hand.do(EDITS[7])
+    session.set_state(1, "accepted")
+    session.set_state(2, "skipped", flagged=True)
+    session.close()
+    out = folder / "labels.json"
+    peer = COCO(out)
+    assert [i["file_name"] for i in peer.loadImgs(peer.getImgIds())] == ["a.png", "b.png", "c.png"]
+    for annotation, entry in zip(peer.loadAnns(peer.getAnnIds()), frame["objects"], strict=True):
+        assert np.array_equal(peer.annToMask(annotation), pixels(entry))
+        assert annotation["area"] == pixels(entry).sum() == entry["area"]
+        assert peer.cats[annotation["category_id"]]["name"] == "vessel"
+    (used,) = coco.load(out, folder).images
+    assert used.path == folder / "b.png" and len(used.masks()) == 2
+    states = {i["file_name"]: (i["state"], i["flagged"]) for i in peer.dataset["images"]}
+    assert states == {"a.png": ("todo", False), "b.png": ("accepted", False), "c.png": ("skipped", True)}
+    items = start().describe()["items"]
+    assert [(i["state"], i["flagged"], i["objects"]) for i in items][1:] == [
+        ("accepted", False, 2),
+        ("skipped", True, 0),
+    ]
+
+
+FOREIGN = {
+    "info": {"year": 2020},
+    "licenses": [{"id": 1}],
+    "images": [
+        {"id": 7, "file_name": "a.png", "height": 120, "width": 200, "subject": "s1"},
+        {"id": 9, "file_name": "elsewhere.png", "height": 5, "width": 5},
+    ],
+    "annotations": [
+        {
+            "id": 40,
+            "image_id": 7,
+            "category_id": 3,
+            "segmentation": [[10, 10, 50, 10, 50, 40]],
+            "bbox": [10, 10, 40, 30],
+            "area": 600,
+            "iscrowd": 0,
+            "reader": "A",
+        },
+        {
+            "id": 41,
+            "image_id": 7,
+            "category_id": 3,
+            "segmentation": [[60, 60, 90, 60, 90, 90]],
+            "bbox": [60, 60, 30, 30],
+            "area": 450,
+            "iscrowd": 0,
+            "reader": "B",
+        },
+        {"id": 42, "image_id": 7, "category_id": 3, "segmentation": [[1, 2]], "bbox": [0, 0, 1, 1]},
+        {
+            "id": 43,
+            "image_id": 9,
+            "category_id": 3,
+            "segmentation": [[1, 1, 4, 1, 4, 4]],
+            "bbox": [1, 1, 3, 3],
+        },
+    ],
+    "categories": [{"id": 3, "name": "nodule", "supercategory": "thyroid"}],
+}
+
+
+def test_a_coco_file_is_corrected_and_what_it_says_besides_is_kept(start, folder):
+    (folder / "given.json").write_text(json.dumps(FOREIGN))
+    session = start([folder / "given.json"], classes=["cyst"])
+    assert [label["name"] for label in session.classes()] == ["nodule", "cyst"]
+    hand = Hand(session)
+    assert [entry["source"] for entry in hand.objects] == ["imported"] * 2
+    assert [entry["id"] for entry in hand.objects] == [40, 41]
+    hand.do({"kind": "brush", "object": 41, "points": [[75, 65]], "radius": 12, "erase": False})
+    session.close()
+    after = json.loads((folder / "labels.json").read_text())
+    assert {k: after[k] for k in ("info", "licenses")} == {k: FOREIGN[k] for k in ("info", "licenses")}
+    assert after["images"][0] == {**FOREIGN["images"][0], "state": "todo", "flagged": False}
+    by_id = {entry["id"]: entry for entry in after["annotations"]}
+    for kept in (0, 2, 3):
+        assert by_id[FOREIGN["annotations"][kept]["id"]] == FOREIGN["annotations"][kept]
+    assert by_id[41]["reader"] == "B" and by_id[41]["source"] == "brush" and by_id[41]["area"] > 450
+    assert after["categories"][0]["supercategory"] == "thyroid"
+    assert json.loads((folder / "given.json").read_text()) == FOREIGN
+
+
+def test_classes_are_renamed_and_added_and_those_in_use_stay(start):
+    session = start()
+    Hand(session).do({"kind": "add", "class": 1, "box": BOX})
+    names = [{"name": "Zyste", "color": "#112233"}, {"name": "vessel", "color": "#445566"}]
+    more = [*names, {"name": "<img src=x onerror=alert(1)>", "color": "#abcdef"}]
+    assert session.set_classes(more) == more
+    assert session.set_classes(names) == names
+    for wrong, message in [
+        (names[:1], "has objects"),
+        (names[1:], "only the last"),
+        ([], "list of 1"),
+        ([names[0], names[0]], "same name"),
+        ([{"name": "", "color": "#112233"}], "a name"),
+        ([{"name": "x", "color": "red"}], "#rrggbb"),
+    ]:
+        with pytest.raises(UltraSamError, match=message):
+            session.set_classes(wrong)
+    end(session)
+    assert start(classes=[]).classes() == names
+
+
+def test_two_tabs_lose_no_update(start):
+    session = start()
+    first, second = Hand(session), Hand(session)
+    first.do(EDITS[7])
+    with pytest.raises(StaleError) as stale:
+        second.do(EDITS[7])
+    assert stale.value.frame == first.frame
+
+    def draw(number):
+        hand = Hand(session, item=1)
+        while True:
+            try:
+                return hand.do(EDITS[7] if number % 4 else {"kind": "add", "class": 0, "box": BOX})
+            except StaleError as error:
+                hand.frame = error.frame
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(draw, range(12)))
+    frame = session.frame(1)
+    assert frame["revision"] == 12 and len({entry["id"] for entry in frame["objects"]}) == 12
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"kind": "fly"}, "an edit is one of"),
+        ({"kind": "add", "class": 2, "box": BOX}, "no class 2"),
+        ({"kind": "add", "class": True, "box": BOX}, "whole number"),
+        ({"kind": "add", "class": 0}, "a box, or a point inside"),
+        ({"kind": "add", "class": 0, "points": [[5, 5]], "labels": [0]}, "a box, or a point inside"),
+        ({"kind": "add", "class": 0, "points": [[5, 500]], "labels": [1]}, "outside the image"),
+        ({"kind": "add", "class": 0, "points": [[5, float("nan")]], "labels": [1]}, "numbers"),
+        ({"kind": "add", "class": 0, "points": [[5, 10**400]], "labels": [1]}, "numbers"),
+        ({"kind": "add", "class": 0, "points": [[5, 5]], "labels": []}, "1 points and 0 labels"),
+        ({"kind": "add", "class": 0, "points": "ab", "labels": [1]}, "list"),
+        ({"kind": "add", "class": 0, "box": [5, 5, 5.5, 9]}, "less than a pixel"),
+        ({"kind": "add", "class": 0, "box": [300, 5, 400, 9]}, "less than a pixel"),
+        ({"kind": "prompt", "object": 99, "box": BOX}, "no object 99"),
+        ({"kind": "candidate", "object": 99, "candidate": 0}, "no object 99"),
+        ({"kind": "brush", "object": None, "class": 0, "points": [[1, 1]], "radius": 1e9}, "radius"),
+        ({"kind": "brush", "object": None, "class": 0, "points": [[1e8, 1]], "radius": 1}, "far outside"),
+        (
+            {"kind": "brush", "object": None, "class": 0, "points": [[1, 1]], "radius": 1, "erase": True},
+            "eraser",
+        ),
+        ([], "an edit is one of"),
+    ],
+)
+def test_edits_that_make_no_sense_change_nothing(start, edit, message):
+    session = start()
+    with pytest.raises((PromptError, DataError), match=message):
+        session.edit(0, 0, 0, edit)
+    assert session.frame(0)["revision"] == 0
+
+
+def test_a_brush_covers_the_pixels_whose_centers_it_covers(start):
+    hand = Hand(start())
+    stroke = np.array([[30.0, 20.0], [90.5, 70.0], [150.0, 60.2]])
+    (entry,) = hand.do({**EDITS[7], "points": stroke.tolist(), "radius": 8})["objects"]
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]] + 0.5
+    distance = np.full(SIZE, np.inf)
+    for a, b in itertools.pairwise(stroke):
+        share = np.clip(((x - a[0]) * (b - a)[0] + (y - a[1]) * (b - a)[1]) / ((b - a) ** 2).sum(), 0, 1)
+        away = np.hypot(x - a[0] - share * (b - a)[0], y - a[1] - share * (b - a)[1])
+        distance = np.minimum(distance, away)
+    mask = pixels(entry)
+    # But for OpenCV's rounding of half a pixel at the edge.
+    assert mask[distance < 7.3].all() and not mask[distance > 8.7].any()
+    assert (
+        hand.do({**EDITS[5], "object": entry["id"], "points": stroke.tolist(), "radius": 12})["objects"] == []
+    )
+
+
+def test_labels_changed_by_another_program_are_not_overwritten(start, folder):
+    session = start()
+    Hand(session).do(EDITS[7])
+    session.save()
+    out = folder / "labels.json"
+    theirs = {**json.loads(out.read_text()), "info": "theirs", "annotations": []}
+    out.write_text(json.dumps(theirs))
+    Hand(session, 1).do(EDITS[7])
+    with pytest.raises(UltraSamError, match="another program"):
+        session.save()
+    assert session.describe()["conflict"] and json.loads(out.read_text()) == theirs
+    beside = session.resolve("mine")
+    assert json.loads(beside.read_text()) == theirs and beside.name == "labels.theirs.json"
+    assert len(json.loads(out.read_text())["annotations"]) == 2 and session.describe()["conflict"] is None
+    out.write_text(json.dumps(theirs))
+    Hand(session, 2).do(EDITS[7])
+    beside = session.resolve("theirs")
+    assert len(json.loads(beside.read_text())["annotations"]) == 3
+    assert json.loads(out.read_text())["info"] == "theirs" and session.frame(0)["objects"] == []
+    # A tab with the old state is told so.
+    with pytest.raises(StaleError):
+        session.edit(0, 0, 1, EDITS[7])
+
+
+@pytest.mark.parametrize("unsaved", [False, True])
+def test_labels_changed_between_sessions(start, folder, unsaved):
+    session = start()
+    Hand(session).do(EDITS[7])
+    session.save()
+    if unsaved:
+        Hand(session, 1).do(EDITS[7])
+    end(session)
+    out = folder / "labels.json"
+    theirs = {**json.loads(out.read_text()), "annotations": []}
+    out.write_text(json.dumps(theirs))
+    session = start()
+    if unsaved:
+        assert session.describe()["conflict"] and len(session.frame(1)["objects"]) == 1
+        with pytest.raises(UltraSamError, match="another program"):
+            session.save()
+        assert json.loads(out.read_text()) == theirs
+    else:
+        assert "another program" in session.describe()["notices"][0] and session.frame(0)["objects"] == []
+
+
+def test_a_kill_between_the_two_files_is_no_foreign_change(start, folder):
+    session = start()
+    Hand(session).do(EDITS[7])
+    session.save()
+    end(session)
+    path = folder / "labels.json.journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert b'"saved"' in lines[-1]
+    # Killed before the last record, and within it.
+    for tail in (b"", lines[-1][:20]):
+        path.write_bytes(b"".join(lines[:-1]) + tail)
+        session = start()
+        assert session.describe()["conflict"] is None and len(session.frame(0)["objects"]) == 1
+        end(session)
+
+
+def test_a_damaged_journal_is_used_as_far_as_it_goes(start, folder):
+    hand = Hand(start())
+    hand.do(EDITS[7])
+    Hand(hand.session, 1).do(EDITS[7])
+    end(hand.session)
+    path = folder / "labels.json.journal"
+    path.write_bytes(path.read_bytes().replace(b'"image": "a.png"', b'"image": "?.png"'))
+    session = start()
+    assert "1 records" in session.describe()["notices"][0] and len(session.frame(1)["objects"]) == 1
+    assert (folder / "labels.json.journal.damaged").exists()
+
+
+def test_labels_of_other_images_are_refused(start, folder, tmp_path):
+    start().close()
+    other = make_images(tmp_path / "other", 5)
+    for name in "abc":
+        (other / f"{name}.png").unlink()
+    with pytest.raises(DataError, match="labels of other images"):
+        start([other], out=folder / "labels.json")
+    hand = Hand(start())
+    hand.do(EDITS[7])
+    hand.session.close()
+    cv2.imwrite(str(folder / "a.png"), np.zeros((50, 60, 3), np.uint8))
+    session = start()
+    with pytest.raises(DataError, match="another size"):
+        session.frame(0)
+    end(session)
+    (folder / "labels.json.journal").unlink()
+    with pytest.raises(DataError, match=r"200 x 120 pixels, the file has 60 x 50"):
+        start([folder]).frame(0)
+
+
+def test_images_that_vanish_or_are_broken(start, folder):
+    (folder / "b.png").write_bytes(b"no image")
+    session = start()
+    with pytest.raises(DataError, match=r"b\.png"):
+        session.frame(1)
+    hand = Hand(session)
+    hand.do(EDITS[7])
+    (folder / "a.png").unlink()
+    with pytest.raises(DataError, match="can't be read any more"):
+        hand.do(EDITS[7])
+    assert [bool(item["error"]) for item in session.describe()["items"]] == [True, True, False]
+    session.close()
+    assert len(json.loads((folder / "labels.json").read_text())["annotations"]) == 1
+
+
+def test_what_can_not_be_begun(start, folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no image"):
+        start([tmp_path / "empty"])
+    with pytest.raises(DataError, match="say what to annotate"):
+        start([])
+    with pytest.raises(UltraSamError, match="choose another --out"):
+        start(out=folder / "a.png" / "labels.json")
+    start()
+    with pytest.raises(UltraSamError, match="another 'ultrasam annotate' works"):
+        start()
+
+
+def test_a_full_disk_changes_nothing_and_loses_nothing(start, folder):
+    resource = pytest.importorskip("resource", reason="this system limits no file sizes")
+    hand = Hand(start())
+    hand.do(EDITS[7])
+    before = hand.frame
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, ((folder / "labels.json.journal").stat().st_size + 40, limits[1])
+    )
+    try:
+        with pytest.raises(UltraSamError, match="nothing was changed: cannot write"):
+            hand.do(EDITS[7])
+        with pytest.raises(UltraSamError, match="cannot write"):
+            hand.session.save()
+        assert "your edits are kept" in hand.session.describe()["problem"]
+        assert hand.session.frame(0) == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    hand.do(EDITS[7])
+    end(hand.session)
+    assert len(start().frame(0)["objects"]) == 2
+
+
+def test_the_next_image_is_encoded_while_this_one_is_looked_at(start, predictor, monkeypatch):
+    encoded = []
+    encode = predictor.embedder.model.encode_images
+    monkeypatch.setattr(
+        predictor.embedder.model,
+        "encode_images",
+        lambda x: encoded.append(threading.get_ident()) or encode(x),
+    )
+    session = start()
+    session.prepare(0)
+    session.assistant.idle()
+    assert len(encoded) == 2 and threading.get_ident() not in encoded
+    for item in (0, 1):
+        session.encoded(item, 0)
+    assert len(encoded) == 2
+
+
+def test_a_thousand_images_are_listed_without_decoding(start, tmp_path, monkeypatch):
+    whole = make_images(tmp_path / "many", 1)
+    data = (whole / "a.png").read_bytes()
+    for number in range(1000):
+        (whole / f"{number:04d}.png").write_bytes(data)
+    monkeypatch.setattr(cv2, "imdecode", None)
+    session = start([whole])
+    items = session.describe()["items"]
+    assert len(items) == 1001 and (items[5]["width"], items[5]["height"]) == (200, 120)
+    session.saver.now()
+
+
+def test_sessions_take_weights(tiny_weights, folder):
+    with Session([folder], model=tiny_weights, cache=folder / "cache") as session:
+        assert Hand(session).do({"kind": "add", "class": 0, "box": BOX})["objects"][0]["area"] > 0
+    assert len(list((folder / "cache").glob("*/*.safetensors"))) == 1

@@ -1,0 +1,275 @@
+"""The images to annotate: found at the start, opened and read when they are looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import cv2
+import numpy as np
+
+from ultrasam.data import images
+from ultrasam.errors import DataError, UltraSamError
+from ultrasam.predict.files import dicom, sources
+from ultrasam.predict.files.sources import Frame, Source, SpacingOf
+from ultrasam.predict.pixels import Window
+
+#: Bytes of decoded frames that are kept.
+_KEPT = 256 * 2**20
+#: Seconds at the start in which DICOM files and videos are opened to say how long they are; others are opened
+#: when they are looked at.
+_AT_START = 1.0
+
+Value = TypeVar("Value")
+
+
+class Lru(Generic[Value]):
+    """Values up to a number of bytes, but for the last one, which is always kept; threads may share it."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max, self._bytes, self._lock = max_bytes, 0, threading.Lock()
+        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Value | None:
+        """The value of a key, if it is still there."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
+    def put(self, key: Hashable, value: Value, size: int) -> None:
+        """Keep a value of so many bytes."""
+        with self._lock:
+            self._bytes += size - self._values.pop(key, (None, 0))[1]
+            self._values[key] = (value, size)
+            while self._bytes > self._max and len(self._values) > 1:
+                self._bytes -= self._values.popitem(last=False)[1][1]
+
+
+@dataclass
+class Item:
+    """One image, clip or DICOM file.
+
+    Attributes:
+        id: its number.
+        name: its path relative to the folder of all images; how the labels know it.
+        source: the file.
+        width: pixels; 0 as long as the file has not been opened.
+        height: pixels.
+        frames: how many; 1 as long as the file has not been opened.
+        spacing: (x, y) mm a pixel, or None.
+        error: why it, or a part of it, can't be shown.
+        is_clip: whether its frames become files of their own: clips, and DICOM.
+    """
+
+    id: int
+    name: str
+    source: Source
+    width: int = 0
+    height: int = 0
+    frames: int = 1
+    spacing: tuple[float, float] | None = None
+    error: str | None = None
+    is_clip: bool = False
+    opened: bool = False
+    _handles: list[Frame] = field(default_factory=list, repr=False)
+    _video: Iterator[Frame] | None = field(default=None, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.source.path
+
+    @property
+    def is_video(self) -> bool:
+        """Whether its frames can be read one after the other alone."""
+        return self.path.suffix.lower() in sources.VIDEOS and not dicom.is_dicom(self.path)
+
+
+class Items:
+    """All items, and their pixels.
+
+    Args:
+        files: the input files with their names.
+        root: the folder that the names start from.
+        window: gray values shown as black and white, for images of more than 8 bits.
+    """
+
+    def __init__(self, files: Sequence[tuple[Source, str]], root: Path, window: Window | None = None) -> None:
+        self.root, self._window = root, window
+        self._pixels: Lru[np.ndarray] = Lru(_KEPT)
+        self._items = [Item(number, name, source) for number, (source, name) in enumerate(files)]
+        self._by_name = {item.name: item for item in self._items}
+        end = time.monotonic() + _AT_START
+        for item in self._items:
+            _read_header(item)
+            if item.is_clip and time.monotonic() < end:
+                self.open(item)
+
+    @classmethod
+    def find(cls, inputs: Sequence[str | Path], window: Window | None = None) -> Items:
+        """What files, folders and globs stand for.
+
+        Raises:
+            DataError: an input does not exist, or nothing in it can be read.
+        """
+        found = sources.find(inputs)
+        only = Path(inputs[0]) if len(inputs) == 1 else None
+        if only is not None and only.is_dir():
+            root = only.absolute()
+        else:
+            root = Path(os.path.commonpath([source.path.absolute().parent for source in found]))
+        return cls([(f, f.path.absolute().relative_to(root).as_posix()) for f in found], root, window)
+
+    @classmethod
+    def of_coco(cls, content: Mapping[str, Any], folder: Path, window: Window | None = None) -> Items:
+        """The images that a COCO file lists, in its order; frames of a clip are one item."""
+        names: dict[str, Path] = {}
+        for entry in content["images"]:
+            name = str(entry.get("source", entry.get("file_name", "")))
+            if name:
+                names.setdefault(Path(name).as_posix(), folder / name)
+        files = [(Source(path, name), name) for name, path in names.items()]
+        return cls(files, folder.absolute(), window)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    def __getitem__(self, number: int) -> Item:
+        if not 0 <= number < len(self._items):
+            raise LookupError(f"there is no image {number}: the list has {len(self._items)}")
+        return self._items[number]
+
+    def named(self, name: str) -> Item:
+        """The item of a name."""
+        return self._by_name[name]
+
+    def open(self, item: Item) -> None:
+        """Find out how many frames an item has, and of what size; why not stands in its ``error``."""
+        with item._lock:
+            if item.opened:
+                return
+            try:
+                item.error = None
+                _open(item, self._window)
+                item.opened = True
+            except (UltraSamError, OSError) as error:
+                item.error = str(error)
+
+    def read(self, item: Item, frame: int) -> np.ndarray:
+        """A frame as (H, W, 3) uint8 RGB, not to be written to.
+
+        Raises:
+            DataError: it can't be read; the item's ``error`` says so from then on.
+            LookupError: there is no such frame.
+        """
+        self.open(item)
+        if not 0 <= frame < item.frames:
+            raise LookupError(f"{item.name} has no frame {frame}: it has {item.frames}")
+        key = (item.id, frame, self.stamp(item))
+        kept = self._pixels.get(key)
+        if kept is not None:
+            return kept
+        try:
+            with item._lock:
+                image = self._decode(item, frame)
+        except DataError as error:
+            item.error = str(error)
+            raise
+        item.height, item.width = image.shape[:2]
+        self._pixels.put(key, image, image.nbytes)
+        return image
+
+    def stamp(self, item: Item) -> tuple[int, int]:
+        """Changes with the file: its time and size.
+
+        Raises:
+            DataError: the file is gone.
+        """
+        try:
+            stat = item.path.stat()
+        except OSError as error:
+            item.error = f"{item.path} can't be read any more: {error.strerror or error}"
+            raise DataError(item.error) from error
+        return stat.st_mtime_ns, stat.st_size
+
+    def spacing_of(self, item: Item, frame: int, box: Sequence[float]) -> tuple[float, float] | None:
+        """(x, y) mm a pixel that hold for a box x1, y1, x2, y2."""
+        handle = item._handles[frame] if frame < len(item._handles) else None
+        return handle.spacing_of(box) if handle and handle.spacing_of else item.spacing
+
+    def _decode(self, item: Item, frame: int) -> np.ndarray:
+        if not item.is_video:
+            if not item._handles:
+                raise DataError(item.error or f"{item.path} can't be read")
+            return item._handles[frame].read()
+        for _ in range(2):
+            for handle in item._video or ():
+                number, image = handle.number or 0, handle.read()
+                if number < frame:
+                    # Looked at next, perhaps, by whoever goes on from an earlier frame.
+                    self._pixels.put((item.id, number, self.stamp(item)), image, image.nbytes)
+                elif number == frame:
+                    return image
+                else:
+                    break
+            # It lies before where the reader stands: read from the start.
+            item._video = sources.frames(item.source, item.name, self._window)
+        raise DataError(f"{item.path}: frame {frame} can't be decoded")
+
+
+def _read_header(item: Item) -> None:
+    """What is known without decoding; images alone have a header that is cheap."""
+    ending = item.path.suffix.lower()
+    item.is_clip = ending in (*sources.DICOMS, *sources.VIDEOS) or dicom.is_dicom(item.path)
+    if item.is_clip:
+        return
+    # A damaged one says so when it is looked at.
+    with contextlib.suppress(DataError):
+        item.height, item.width = images.read_header(item.path).size
+
+
+def _open(item: Item, window: Window | None) -> None:
+    if item.is_video:
+        _open_video(item)
+        return
+    try:
+        for handle in sources.frames(item.source, item.name, window):
+            item._handles.append(handle)
+    except UltraSamError as error:
+        # A clip that is cut off: the frames that it has can be annotated.
+        if not item._handles:
+            raise
+        item.error = str(error)
+    item.frames = len(item._handles)
+    item.is_clip = item.is_clip or item.frames > 1
+    if item.width == 0:
+        item.height, item.width = item._handles[0].read().shape[:2]
+    spacing_of: SpacingOf | None = item._handles[0].spacing_of
+    if spacing_of is not None:
+        center = (item.width / 2, item.height / 2)
+        item.spacing = spacing_of((*center, *center))
+
+
+def _open_video(item: Item) -> None:
+    capture = cv2.VideoCapture(str(item.path))
+    try:
+        sizes = (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        count, width, height = (int(capture.get(size)) for size in sizes)
+    finally:
+        capture.release()
+    if width < 1 or height < 1:
+        raise DataError(f"{item.path} is not a readable video (damaged, or its codec is not at hand)")
+    item.frames, item.width, item.height = max(count, 1), width, height

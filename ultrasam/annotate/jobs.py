@@ -1,0 +1,241 @@
+"""Long work of a session, step by step: masks of everything, and objects carried through a clip."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from pycocotools import mask as coco_mask
+
+from ultrasam.annotate import edits
+from ultrasam.annotate.label_file import Place
+from ultrasam.annotate.objects import AnnotatedObject, Objects, Prompt
+from ultrasam.annotate.session import Session
+from ultrasam.data import coco
+from ultrasam.errors import DataError, PromptError, UltraSamError
+from ultrasam.predict.automatic import Everything, find_everything
+from ultrasam.predict.propagate import Carried, Propagation
+
+#: ``{"done": steps, "total": steps, "frame": the frame that has changed, or None}``.
+Step = dict[str, Any]
+
+
+class _StoppedError(UltraSamError):
+    """The user wants no more of it."""
+
+
+class Jobs:
+    """The long work of a session; one job for each item at a time."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._running: dict[int, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def stop(self, item: int) -> None:
+        """End the work on an item after its present step."""
+        with self._lock:
+            if item in self._running:
+                self._running[item].set()
+
+    def automatic(self, item: int, frame: int, options: Mapping[str, Any]) -> Iterator[Step]:
+        """Find everything in a frame; what is found is suggested, in one step that can be undone.
+
+        Args:
+            item: number of the image.
+            frame: of a clip, 0 for a single image.
+            options: fields of `Everything`, and ``class`` of the suggestions (0).
+
+        Raises:
+            UltraSamError: options make no sense, or another job works on the item.
+        """
+        session = self._session
+        names = {field.name for field in fields(Everything)}
+        given = {name: value for name, value in options.items() if name in names}
+        if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in given.values()):
+            raise PromptError("the options of 'find everything' are numbers")
+        wanted, category = Everything(**given), session.check_class(options.get("class", 0))
+        place, size = session.place(item, frame)
+        stop = self._begin(item)
+        told: queue.SimpleQueue[Step | Objects | UltraSamError] = queue.SimpleQueue()
+
+        def progress(done: int, total: int) -> None:
+            if stop.is_set():
+                raise _StoppedError("stopped")
+            told.put({"done": done, "total": total, "frame": None})
+
+        def work() -> None:
+            try:
+                found = find_everything(session.encoded(item, frame), wanted, progress)
+                told.put(self._suggestions(item, frame, found, category))
+            except UltraSamError as error:
+                told.put(error)
+            except Exception as error:
+                told.put(DataError(f"finding everything failed: {error}"))
+                raise
+
+        worker = threading.Thread(target=work, name="find-everything", daemon=True)
+        worker.start()
+        total = 1
+        try:
+            while isinstance(entry := told.get(), dict):
+                total = entry["total"]
+                yield entry
+            if isinstance(entry, _StoppedError):
+                return
+            if isinstance(entry, UltraSamError):
+                raise entry
+            yield {"done": total, "total": total, "frame": self._suggest(item, frame, place, size, entry)}
+        finally:
+            stop.set()
+            worker.join()
+            self._end(item)
+
+    def _suggestions(self, item: int, frame: int, found: Any, category: int) -> Objects:
+        session, made = self._session, []
+        for code, score, prompt in zip(found.rles(), found.scores, found.objects, strict=True):
+            number = session.store.new_id()
+            box = None if prompt.box is None else tuple(float(v) for v in prompt.box)
+            points = tuple((float(x), float(y)) for x, y in (prompt.points or ()))
+            entry = AnnotatedObject(
+                number,
+                category,
+                code,
+                Prompt(box, points, (1,) * len(points)),  # type: ignore[arg-type]
+                round(float(score), 4),
+                source="suggested",
+                track=number,
+            )
+            made.append(edits.sized(entry, session.measurer(item, frame)))
+        return tuple(made)
+
+    def _suggest(self, item: int, frame: int, place: Place, size: tuple[int, int], found: Objects) -> Step:
+        """Put suggestions in the place of earlier ones; what has a label already is not suggested."""
+        session = self._session
+        with session.store.lock:
+            history = session.store.frame(place, size)
+            kept = tuple(entry for entry in history.objects if entry.source != "suggested")
+            if kept and found:
+                codes = [dict(entry.mask) for entry in kept]
+                overlap = coco_mask.iou([dict(e.mask) for e in found], codes, [0] * len(codes)).max(axis=1)
+                found = tuple(e for e, iou in zip(found, overlap, strict=True) if iou < Everything.overlap)
+            if found or len(kept) < len(history.objects):
+                session.change(place, (*kept, *found))
+            return session.frame_json(item, frame, history)
+
+    def propagate(self, item: int, options: Mapping[str, Any]) -> Iterator[Step]:
+        """Carry objects of a frame to others, up to the next one in which the object was corrected.
+
+        Args:
+            item: number of the clip.
+            options: ``from``, a frame; ``to``, the last frame, before or after it (None: the last one);
+                ``objects``, ids (None: all labels of the frame).
+
+        Raises:
+            UltraSamError: options make no sense, or another job works on the item.
+        """
+        session, clip = self._session, self._session.items[item]
+        start, place_size = options.get("from"), None
+        if not isinstance(start, int):
+            raise PromptError("'from' is the number of a frame")
+        place_size = session.place(item, start)
+        end = options.get("to", clip.frames - 1)
+        end = clip.frames - 1 if end is None else end
+        if not isinstance(end, int) or not 0 <= end < clip.frames:
+            raise PromptError(f"'to' is a frame from 0 to {clip.frames - 1}, not {end!r:.40}")
+        objects = _chosen(session.store.frame(*place_size).objects, options.get("objects"))
+        stop = self._begin(item)
+        try:
+            masks = [coco_mask.decode(dict(entry.mask)).astype(bool) for entry in objects]
+            work = Propagation(session.assistant.predictor, session.image(item, start), masks)
+            alive = dict(enumerate(objects))
+            frames = range(start + 1, end + 1) if end >= start else range(start - 1, end - 1, -1)
+            yield {"done": 0, "total": len(frames), "frame": None}
+            for done, frame in enumerate(frames, start=1):
+                self._leave_corrected(item, frame, alive, work)
+                if not alive or stop.is_set():
+                    return
+                carried = work.step(session.image(item, frame))
+                changed = self._carry(item, frame, alive, carried)
+                yield {"done": done, "total": len(frames), "frame": changed}
+        finally:
+            self._end(item)
+
+    def _leave_corrected(
+        self, item: int, frame: int, alive: dict[int, AnnotatedObject], work: Propagation
+    ) -> None:
+        history = self._session.store.frame(*self._session.place(item, frame))
+        corrected = {entry.track for entry in history.objects if entry.source != "propagated"}
+        for row in [row for row, entry in alive.items() if entry.track in corrected]:
+            work.leave(row)
+            del alive[row]
+
+    def _carry(
+        self, item: int, frame: int, alive: dict[int, AnnotatedObject], carried: list[Carried | None]
+    ) -> Step:
+        """Put objects into a frame, in the place of what was propagated there before."""
+        session = self._session
+        place, size = session.place(item, frame)
+        made = {
+            entry.track: self._carried(item, frame, entry, found)
+            for row, entry in alive.items()
+            if (found := carried[row]) is not None
+        }
+        with session.store.lock:
+            history = session.store.frame(place, size)
+            objects: list[AnnotatedObject] = []
+            for entry in history.objects:
+                if entry.source == "propagated" and entry.track in made:
+                    objects.append(replace(made.pop(entry.track), id=entry.id))
+                else:
+                    # Corrected while this frame was worked on: that counts.
+                    made.pop(entry.track, None)
+                    objects.append(entry)
+            objects += made.values()
+            session.change(place, tuple(objects))
+            return session.frame_json(item, frame, history)
+
+    def _carried(self, item: int, frame: int, entry: AnnotatedObject, found: Carried) -> AnnotatedObject:
+        x1, y1, x2, y2 = (round(float(v), 2) for v in found.box)
+        new = AnnotatedObject(
+            self._session.store.new_id(),
+            entry.category,
+            coco.encode(found.mask),
+            Prompt((x1, y1, x2, y2)),
+            round(found.iou, 4),
+            source="propagated",
+            drift=found.drift,
+            track=entry.track,
+        )
+        return edits.sized(new, self._session.measurer(item, frame))
+
+    def _begin(self, item: int) -> threading.Event:
+        with self._lock:
+            if item in self._running:
+                raise DataError("work on this image is going on already: stop it first")
+            self._running[item] = threading.Event()
+            return self._running[item]
+
+    def _end(self, item: int) -> None:
+        with self._lock:
+            self._running.pop(item, None)
+
+
+def _chosen(objects: Objects, ids: Any) -> Objects:
+    """The objects of these ids; all labels for None."""
+    known = {entry.id: entry for entry in objects if entry.area and entry.source != "suggested"}
+    if ids is None:
+        ids = list(known)
+    if not isinstance(ids, list) or not all(isinstance(number, int) for number in ids):
+        raise PromptError("'objects' is a list of ids")
+    missing = [number for number in ids if number not in known]
+    if missing or not ids:
+        raise PromptError(
+            f"object {missing[0]} of this frame can't be propagated: it is no label, or has no mask"
+            if missing
+            else "there is no object in this frame to propagate"
+        )
+    return tuple(known[number] for number in ids)

@@ -1,0 +1,140 @@
+"""``ultrasam annotate``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ultrasam.cli.options import add_weights
+
+if TYPE_CHECKING:
+    from ultrasam.annotate.session import Session
+
+_EXAMPLES = """examples:
+  ultrasam annotate --demo                             simulated images, nothing needed
+  ultrasam annotate images/ --classes lesion,vessel
+  ultrasam annotate cine.dcm study/*.dcm --out study.json
+  ultrasam annotate predictions.json --images images   correct the annotations of a COCO file
+
+then: ultrasam finetune images/labels.json --images images
+"""
+#: Images of --demo, and their side in pixels.
+_DEMO_IMAGES, _DEMO_SIDE = 12, 512
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "annotate",
+        help="label images, clips and DICOM in the browser: click and see",
+        description=(
+            "Opens a page of this machine on which images are labeled with the model's help, offline. "
+            "What the page shows as saved is on the disk; started again, it goes on."
+        ),
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "inputs", nargs="*", metavar="INPUT", help="images, folders, globs, DICOM, videos; or one COCO file"
+    )
+    parser.add_argument(
+        "--demo", action="store_true", help="try it on simulated images in a temporary folder"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="COCO file of the labels (labels.json in the input's folder)"
+    )
+    parser.add_argument(
+        "--classes", metavar="A,B", help="names of classes (those of the labels, or 'object')"
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the images of a COCO file (beside it)")
+    add_weights(parser, "--checkpoint", "the model (small, which comes with the package)", default="small")
+    parser.add_argument(
+        "--window",
+        metavar="LOW,HIGH",
+        help="gray values shown as black and white, or 'minmax'; for deep images",
+    )
+    parser.add_argument("--cache", metavar="DIR", help="keep embeddings in this folder (the user's cache)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    parser.add_argument("--port", type=int, default=0, help="port of the page (any that is free)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; others than 127.0.0.1 open it to the network",
+    )
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command until it is interrupted."""
+    import contextlib
+    import secrets
+    import signal
+    import sys
+    import tempfile
+    import webbrowser
+
+    from ultrasam.annotate import server
+    from ultrasam.machine import process
+
+    process.keep_memory()
+    listener = server.listen(args.host, args.port)
+    with tempfile.TemporaryDirectory(prefix="ultrasam-demo-") as folder:
+        if args.demo:
+            _simulate(Path(folder))
+            args.inputs, args.classes = [folder], args.classes or "cyst,tumour,nodule,vessel,chamber,head"
+        session = _session(args)
+        token = secrets.token_urlsafe(24)
+        address = f"http://{_shown(args.host)}:{listener.getsockname()[1]}/?token={token}"
+        if args.host not in ("127.0.0.1", "localhost", "::1"):
+            print(
+                f"ultrasam: {args.host} opens the images to the network, unencrypted: whoever has the "
+                "address with its token sees and changes everything",
+                file=sys.stderr,
+            )
+        for notice in [*session.store.notices, session.store.conflict]:
+            if notice:
+                print(f"ultrasam: {notice}", file=sys.stderr)
+        print(f"{len(session.items)} images; labels go to {session.out}")
+        print(f"open {address}", flush=True)
+        if not args.no_browser:
+            webbrowser.open(address)
+        # Both are the usual way to end; what is not in the file yet is written then.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(session):
+            server.run(session, token, listener, args.host)
+    print(f"labels are in {session.out}")
+    return 0
+
+
+def _session(args: argparse.Namespace) -> Session:
+    from ultrasam.annotate.session import Session
+    from ultrasam.checkpoints.download import cache_folder
+    from ultrasam.cli.predict import parse_window
+
+    classes = [name.strip() for name in (args.classes or "").split(",") if name.strip()]
+    return Session(
+        args.inputs,
+        args.out,
+        classes=classes,
+        model=args.checkpoint,
+        images=args.images,
+        window=parse_window(args.window),
+        cache=args.cache or cache_folder() / "embeddings",
+    )
+
+
+def _shown(host: str) -> str:
+    """A host as an address has it; where it is all of this machine's, the one that works here."""
+    if host in ("0.0.0.0", "::", ""):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _simulate(folder: Path) -> None:
+    from ultrasam.data import images
+    from ultrasam.phantom import simulate
+
+    for number in range(_DEMO_IMAGES):
+        picture = simulate(3, number, size=_DEMO_SIDE, color=True).image
+        images.write_image(folder / f"simulated_{number + 1:02d}.png", picture)
