@@ -23,13 +23,13 @@ def small():
 def test_the_shipped_model_finds_what_is_there(small):
     """Objects of simulated images; with segment-anything's thresholds it found none."""
     hits = 0
-    for index in range(3):
+    for index in range(2):
         phantom = simulate(11, index, size=256, marks=False)
         found = find_everything(small.encode(phantom.image), Everything(points_per_side=6, most=6))
         assert all(found.scores >= 0.8) and list(found.scores) == sorted(found.scores, reverse=True)
         assert len(found) <= 6
         hits += any(iou(m, o.mask) > 0.6 for m in found.masks for o in phantom.objects)
-    assert hits >= 2
+    assert hits == 2
 
 
 def test_thresholds_and_progress(small):

@@ -23,11 +23,11 @@ from pycocotools import mask as coco_mask
 import ultrasam
 from ultrasam.annotate import edits
 from ultrasam.annotate.assistant import Assistant
+from ultrasam.annotate.beginning import alone, default_out, find, parse_labels
 from ultrasam.annotate.frame_history import FrameHistory
 from ultrasam.annotate.items import Item
 from ultrasam.annotate.label_file import Place
 from ultrasam.annotate.objects import STATES, Label, Objects, Rle
-from ultrasam.annotate.opening import alone, default_out, find, parse_labels
 from ultrasam.annotate.saving import Saver
 from ultrasam.annotate.store import Store
 from ultrasam.data.boxes import to_xyxy
