@@ -14,8 +14,10 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from tests.annotate.conftest import end
+from tests.kit import documented
 from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_images, shown
 from ultrasam.annotate.session import Session, StaleError
+from ultrasam.cli.main import main
 from ultrasam.data import coco, images
 from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -444,3 +446,27 @@ def test_sessions_take_weights(tiny_weights, folder):
     with Session([folder], model=tiny_weights, cache=folder / "cache") as session:
         assert Hand(session).do({"kind": "add", "class": 0, "box": BOX})["objects"][0]["area"] > 0
     assert len(list((folder / "cache").glob("*/*.safetensors"))) == 1
+
+
+def test_a_dicom_cine_is_measured_and_its_frames_become_files(start, tmp_path):
+    """By hand: a brush of radius 10 pixels, at 0.5 x 0.25 mm a pixel, is an ellipse of 10 x 5 mm."""
+    pydicom = pytest.importorskip("pydicom", reason="pydicom (extra 'dicom') is not installed")
+    documented._cine(tmp_path / "cine.dcm", np.full((100, 120, 3), 90, np.uint8))
+    cine = pydicom.dcmread(tmp_path / "cine.dcm")
+    cine.PixelSpacing = [0.25, 0.5]
+    cine.save_as(tmp_path / "cine.dcm")
+    session = start([tmp_path / "cine.dcm"])
+    item = session.describe()["items"][0]
+    assert (item["frames"], item["width"], item["height"], item["spacing"]) == (2, 120, 100, [0.5, 0.25])
+    hand = Hand(session, frame=1)
+    (entry,) = hand.do({**EDITS[7], "points": [[60, 50]], "radius": 10})["objects"]
+    assert entry["measured"]["area_mm2"] == pytest.approx(pixels(entry).sum() * 0.125, abs=1e-3)
+    assert entry["measured"]["long_mm"] == pytest.approx(10, rel=0.06)
+    assert entry["measured"]["short_mm"] == pytest.approx(5, rel=0.06)
+    session.close()
+    labels = tmp_path / "labels.json"
+    (image,) = json.loads(labels.read_text())["images"]
+    assert (image["source"], image["frame"]) == ("cine.dcm", 1)
+    assert np.array_equal(images.read_image(tmp_path / image["file_name"]), session.image(0, 1))
+    assert main(["data", "check", str(labels), "--images", str(tmp_path)]) == 0
+    assert shown(Hand(start([tmp_path / "cine.dcm"]), frame=1).frame) == shown(hand.frame)

@@ -23,6 +23,8 @@ from ultrasam.predict.pixels import Window
 
 #: Bytes of decoded frames that are kept.
 _KEPT = 256 * 2**20
+#: Bytes of opened DICOM files and stacks that are kept: reading one anew takes as long as its first look did.
+_OPENED = 768 * 2**20
 #: Seconds at the start in which DICOM files and videos are opened to say how long they are; others are opened
 #: when they are looked at.
 _AT_START = 1.0
@@ -80,7 +82,6 @@ class Item:
     error: str | None = None
     is_clip: bool = False
     opened: bool = False
-    _handles: list[Frame] = field(default_factory=list, repr=False)
     _video: Iterator[Frame] | None = field(default=None, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -107,6 +108,7 @@ class Items:
     def __init__(self, files: Sequence[tuple[Source, str]], root: Path, window: Window | None = None) -> None:
         self.root, self._window = root, window
         self._pixels: Lru[np.ndarray] = Lru(_KEPT)
+        self._opened: Lru[list[Frame]] = Lru(_OPENED)
         self._items = [Item(number, name, source) for number, (source, name) in enumerate(files)]
         self._by_name = {item.name: item for item in self._items}
         end = time.monotonic() + _AT_START
@@ -163,7 +165,10 @@ class Items:
                 return
             try:
                 item.error = None
-                _open(item, self._window)
+                if item.is_video:
+                    _open_video(item)
+                else:
+                    _describe(item, self._handles(item))
                 item.opened = True
             except (UltraSamError, OSError) as error:
                 item.error = str(error)
@@ -207,14 +212,35 @@ class Items:
 
     def spacing_of(self, item: Item, frame: int, box: Sequence[float]) -> tuple[float, float] | None:
         """(x, y) mm a pixel that hold for a box x1, y1, x2, y2."""
-        handle = item._handles[frame] if frame < len(item._handles) else None
-        return handle.spacing_of(box) if handle and handle.spacing_of else item.spacing
+        if item.is_video or item.spacing is None:
+            return None
+        spacing_of = self._handles(item)[frame].spacing_of
+        return spacing_of(box) if spacing_of else None
+
+    def _handles(self, item: Item) -> list[Frame]:
+        """The frames of a file that is no video, not decoded yet.
+
+        Raises:
+            DataError: it can't be read, or has gone.
+        """
+        key = (item.id, self.stamp(item))
+        handles = self._opened.get(key)
+        if handles is None:
+            handles = []
+            try:
+                # One by one: of a clip that is cut off, the frames that it has can be annotated.
+                for handle in sources.frames(item.source, item.name, self._window):
+                    handles.append(handle)
+            except DataError as error:
+                if not handles:
+                    raise
+                item.error = str(error)
+            self._opened.put(key, handles, item.path.stat().st_size)
+        return handles
 
     def _decode(self, item: Item, frame: int) -> np.ndarray:
         if not item.is_video:
-            if not item._handles:
-                raise DataError(item.error or f"{item.path} can't be read")
-            return item._handles[frame].read()
+            return self._handles(item)[frame].read()
         for _ in range(2):
             for handle in item._video or ():
                 number, image = handle.number or 0, handle.read()
@@ -241,23 +267,12 @@ def _read_header(item: Item) -> None:
         item.height, item.width = images.read_header(item.path).size
 
 
-def _open(item: Item, window: Window | None) -> None:
-    if item.is_video:
-        _open_video(item)
-        return
-    try:
-        for handle in sources.frames(item.source, item.name, window):
-            item._handles.append(handle)
-    except UltraSamError as error:
-        # A clip that is cut off: the frames that it has can be annotated.
-        if not item._handles:
-            raise
-        item.error = str(error)
-    item.frames = len(item._handles)
+def _describe(item: Item, handles: list[Frame]) -> None:
+    item.frames = len(handles)
     item.is_clip = item.is_clip or item.frames > 1
     if item.width == 0:
-        item.height, item.width = item._handles[0].read().shape[:2]
-    spacing_of: SpacingOf | None = item._handles[0].spacing_of
+        item.height, item.width = handles[0].read().shape[:2]
+    spacing_of: SpacingOf | None = handles[0].spacing_of
     if spacing_of is not None:
         center = (item.width / 2, item.height / 2)
         item.spacing = spacing_of((*center, *center))
