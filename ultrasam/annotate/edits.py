@@ -20,8 +20,8 @@ _OF_AN_OBJECT = ("prompt", "candidate", "class", "delete", "accept_suggestion")
 KINDS = (*ASKING, "candidate", "brush", "class", "delete", "clear", "accept_suggestion", "undo", "redo")
 #: More than anybody clicks, or draws in one stroke.
 _MAX_POINTS, _MAX_STROKE, _MAX_RADIUS = 200, 20000, 2000.0
-#: cv2's fixed-point places have so many bits behind the point.
-_SHIFT = 4
+#: cv2's fixed-point places have so many bits behind the point, and it fills circles wider by so many parts.
+_SHIFT, _WIDER = 4, 6
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def painted(mask: Rle, edit: Edit) -> Rle:
         cv2.polylines(pixels, [places], False, value, width, shift=_SHIFT)
     # Thin lines have no round ends, and a stroke of one place is no line.
     for x, y in places[[0, -1]].tolist():
-        cv2.circle(pixels, (x, y), round(edit.radius * 2**_SHIFT), value, -1, shift=_SHIFT)
+        cv2.circle(pixels, (x, y), max(round(edit.radius * 2**_SHIFT) - _WIDER, 1), value, -1, shift=_SHIFT)
     return coco.encode(pixels.T)
 
 
