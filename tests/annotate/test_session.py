@@ -449,7 +449,7 @@ def test_sessions_take_weights(tiny_weights, folder):
 
 
 def test_a_dicom_cine_is_measured_and_its_frames_become_files(start, tmp_path):
-    """By hand: a brush of radius 10 pixels, at 0.5 x 0.25 mm a pixel, is an ellipse of 10 x 5 mm, and its pixels have corners."""
+    """By hand: a brush of radius 10 pixels, at 0.5 x 0.25 mm a pixel, is an ellipse of 10 x 5 mm."""
     pydicom = pytest.importorskip("pydicom", reason="pydicom (extra 'dicom') is not installed")
     documented._cine(tmp_path / "cine.dcm", np.full((100, 120, 3), 90, np.uint8))
     cine = pydicom.dcmread(tmp_path / "cine.dcm")
