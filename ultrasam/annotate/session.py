@@ -28,7 +28,7 @@ from ultrasam.annotate.frame_history import FrameHistory
 from ultrasam.annotate.items import Item
 from ultrasam.annotate.label_file import Place
 from ultrasam.annotate.objects import STATES, Label, Objects, Rle
-from ultrasam.annotate.saving import Saver
+from ultrasam.annotate.saver import Saver
 from ultrasam.annotate.store import Store
 from ultrasam.data.boxes import to_xyxy
 from ultrasam.errors import DataError, PromptError, UltraSamError
