@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ from tests.kit.annotator import Served, browser_path, chromium
 from tests.kit.pictures import scan
 from ultrasam.annotate import journal
 from ultrasam.cli import main
-from ultrasam.data import coco, images
+from ultrasam.data import images
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 
@@ -233,7 +234,7 @@ def _labels_are_right(served: Served, model: Predictor, drawn: dict[str, dict[st
     served.session.save()
     path = served.session.out
     assert main(["data", "check", str(path), "--images", str(path.parent)]) == 0
-    content = coco.read_json(path)
+    content = json.loads(path.read_text())
     ids = {entry["file_name"]: entry["id"] for entry in content["images"]}
     for name, made in drawn.items():
         (entry,) = [one for one in content["annotations"] if one["image_id"] == ids[name]]
