@@ -494,7 +494,7 @@ def test_classes_are_edited_in_place(page: Page) -> None:
     page.page.keyboard.type("vessel")
     page.page.click("#class-form button[type=submit]")
     page.until("return state.classes.length === 3;")
-    assert "vessel" in page.page.inner_text("#classes")
+    page.until("return document.getElementById('classes').textContent.includes('vessel');")
 
 
 def test_a_clip_is_scrubbed_played_and_curved(page: Page) -> None:
