@@ -90,7 +90,7 @@ class Page:
 
     def until(self, condition: str, argument: Any = None) -> Any:
         """Waits for a truth; the page's policy forbids Playwright's own way."""
-        body = f"""const end = performance.now() + 8000;
+        body = f"""const end = performance.now() + 30000;
           for (;;) {{
             const found = await (async () => {{ {condition} }})();
             if (found) return found;
@@ -152,7 +152,7 @@ class Page:
 def _visit(browser: Any, served: Served, problems: list[str], **options: Any) -> Page:
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
     page = context.new_page()
-    page.set_default_timeout(8000)
+    page.set_default_timeout(30_000)
     page.on("request", lambda request: _local(request.url, served, problems))
     page.on("console", lambda message: message.type in ("error", "warning") and problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
