@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench fuzz endurance kills clean
+.PHONY: help install demo test check format bench fuzz endurance kills latency clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ bench: $(STAMP)  ## run the benchmarks beside their peers
 
 fuzz: $(STAMP)  ## 9,300 damaged files through all readers (15 min)
 	$(BIN)/python -m tests.long.fuzz
+
+latency: $(STAMP)  ## the annotator's page in a real Chromium: click to mask, next image, page (1 min)
+	$(BIN)/python -m tests.long.annotate_latency
 
 endurance: $(STAMP)  ## one predictor for 10,000 images, 10,000 prompts and 8 threads (25 min)
 	$(BIN)/python -m tests.long.endurance

@@ -14,6 +14,10 @@ from ultrasam.errors import UltraSamError
 Record = dict[str, Any]
 
 
+class NotKeptError(UltraSamError):
+    """A change could not be written, by no fault of its own: it can be tried again."""
+
+
 class Journal:
     """The changes of a session, in order.
 
@@ -65,7 +69,7 @@ class Journal:
             its number.
 
         Raises:
-            UltraSamError: it cannot be written; the file is as it was.
+            NotKeptError: it cannot be written; the file is as it was.
         """
         line = to_line({"n": self.last + 1, **record}).encode()
         try:
@@ -77,7 +81,7 @@ class Journal:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._size)
                 os.lseek(self._file, self._size, os.SEEK_SET)
-            raise UltraSamError(
+            raise NotKeptError(
                 f"nothing was changed: cannot write {self.path} ({error.strerror or error})"
             ) from error
         self._size += len(line)

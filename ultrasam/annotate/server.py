@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 
 from ultrasam.annotate import export
 from ultrasam.annotate.jobs import Jobs
+from ultrasam.annotate.journal import NotKeptError
 from ultrasam.annotate.label_file import ChangedError
 from ultrasam.annotate.security import Guard
 from ultrasam.annotate.session import Session, StaleError
@@ -91,6 +92,7 @@ _STATUS = {
     StaleError: 409,
     ChangedError: 409,
     PromptError: 422,
+    NotKeptError: 507,
     UltraSamError: 400,
     LookupError: 404,
 }
