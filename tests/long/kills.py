@@ -147,7 +147,7 @@ def tensors(content: Any) -> Any:
 
 def without_seconds(content: Any) -> Any:
     """Results without what a run says of itself."""
-    own = ("seconds", "time", "date", "started", "out", "device")
+    own = ("seconds", "command")
     if isinstance(content, dict):
         return {
             k: without_seconds(v) for k, v in content.items() if not any(word in k.lower() for word in own)
