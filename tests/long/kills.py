@@ -201,16 +201,17 @@ def kill(job: Job, folder: Path, kills: int, rng: random.Random) -> Count:
     # One from each part of the run's time, so that start and end have their turn.
     moments = [whole * (part + rng.random()) / kills for part in range(kills)]
     rng.shuffle(moments)
-    while moments:
+    while count.kills < kills:
         out = folder / "killed"
         shutil.rmtree(out, ignore_errors=True)
         code = None
         for _ in range(KILLS_A_RUN):
-            if not moments or code == 0:
+            if count.kills == kills or code == 0:
                 break
             process = start(job, out)
             try:
-                code = process.wait(timeout=moments.pop())
+                # What goes on with an earlier run may be done before its moment: others take its place.
+                code = process.wait(timeout=moments.pop() if moments else rng.uniform(0, whole))
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
