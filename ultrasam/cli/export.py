@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ultrasam.cli.options import WEIGHTS
+
+if TYPE_CHECKING:
+    from ultrasam.modeling.sam import Sam
 
 _EXAMPLES = """examples:
   ultrasam export UltraSam.pth --out onnx
   ultrasam export UltraSam.pth --out onnx --precision fp16 int8 --pictures some/images
   ultrasam export UltraSam.pth --out onnx --single-mask
+  ultrasam export small --for x-anylabeling --out small_model
 
-writes encoder*.onnx, decoder.onnx and parity.json, which says how far they are from the model
+writes encoder*.onnx, decoder.onnx and parity.json, which says how far they are from the model; with --for encoder.onnx,
+decoder.onnx and the file that the client loads
 """
 
 
@@ -27,6 +32,12 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("checkpoint", help=WEIGHTS)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files")
+    parser.add_argument(
+        "--for",
+        dest="client",
+        choices=("x-anylabeling",),
+        help="files for a tool that has Segment Anything's sizes written into its code",
+    )
     parser.add_argument("--format", choices=("onnx", "torch"), default="onnx", help="what to write")
     parser.add_argument(
         "--precision",
@@ -55,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
     process.keep_memory()
     model = checkpoints.load(args.checkpoint)
+    if args.client:
+        return _for_client(model, args)
     if args.format == "torch":
         print(export.to_torch_export(model, args.out))
         return 0
@@ -69,4 +82,17 @@ def run(args: argparse.Namespace) -> int:
     )
     for path in (*done.encoders.values(), done.decoder, done.report):
         print(path)
+    return 0
+
+
+def _for_client(model: Sam, args: argparse.Namespace) -> int:
+    from ultrasam.errors import ConfigError
+    from ultrasam.export.x_anylabeling import to_x_anylabeling
+
+    if args.precision != ["fp32"] or args.batch or args.pictures or args.format != "onnx":
+        raise ConfigError("--for takes no --precision, --batch, --pictures and --format: the client decides")
+    files = to_x_anylabeling(model, args.out, Path(args.checkpoint).stem)
+    for path in (files.encoder, files.decoder, files.config):
+        print(path)
+    print(f"in X-AnyLabeling: AI, Load Custom Model, {files.config}")
     return 0

@@ -30,21 +30,19 @@ DECODER_INPUTS = (
 DECODER_OUTPUTS = ("masks", "iou_predictions", "low_res_masks")
 
 
-class LongestSide(nn.Module):
-    """Lets images (1, 3, h, w) pass whose longest side is the input's; running the graph on others fails.
+class Refusal(nn.Module):
+    """Lets a tensor pass whose size is right; running the graph on others fails.
 
     A graph knows no errors of its own, but one number that is to be reshaped to several is one, and
     the runtime names the node: the module's name in the graph is what people read.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.size = size
         self.register_buffer("one", torch.ones(1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The image, unchanged."""
-        excess = torch._shape_as_tensor(x)[2:].max() - self.size
+    def forward(self, x: Tensor, excess: Tensor) -> Tensor:
+        """The tensor, unchanged, where the whole number ``excess`` is 0."""
         side = 1 + excess * excess
         # Tensors stand for sizes in a traced graph. Two of them: one alone is taken for "whatever is left".
         shape: Any = (side, side)
@@ -67,13 +65,14 @@ class EncoderGraph(nn.Module):
         self.size = model.img_size
         self.from_pixels = from_pixels
         self.check = f"longest_side_must_be_{self.size}"
-        self.add_module(self.check, LongestSide(self.size))
+        self.add_module(self.check, Refusal())
 
     def forward(self, input_image: Tensor) -> Tensor:
         """An image or a batch to embeddings (B, C, h, w)."""
         if not self.from_pixels:
             return self.encoder(input_image)
-        x = self.get_submodule(self.check)(input_image.permute(2, 0, 1)[None])
+        x = input_image.permute(2, 0, 1)[None]
+        x = self.get_submodule(self.check)(x, torch._shape_as_tensor(x)[2:].max() - self.size)
         x = preprocess.normalize(x)
         # Padding by concatenation: the sides are not known when the graph is made.
         x = torch.cat([x, x.new_zeros(1, 3, self.size, x.shape[3])], dim=2)[:, :, : self.size]
@@ -121,15 +120,20 @@ class DecoderGraph(nn.Module):
         Returns:
             mask logits (N, M, H, W), predicted IoU (N, M), low-resolution logits (N, M, 4h, 4w).
         """
-        sparse = self._embed(point_coords, point_labels)
+        low, iou = self.low(image_embeddings, point_coords, point_labels, mask_input, has_mask_input)
+        return self._enlarge(low, orig_im_size), iou, low
+
+    def low(
+        self, embeddings: Tensor, coords: Tensor, labels: Tensor, mask_input: Tensor, has_mask_input: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Low-resolution logits (N, M, 4h, 4w) and predicted IoU (N, M)."""
+        sparse = self._embed(coords, labels)
         none = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
         dense = has_mask_input * self.prompt_encoder.mask_downscaling(mask_input)
         dense = dense + (1 - has_mask_input) * none + 0 * sparse[:, :1, :1, None]
         pe = self.prompt_encoder.get_dense_pe()
-        low, iou = self.mask_decoder(image_embeddings, pe, sparse, dense, None)
-        if self.single_mask:
-            low, iou = _choose(low, iou, point_coords.shape[1])
-        return self._enlarge(low, orig_im_size), iou, low
+        low, iou = self.mask_decoder(embeddings, pe, sparse, dense, None)
+        return _choose(low, iou, coords.shape[1]) if self.single_mask else (low, iou)
 
     def _embed(self, coords: Tensor, labels: Tensor) -> Tensor:
         position = self.prompt_encoder.pe_layer.encode(pixel_centers(coords) / self.size)

@@ -73,7 +73,7 @@ def to_onnx(
         raise ConfigError(
             f"precision must be of {', '.join(PRECISIONS)}, got {', '.join(precisions) or 'none'}"
         )
-    _need("onnx", "onnxruntime")
+    need_packages("onnx", "onnxruntime")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     model = model.cpu().eval()
@@ -87,7 +87,7 @@ def to_onnx(
     if "fp32" not in precisions:
         encoders.pop("fp32").unlink()
     for path in (*encoders.values(), decoder):
-        _note_usage(path, model.usage)
+        note_usage(path, model.usage)
     beside = folder / "parity.json"
     beside.write_text(json.dumps(found, indent=1))
     return Exported(encoders, decoder, beside)
@@ -99,7 +99,7 @@ def write_encoder(model: Sam, path: Path, from_pixels: bool) -> None:
     example = torch.rand(size, size, 3) * 255 if from_pixels else torch.randn(1, 3, size, size)
     axes = {0: "image_height", 1: "image_width"} if from_pixels else {0: "batch"}
     with plain_attention(model), torch.no_grad():
-        _write(
+        write_graph(
             EncoderGraph(model, from_pixels).eval(),
             (example,),
             path,
@@ -111,6 +111,11 @@ def write_encoder(model: Sam, path: Path, from_pixels: bool) -> None:
 
 def write_decoder(model: Sam, path: Path, single_mask: bool) -> None:
     """The decoder as an ONNX file."""
+    write_decoder_graph(DecoderGraph(model, single_mask).eval(), path, example_prompts(model))
+
+
+def write_decoder_graph(graph: nn.Module, path: Path, example: tuple[Tensor, ...]) -> None:
+    """A graph with the decoder's inputs and outputs as an ONNX file."""
     prompts, points = {0: "num_prompts"}, {0: "num_prompts", 1: "num_points"}
     axes = {
         "point_coords": points,
@@ -121,8 +126,7 @@ def write_decoder(model: Sam, path: Path, single_mask: bool) -> None:
         "low_res_masks": prompts,
     }
     with torch.no_grad():
-        graph = DecoderGraph(model, single_mask).eval()
-        _write(graph, example_prompts(model), path, list(DECODER_INPUTS), list(DECODER_OUTPUTS), axes)
+        write_graph(graph, example, path, list(DECODER_INPUTS), list(DECODER_OUTPUTS), axes)
 
 
 def to_torch_export(model: Sam, out: str | Path) -> Path:
@@ -140,7 +144,7 @@ def to_torch_export(model: Sam, out: str | Path) -> Path:
     return path
 
 
-def _write(
+def write_graph(
     graph: nn.Module,
     example: tuple[Tensor, ...],
     path: Path,
@@ -148,6 +152,7 @@ def _write(
     outputs: list[str],
     axes: dict[str, dict[int, str]],
 ) -> None:
+    """A graph as an ONNX file, with the sides that are free named by axes."""
     with warnings.catch_warnings():
         # Tracing warns of every shape that it takes for a constant; the parity report is the judge.
         warnings.simplefilter("ignore")
@@ -163,7 +168,7 @@ def _write(
         )
 
 
-def _note_usage(path: Path, usage: ModelUsage) -> None:
+def note_usage(path: Path, usage: ModelUsage) -> None:
     """Say in an ONNX file's metadata what the weights want to be used with."""
     import onnx
 
@@ -197,7 +202,8 @@ def _in_precision(encoder: Path, precision: str) -> Path:
     return path
 
 
-def _need(*modules: str) -> None:
+def need_packages(*modules: str) -> None:
+    """Raise `UltraSamError` where a package is not installed."""
     from importlib.util import find_spec
 
     missing = [name for name in modules if find_spec(name) is None]

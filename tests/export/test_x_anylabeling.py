@@ -1,0 +1,146 @@
+"""Files for X-AnyLabeling, run as that runs them: its letterbox of 684 x 1024 and its mask prompt of 256 cells."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ultrasam.cli import main
+from ultrasam.export.frame_graphs import FrameDecoder
+from ultrasam.export.x_anylabeling import to_x_anylabeling
+from ultrasam.phantom import simulate
+from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.predictor import Predictor
+
+onnxruntime = pytest.importorskip("onnxruntime")
+yaml = pytest.importorskip("yaml")
+
+
+class Client:
+    """What the client does with a picture and a prompt, in numbers."""
+
+    def __init__(self, config):
+        self.config = yaml.safe_load(config.read_text())
+        paths = [config.parent / self.config[f"{part}_model_path"] for part in ("encoder", "decoder")]
+        self.encoder, self.decoder = (
+            onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in paths
+        )
+
+    def encode(self, picture):
+        h, w = picture.shape[:2]
+        self.scale = min(1024 / w, 684 / h)
+        moved = np.array([[self.scale, 0, 0], [0, self.scale, 0]])
+        frame = cv2.warpAffine(picture, moved, (1024, 684), flags=cv2.INTER_LINEAR).astype(np.float32)
+        self.features = self.encoder.run(None, {self.encoder.get_inputs()[0].name: frame})[0]
+
+    def masks(self, points, labels, picture):
+        prompt = np.array([*points, [0, 0]], np.float32)[None] * np.float32(self.scale)
+        logits, iou, low = self.decoder.run(
+            None,
+            {
+                "image_embeddings": self.features,
+                "point_coords": prompt,
+                "point_labels": np.array([*labels, -1], np.float32)[None],
+                "mask_input": np.zeros((1, 1, 256, 256), np.float32),
+                "has_mask_input": np.zeros(1, np.float32),
+                "orig_im_size": np.array([684, 1024], np.float32),
+            },
+        )
+        back = np.array([[1 / self.scale, 0, 0], [0, 1 / self.scale, 0]])
+        size = picture.shape[1::-1]
+        return cv2.warpAffine(logits[0, 0], back, size, flags=cv2.INTER_LINEAR) > 0, iou, low
+
+
+@pytest.fixture(scope="module")
+def small():
+    return Predictor("small", closer=False)
+
+
+@pytest.fixture(scope="module")
+def client(small, tmp_path_factory):
+    files = to_x_anylabeling(small.model, tmp_path_factory.mktemp("client"), "small, mine")
+    return Client(files.config)
+
+
+def lesion(height, width):
+    """A simulated picture cut to a size, with the mask of an object in it and the object's box."""
+    made = simulate(1, 3, size=900)
+    mask = max((entry.mask for entry in made.objects), key=np.sum)
+    y, x = (int(v.mean()) for v in np.nonzero(mask))
+    top, left = (int(np.clip(c - n / 2, 0, 900 - n)) for c, n in ((y, height), (x, width)))
+    picture = np.repeat(made.image[..., None], 3, axis=2)[top : top + height, left : left + width]
+    mask = mask[top : top + height, left : left + width]
+    ys, xs = np.nonzero(mask)
+    return np.ascontiguousarray(picture), mask, [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+
+
+def dice(a, b):
+    return 2 * np.sum(a & b) / (a.sum() + b.sum())
+
+
+@pytest.mark.parametrize("size", [(300, 720), (800, 400), (512, 512), (480, 640)])
+def test_same_masks_as_the_predictor_whatever_the_shape(client, small, size):
+    picture, truth, box = lesion(*size)
+    client.encode(picture)
+    small.set_image(picture)
+    found, iou, low = client.masks([box[:2], box[2:]], [2, 3], picture)
+    ours = small.segment([ObjectPrompt(box=box)])
+    assert dice(found, ours.masks[0]) > 0.97
+    assert abs(iou[0, 0] - ours.scores[0]) < 0.02 and low.shape == (1, 1, 256, 256)
+    assert dice(found, truth) > dice(ours.masks[0], truth) - 0.02
+    point = [float(v) for v in np.argwhere(cv2.erode(truth.astype(np.uint8), np.ones((9, 9)))).mean(0)[::-1]]
+    found, iou, _ = client.masks([point], [1], picture)
+    ours = small.segment([ObjectPrompt(points=[point])], multimask=True)
+    assert dice(found, ours.masks[0]) > 0.97
+
+
+def test_a_mask_that_was_given_back_is_a_prompt_for_the_next_click(client, small):
+    picture, _, box = lesion(512, 512)
+    client.encode(picture)
+    _, _, low = client.masks([box[:2], box[2:]], [2, 3], picture)
+    assert low.shape == (1, 1, 256, 256)
+    inputs = {
+        "image_embeddings": client.features,
+        "point_coords": np.full((1, 2, 2), 400, np.float32),
+        "point_labels": np.array([[1, -1]], np.float32),
+        "mask_input": low,
+        "has_mask_input": np.ones(1, np.float32),
+        "orig_im_size": np.array([684, 1024], np.float32),
+    }
+    with torch.no_grad():
+        ours = FrameDecoder(small.model).eval()(*map(torch.from_numpy, inputs.values()))
+    for found, expected in zip(client.decoder.run(None, inputs), ours, strict=True):
+        np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=2e-3)
+
+
+def test_pictures_for_the_whole_frame_and_too_large_ones(client, small):
+    """Clients that send no letterbox: the longest side is 1024, masks are asked for at another size."""
+    picture, _, box = lesion(450, 600)
+    frame = cv2.resize(picture, (1024, 768)).astype(np.float32)
+    features = client.encoder.run(None, {"input_image": frame})[0]
+    corners = np.array([[box[:2], box[2:]]], np.float32) * 1024 / 600
+    prompt = [corners, np.array([[2, 3]], np.float32), np.zeros((1, 1, 256, 256), np.float32)]
+    values = [features, *prompt, np.zeros(1, np.float32), np.array([450, 600], np.float32)]
+    names = [entry.name for entry in client.decoder.get_inputs()]
+    logits = client.decoder.run(None, dict(zip(names, values, strict=True)))[0]
+    small.set_image(picture)
+    theirs = small.segment([ObjectPrompt(box=box)], multimask=True).masks[0]
+    assert logits.shape == (1, 1, 450, 600) and dice(logits[0, 0] > 0, theirs) > 0.97
+    with pytest.raises(Exception, match="sides_must_be_at_most_1024"):
+        client.encoder.run(None, {"input_image": np.zeros((700, 1025, 3), np.float32)})
+
+
+def test_black_pictures_and_the_configuration(client, tmp_path, tiny_weights, capsys):
+    client.encode(np.zeros((30, 40, 3), np.uint8))
+    assert client.masks([[5, 5]], [1], np.zeros((30, 40, 3)))[0].shape == (30, 40)
+    assert client.config["type"] == "segment_anything" and client.config["name"] == "ultrasam-small_mine"
+    asked = ["export", str(tiny_weights), "--for", "x-anylabeling", "--out", str(tmp_path)]
+    assert main(asked) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "decoder.onnx",
+        "encoder.onnx",
+        "x-anylabeling.yaml",
+    ]
+    assert "Load Custom Model" in capsys.readouterr().out
+    assert main([*asked, "--precision", "int8"]) == 2
+    assert "--for takes no --precision" in capsys.readouterr().err

@@ -1,0 +1,141 @@
+"""Graphs for clients that have Segment Anything's 1024 pixels written into their code, around a model of any size.
+
+Such clients hand on pictures of up to 1024 pixels a side, which may be laid out with black to the right and below,
+then coordinates in them and a mask prompt of 256 x 256. A small model would see a tall picture in such a frame at
+two thirds of its size, and its masks would get worse by as much. So the encoder leaves the black out and says
+in an additional channel of the embedding, which clients pass on as it is, how much of the frame it has seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ultrasam import preprocess
+from ultrasam.export.graphs import DecoderGraph, Refusal, example_prompts
+from ultrasam.modeling.sam import Sam
+
+#: Side of the frame in pixels that clients lay pictures in, and of their mask prompts in cells.
+FRAME, MASK_CELLS = 1024, 256
+#: Logit of what the encoder has not seen.
+NOT_SEEN = -10.0
+
+
+class FrameEncoder(nn.Module):
+    """The image encoder for a picture (h, w, 3), RGB in 0..255, of at most 1024 pixels a side.
+
+    What is left of it without black rows at the bottom and black columns at the right is resized as for
+    `Predictor`. Running the graph on larger pictures is an error.
+    """
+
+    def __init__(self, model: Sam) -> None:
+        super().__init__()
+        self.encoder = model.image_encoder
+        self.size = model.img_size
+        self.check = f"sides_must_be_at_most_{FRAME}"
+        self.add_module(self.check, Refusal())
+
+    def forward(self, input_image: Tensor) -> Tensor:
+        """A picture to embeddings (1, C, h, w) with one channel more, that begins with the rows and columns seen."""
+        x = input_image.permute(2, 0, 1)[None]
+        sides = torch._shape_as_tensor(x)[2:]
+        x = self.get_submodule(self.check)(x, (sides.max() - FRAME).clamp(min=0))
+        brightest = x.amax(dim=(0, 1))
+        seen = torch.stack([_extent(brightest.amax(dim=1)), _extent(brightest.amax(dim=0))])
+        # Tensors stand for sizes in a traced graph.
+        resized: Any = tuple(_resized(seen, self.size).unbind())
+        x = F.interpolate(x[:, :, : seen[0], : seen[1]], resized, mode="bilinear", align_corners=False)
+        # Whole numbers, as images have them.
+        x = preprocess.normalize(x.round())
+        x = torch.cat([x, x.new_zeros(1, 3, self.size, x.shape[3])], dim=2)[:, :, : self.size]
+        x = torch.cat([x, x.new_zeros(1, 3, self.size, self.size)], dim=3)[:, :, :, : self.size]
+        features = self.encoder(x)
+        cells = features[:, :1]
+        noted = torch.cat([seen.float(), cells.flatten()[2:] * 0])
+        return torch.cat([features, noted.reshape_as(cells)], dim=1)
+
+
+class FrameDecoder(nn.Module):
+    """The decoder's graph for coordinates in the frame and mask prompts of 256 x 256; gives one mask."""
+
+    def __init__(self, model: Sam) -> None:
+        super().__init__()
+        self.decoder = DecoderGraph(model, single_mask=True)
+        self.size = model.img_size
+        self.cells = model.prompt_encoder.mask_input_size
+
+    def forward(
+        self,
+        image_embeddings: Tensor,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+        orig_im_size: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `DecoderGraph.forward`.
+
+        Args:
+            image_embeddings: (1, C + 1, h, w) of `FrameEncoder`.
+            point_coords: (N, K, 2) in the frame.
+            point_labels: (N, K).
+            mask_input: (1 or N, 1, 256, 256) logits, as given back.
+            has_mask_input: (1,).
+            orig_im_size: (2,) height and width of the picture, or of the frame that it lies in; its longer side is
+                the frame's 1024 pixels.
+
+        Returns:
+            mask logits (N, 1, H, W), predicted IoU (N, 1), low-resolution logits (N, 1, 256, 256).
+        """
+        features, noted = image_embeddings[:, :-1], image_embeddings[:, -1:]
+        seen = noted.flatten()[:2].round().long()
+        resized = _resized(seen, self.size)
+        scale = resized.float() / seen.float()
+        mask_input = F.interpolate(mask_input, self.cells, mode="bilinear", align_corners=False)
+        low, iou = self.decoder.low(
+            features, point_coords * scale.flip(0), point_labels, mask_input, has_mask_input
+        )
+        full = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
+        original = orig_im_size.float()
+        height, width = original.long().unbind()
+        shown: Any = tuple(
+            torch.floor(seen.float() * (original.max() / FRAME) + 0.5).long().clamp(min=1).unbind()
+        )
+        full = full[..., : resized[0], : resized[1]]
+        full = F.interpolate(full, shown, mode="bilinear", align_corners=False)
+        full = _padded(_padded(full, height, 2), width, 3)
+        return full, iou, F.interpolate(low, (MASK_CELLS, MASK_CELLS), mode="bilinear", align_corners=False)
+
+    @staticmethod
+    def example(model: Sam) -> tuple[Tensor, ...]:
+        """Inputs of the graph, random."""
+        features, coords, labels, _, has_mask, _ = example_prompts(model)
+        noted = torch.zeros_like(features[:, :1])
+        noted[0, 0, 0, 0], noted[0, 0, 0, 1] = FRAME // 2, FRAME
+        mask = torch.randn(1, 1, MASK_CELLS, MASK_CELLS)
+        size = torch.tensor([FRAME // 2, FRAME]).float()
+        scale = FRAME / model.img_size
+        return torch.cat([features, noted], dim=1), coords * scale, labels, mask, has_mask, size
+
+
+def _padded(full: Tensor, side: Tensor, dim: int) -> Tensor:
+    """Rows or columns up to a number of them, known when the graph runs; others are cut off."""
+    shape: Any = [*full.shape]
+    shape[dim] = side
+    more = torch.full(shape, NOT_SEEN, dtype=full.dtype)
+    return torch.cat([full, more], dim=dim).narrow(dim, 0, side)
+
+
+def _extent(brightest: Tensor) -> Tensor:
+    """How many of n rows or columns there are up to the last that is not black; n where all are."""
+    number = torch.ones_like(brightest).cumsum(0)
+    last = (number * (brightest > 0)).max()
+    return torch.where(last > 0, last, number.max()).long()
+
+
+def _resized(sides: Tensor, size: int) -> Tensor:
+    """`preprocess.Geometry.resized` of sides (2,)."""
+    return torch.floor(sides.float() * (size / sides.max().float()) + 0.5).long().clamp(min=1)

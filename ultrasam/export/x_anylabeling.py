@@ -1,0 +1,74 @@
+"""Files that X-AnyLabeling loads as a model of its type ``segment_anything``."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ultrasam.data.files import write_text
+from ultrasam.export.frame_graphs import FRAME, FrameDecoder, FrameEncoder
+from ultrasam.export.graphs import plain_attention
+from ultrasam.export.onnx_files import need_packages, note_usage, write_decoder_graph, write_graph
+from ultrasam.modeling.sam import Sam
+
+
+@dataclass(frozen=True)
+class ClientFiles:
+    """Files of an export: two graphs, and the YAML file that names them."""
+
+    encoder: Path
+    decoder: Path
+    config: Path
+
+
+def to_x_anylabeling(model: Sam, out: str | Path, name: str) -> ClientFiles:
+    """Write encoder, decoder and configuration into one folder, which may be moved as a whole.
+
+    The client shows one mask of a prompt, made in one pass over the whole picture: what `Predictor` gives with
+    ``closer=False``, the best of three for a point, one for a box.
+
+    Args:
+        model: the model, of any input size.
+        out: folder to write to.
+        name: what the client lists it as.
+
+    Raises:
+        UltraSamError: onnx is not installed.
+    """
+    need_packages("onnx")
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = model.cpu().eval()
+    files = ClientFiles(folder / "encoder.onnx", folder / "decoder.onnx", folder / "x-anylabeling.yaml")
+    example = torch.rand(FRAME // 2, FRAME, 3) * 255
+    axes = {"input_image": {0: "image_height", 1: "image_width"}}
+    with plain_attention(model), torch.no_grad():
+        graph = FrameEncoder(model).eval()
+        write_graph(graph, (example,), files.encoder, ["input_image"], ["image_embeddings"], axes)
+    write_decoder_graph(FrameDecoder(model).eval(), files.decoder, FrameDecoder.example(model))
+    for path in (files.encoder, files.decoder):
+        note_usage(path, model.usage)
+    write_text(files.config, _config(name, files))
+    return files
+
+
+def _config(name: str, files: ClientFiles) -> str:
+    """The YAML file. The sizes are the client's own, which it does not read from here."""
+    rows = {
+        "type": "segment_anything",
+        # The client takes no other characters in it.
+        "name": re.sub(r"[^A-Za-z0-9._-]+", "_", f"ultrasam-{name}"),
+        "provider": "UltraSam",
+        "display_name": f"UltraSam ({name})",
+        "encoder_model_path": files.encoder.name,
+        "decoder_model_path": files.decoder.name,
+        "input_size": FRAME,
+        "max_width": FRAME,
+        "max_height": 682,
+    }
+    # A text of JSON is one of YAML.
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in rows.items())
