@@ -68,7 +68,7 @@ def locate(folder: Path, names: Iterable[str]) -> tuple[dict[str, Path], dict[st
         name -> file, and of those that are ambiguous, name -> the files that fit.
     """
     names = list(dict.fromkeys(names))
-    found = {name: folder / name for name in names if _is_file(folder / name)}
+    found = {name: folder / name for name in names if is_file(folder / name)}
     missing = [name for name in names if name not in found]
     if not missing:
         return found, {}
@@ -81,7 +81,8 @@ def locate(folder: Path, names: Iterable[str]) -> tuple[dict[str, Path], dict[st
     return found | {name: folder / file for name, file in matched.found.items()}, matched.ambiguous
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False for names that no file can have."""
     # pathlib's own raises where a name is too long.
     return os.path.isfile(path)  # noqa: PTH113
 

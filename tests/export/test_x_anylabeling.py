@@ -1,4 +1,4 @@
-"""Files for X-AnyLabeling, run as that runs them: its letterbox of 684 x 1024 and its mask prompt of 256 cells."""
+"""Files for X-AnyLabeling, run as that runs them: with its letterbox of 684 x 1024, its 256-cell mask."""
 
 import cv2
 import numpy as np

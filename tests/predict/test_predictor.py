@@ -10,6 +10,7 @@ from tests.kit.closeness import assert_same, assert_same_masks, assert_same_obje
 from tests.kit.models import tiny
 from tests.kit.pictures import waves
 from ultrasam import preprocess
+from ultrasam.data.polygons import polygons
 from ultrasam.predict import masks
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
@@ -242,10 +243,10 @@ def test_polygons_draw_the_mask_again():
     disc = (x - 30) ** 2 + (y - 25) ** 2 < 300
     two = disc | ((x > 60) & (y > 40) & (x < 75))
     for mask, count in ((disc, 1), (two, 2), (np.eye(9, dtype=bool), 1), (np.zeros((5, 5), bool), 0)):
-        outlines = masks.polygons(mask)
+        outlines = polygons(mask)
         assert len(outlines) == count
         if count:
             rle = coco_mask.merge(coco_mask.frPyObjects(outlines, *mask.shape))
             drawn = coco_mask.decode(rle).astype(bool)
             assert (drawn & mask).sum() / (drawn | mask).sum() > 0.97
-    assert len(masks.polygons(disc, 1.0)[0]) < len(masks.polygons(disc)[0]) / 2
+    assert len(polygons(disc, 1.0)[0]) < len(masks.polygons(disc)[0]) / 2

@@ -1,4 +1,4 @@
-"""``ultrasam data``: check, count, merge, join, split and audit COCO files."""
+"""``ultrasam data``: check, count, merge, join, split and audit COCO files, and labels of other tools."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrasam.cli import phantom
+from ultrasam.cli.options import LABELS
 
 #: Problems of a file that are printed one by one; the others are counted.
 SHOWN = 20
@@ -16,13 +17,16 @@ SHOWN = 20
 
 def add_parser(subparsers: Any) -> None:
     """Add the command and its own commands."""
-    parser = subparsers.add_parser("data", help="check, count, merge, split, audit and simulate COCO files")
+    parser = subparsers.add_parser(
+        "data", help="check, convert, count, merge, split, audit and simulate labels"
+    )
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = commands.add_parser("check", help="is a COCO file valid, and are its images there?")
     check.add_argument("coco", type=Path)
     check.add_argument("--images", type=Path, help="image folder (../images beside the file's folder)")
     stats = commands.add_parser("stats", help="count images, objects, subjects, areas")
     stats.add_argument("coco", type=Path)
+    _format_parsers(commands)
     _merge_parser(commands)
     _join_parser(commands)
     split = commands.add_parser("split", help="split a COCO file into train, val and test by subject")
@@ -36,6 +40,36 @@ def add_parser(subparsers: Any) -> None:
     audit.add_argument("--out", type=Path, required=True, help="folder for audit.json and audit.html")
     phantom.add_parser(commands)
     parser.set_defaults(func=run)
+
+
+def _format_parsers(commands: Any) -> None:
+    take = commands.add_parser("import", help="labels of other tools to a COCO file")
+    take.add_argument("source", type=Path, metavar="FILE_OR_FOLDER", help=LABELS)
+    take.add_argument("--out", type=Path, required=True, metavar="FILE", help="the COCO file")
+    take.add_argument("--images", type=Path, help="image folder (where the labels lie)")
+    take.add_argument(
+        "--whole", action="store_true", help="of masks: all of one value is one object, not each part of it"
+    )
+    give = commands.add_parser("export", help="a COCO file to formats of other tools")
+    give.add_argument("coco", type=Path)
+    give.add_argument(
+        "--to",
+        required=True,
+        choices=("yolo", "labelme", "png", "nifti", "polygons"),
+        help="polygons: COCO without run lengths",
+    )
+    give.add_argument("--out", type=Path, required=True, help="folder; for polygons, the file")
+    give.add_argument("--images", type=Path, help="image folder (where the labels lie)")
+    give.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.75,
+        metavar="PIXELS",
+        help="leave out corners of polygons that move the outline by less (0.75; 0 is exact)",
+    )
+    give.add_argument(
+        "--objects", action="store_true", help="label maps that number objects, not their classes"
+    )
 
 
 def _merge_parser(commands: Any) -> None:
@@ -81,6 +115,8 @@ def run(args: argparse.Namespace) -> int:
     actions = {
         "check": _check,
         "stats": _stats,
+        "import": _import,
+        "export": _export,
         "merge": _merge,
         "join": _join,
         "split": _split,
@@ -112,6 +148,26 @@ def _stats(args: argparse.Namespace) -> int:
     from ultrasam.converters.engine.stats import statistics
 
     print(json.dumps(statistics(coco_schema.read(args.coco)), indent=1, ensure_ascii=False))
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from ultrasam.data.formats import importing
+
+    imported = importing.read(args.source, args.images, whole=args.whole)
+    imported.write(args.out)
+    print(imported.summary())
+    print(f"{args.out}: file names start from {imported.folder}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from ultrasam.data.formats import exporting, importing
+
+    images = args.images or importing.beside(args.coco)
+    print(
+        exporting.export(args.coco, args.to, args.out, images, tolerance=args.tolerance, objects=args.objects)
+    )
     return 0
 
 

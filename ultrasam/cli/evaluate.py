@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import WEIGHTS, DictAction, make_folder
+from ultrasam.cli.options import LABELS, WEIGHTS, DictAction, labels_as_coco, make_folder
 
 if TYPE_CHECKING:
     from ultrasam.evaluate.evaluate import Subject
@@ -33,10 +33,8 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("checkpoint", help=WEIGHTS)
-    parser.add_argument("coco", nargs="+", type=Path, metavar="COCO", help="COCO files with masks")
-    parser.add_argument(
-        "--images", required=True, type=Path, metavar="DIR", help="where file names start from"
-    )
+    parser.add_argument("coco", nargs="+", type=Path, metavar="LABELS", help=LABELS)
+    parser.add_argument("--images", type=Path, metavar="DIR", help="where file names start from (as needed)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the report")
     which = parser.add_argument_group("which images")
     which.add_argument("--split", default="", metavar="NAME[,NAME]", help="those with this 'split' (all)")
@@ -102,9 +100,10 @@ def run(args: argparse.Namespace) -> int:
     # All that can be wrong with the arguments, before the work.
     protocol, subject = _protocol(args), _subject(args)
     others = {results.title: results for results in map(Results.read, args.compare)}
+    files, images = _labels(args)
     samples, notes = read_samples(
-        args.coco,
-        args.images,
+        files,
+        images,
         splits=_names(args.split),
         limit=args.limit,
         organ_of={**_organs(), **args.organ},
@@ -127,6 +126,19 @@ def run(args: argparse.Namespace) -> int:
     print(_short(results))
     print(f"report: {page.resolve().as_uri()}")
     return 0
+
+
+def _labels(args: argparse.Namespace) -> tuple[list[Path], Path]:
+    """The labels as COCO files, and the one folder of their images."""
+    from ultrasam.errors import ConfigError
+
+    if len({path.stem for path in args.coco}) < len(args.coco):
+        raise ConfigError("two of the files have one name; results are told apart by it, so rename one")
+    pairs = [labels_as_coco(path, args.images, args.out) for path in args.coco]
+    folders = {folder for _, folder in pairs}
+    if len(folders) > 1:
+        raise ConfigError(f"images lie in {len(folders)} folders; evaluate them one by one, or give --images")
+    return [path for path, _ in pairs], folders.pop()
 
 
 def _protocol(args: argparse.Namespace) -> Protocol:
@@ -166,7 +178,8 @@ def _organs() -> dict[str, str]:
 def _command(args: argparse.Namespace) -> str:
     """The command to repeat it with; files by name alone, as folders differ from machine to machine."""
     words = ["ultrasam", "evaluate", Path(args.checkpoint).name, *(path.name for path in args.coco)]
-    words += ["--images", args.images.name, "--out", args.out.name]
+    words += ["--images", args.images.name] if args.images else []
+    words += ["--out", args.out.name]
     for option, value, default in (
         ("--split", args.split, ""),
         ("--limit", args.limit, None),

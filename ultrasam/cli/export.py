@@ -17,8 +17,8 @@ _EXAMPLES = """examples:
   ultrasam export UltraSam.pth --out onnx --single-mask
   ultrasam export small --for x-anylabeling --out small_model
 
-writes encoder*.onnx, decoder.onnx and parity.json, which says how far they are from the model; with --for encoder.onnx,
-decoder.onnx and the file that the client loads
+writes encoder*.onnx, decoder.onnx and parity.json, which says how far they are from the model; with --for
+encoder.onnx, decoder.onnx and the file that the client loads
 """
 
 

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ultrasam.cli.options import add_weights
+from ultrasam.cli.options import LABELS, add_weights, labels_as_coco
 
 _EXAMPLES = """examples:
   ultrasam finetune mine.json --images images --from UltraSam.pth --mode decoder
+  ultrasam finetune my_labelme_folder --mode decoder
   ultrasam finetune mine.json --images images --from ultrasam --mode lora --amp --batch-size 2
   ultrasam finetune mine.json --images images --from sam_vit_b --categories nodule --steps 1000 --out nodules
   ultrasam predict scan.png --checkpoint finetuned/model.pth --box 120,80,340,260 --out masks
@@ -30,8 +31,8 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("coco", type=Path, metavar="COCO", help="a COCO file with masks")
-    parser.add_argument("--images", type=Path, required=True, help="the folder its file names start from")
+    parser.add_argument("coco", type=Path, metavar="LABELS", help=LABELS)
+    parser.add_argument("--images", type=Path, help="folder of the images (where the labels lie)")
     add_weights(parser, "--from", "start weights (small, which comes with the package)", default="small")
     parser.add_argument(
         "--mode",
@@ -71,9 +72,10 @@ def run(args: argparse.Namespace) -> int:
         amp=args.amp,
         checkpointing=args.checkpointing,
     )
+    coco, images = labels_as_coco(args.coco, args.images, args.out)
     settings = Settings(
-        coco=str(args.coco),
-        images=str(args.images),
+        coco=str(coco),
+        images=str(images),
         weights=args.start,
         recipe=recipe,
         categories=args.categories.split(",") if args.categories else None,

@@ -49,6 +49,9 @@ class Renamed(argparse.Action):
 #: What is taken wherever weights are named.
 WEIGHTS = "a weight file of any kind, or a name: ultrasam, sam_vit_b, ..."
 
+#: What is taken wherever labels are named.
+LABELS = "labels: COCO, labelme, YOLO, VIA, Label Studio, CVAT, or a folder of masks"
+
 
 def add_weights(
     parser: argparse._ActionsContainer, option: str, note: str, *, renamed: str = "", **kwargs: Any
@@ -110,3 +113,19 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from error
+
+
+def labels_as_coco(source: Path, images: Path | None, out: Path) -> tuple[Path, Path]:
+    """Labels of any known format as a COCO file and an image folder; says what was read.
+
+    Args:
+        source: file or folder.
+        images: folder below which the images lie, or None.
+        out: the command's output folder, which gets a COCO file made of other labels.
+    """
+    from ultrasam.data.formats.importing import as_coco
+
+    coco, folder, said = as_coco(source, images, out)
+    if said:
+        print(said)
+    return coco, folder

@@ -19,6 +19,7 @@ _EXAMPLES = """examples:
   ultrasam predict scan.png --checkpoint F --out out --object "box=9,9,80,70 point=20,30,0"
   ultrasam predict images/ --checkpoint UltraSam.pth --prompts detections.json --out out
   ultrasam predict images/ --auto --out out
+  ultrasam predict images/ --prompts boxes.csv --out out        (file,x1,y1,x2,y2[,class])
   ultrasam predict cine.dcm --checkpoint UltraSam.pth --box 120,80,340,260 --follow --out out
 
 writes out/masks/*.png, out/overlays/*.png and out/predictions.json (COCO); start it again to go on
@@ -52,7 +53,9 @@ def add_parser(subparsers: Any) -> None:
     ask.add_argument(
         "--object", action="append", default=[], metavar="TEXT", help="an object with several prompts"
     )
-    ask.add_argument("--prompts", metavar="COCO", help="boxes of a COCO file, found by file name")
+    ask.add_argument(
+        "--prompts", metavar="FILE", help="COCO boxes, or CSV or JSON of boxes and points, by file name"
+    )
     ask.add_argument("--min-score", type=float, default=0.0, help="leave out boxes below this score")
     ask.add_argument("--auto", action="store_true", help="everything that looks like an object")
     ask.add_argument("--auto-points", type=int, default=16, metavar="N", help="of --auto: clicks a side (16)")
@@ -133,7 +136,7 @@ def _prompts(args: argparse.Namespace, names: list[str]) -> tuple[PromptsOf | No
     if args.auto:
         return None, category
     if args.prompts:
-        asked, category = prompt_files.from_coco(args.prompts, args.min_score)
+        asked, category = prompt_files.from_file(args.prompts, args.min_score)
         return prompt_files.by_name(asked, names), category
     return prompt_files.same_for_all(_objects(args)), category
 

@@ -1,9 +1,9 @@
-"""Graphs for clients that have Segment Anything's 1024 pixels written into their code, around a model of any size.
+"""Graphs for clients that have Segment Anything's 1024 pixels written into their code, around any model.
 
-Such clients hand on pictures of up to 1024 pixels a side, which may be laid out with black to the right and below,
-then coordinates in them and a mask prompt of 256 x 256. A small model would see a tall picture in such a frame at
-two thirds of its size, and its masks would get worse by as much. So the encoder leaves the black out and says
-in an additional channel of the embedding, which clients pass on as it is, how much of the frame it has seen.
+Such clients hand on pictures of up to 1024 pixels a side, which may be laid out with black to the right and
+below, then coordinates in them and a mask prompt of 256 x 256. A small model would see a tall picture in such
+a frame at two thirds of its size, and its masks would get worse by as much. So the encoder leaves the black
+out, and an additional channel of the embedding, which clients pass on as it is, says how much it has seen.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class FrameEncoder(nn.Module):
         self.add_module(self.check, Refusal())
 
     def forward(self, input_image: Tensor) -> Tensor:
-        """A picture to embeddings (1, C, h, w) with one channel more, that begins with the rows and columns seen."""
+        """A picture to embeddings (1, C + 1, h, w); the last channel begins with rows and columns seen."""
         x = input_image.permute(2, 0, 1)[None]
         sides = torch._shape_as_tensor(x)[2:]
         x = self.get_submodule(self.check)(x, (sides.max() - FRAME).clamp(min=0))
@@ -84,8 +84,8 @@ class FrameDecoder(nn.Module):
             point_labels: (N, K).
             mask_input: (1 or N, 1, 256, 256) logits, as given back.
             has_mask_input: (1,).
-            orig_im_size: (2,) height and width of the picture, or of the frame that it lies in; its longer side is
-                the frame's 1024 pixels.
+            orig_im_size: (2,) height and width of the picture, or of the frame that it lies in; the longer
+                one is what 1024 pixels of the frame are.
 
         Returns:
             mask logits (N, 1, H, W), predicted IoU (N, 1), low-resolution logits (N, 1, 256, 256).
@@ -126,7 +126,8 @@ def _padded(full: Tensor, side: Tensor, dim: int) -> Tensor:
     shape: Any = [*full.shape]
     shape[dim] = side
     more = torch.full(shape, NOT_SEEN, dtype=full.dtype)
-    return torch.cat([full, more], dim=dim).narrow(dim, 0, side)
+    cut: Any = side
+    return torch.cat([full, more], dim=dim).narrow(dim, 0, cut)
 
 
 def _extent(brightest: Tensor) -> Tensor:

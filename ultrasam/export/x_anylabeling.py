@@ -28,8 +28,8 @@ class ClientFiles:
 def to_x_anylabeling(model: Sam, out: str | Path, name: str) -> ClientFiles:
     """Write encoder, decoder and configuration into one folder, which may be moved as a whole.
 
-    The client shows one mask of a prompt, made in one pass over the whole picture: what `Predictor` gives with
-    ``closer=False``, the best of three for a point, one for a box.
+    The client shows one mask of a prompt, made in one pass over the whole picture: what `Predictor` gives
+    with ``closer=False``, the best of three for a point, one for a box.
 
     Args:
         model: the model, of any input size.

@@ -23,6 +23,7 @@ EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "export"),
     **dict.fromkeys(("fastapi", "starlette", "uvicorn"), "annotate"),
     "pydicom": "dicom",
+    "yaml": "formats",
     "segment_anything": "auto",
 }
 

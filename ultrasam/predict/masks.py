@@ -1,4 +1,4 @@
-"""Logits to masks, run-length codes and polygons, with work only where a mask is.
+"""Logits to masks and run-length codes, with work only where a mask is.
 
 Both bilinear steps of segment-anything (network output to input, input to image) are linear, so they are
 one matrix for each axis. An interpolated value lies between its neighbors: a pixel whose neighbors in the
@@ -205,24 +205,3 @@ def _bilinear(inputs: int, outputs: int) -> np.ndarray:
     impulses = torch.eye(inputs)[None, :, None]
     weights = F.interpolate(impulses, (1, outputs), mode="bilinear", align_corners=False)
     return weights[0, :, 0].t().double().numpy()
-
-
-def polygons(mask: np.ndarray, tolerance: float = 0.0) -> list[list[float]]:
-    """The outer outlines of a mask (H, W) as COCO polygons, [x1, y1, x2, y2, ...] each.
-
-    They run along the pixels' outer edges, so that drawing them gives the mask again (holes are filled).
-
-    Args:
-        mask: (H, W) bool.
-        tolerance: leave out corners that move the outline by less than this many pixels.
-    """
-    # Twice the size and a border: contour points then lie on half pixels, and outer edges can be told.
-    large = np.kron(np.pad(mask, 1), np.ones((2, 2), dtype=np.uint8))
-    found = []
-    for contour in cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
-        outline = np.floor((contour.reshape(-1, 2) + 1) / 2) - 1
-        if tolerance > 0:
-            outline = cv2.approxPolyDP(outline.astype(np.float32), tolerance, True).reshape(-1, 2)
-        if len(outline) >= 3:
-            found.append([float(v) for v in outline.ravel()])
-    return found

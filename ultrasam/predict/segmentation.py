@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from ultrasam.data.boxes import tight_boxes, to_xywh
+from ultrasam.data.polygons import polygons
 from ultrasam.predict import masks
 from ultrasam.predict.masks import MaskLogits
 from ultrasam.predict.measure import Measurement, measure
@@ -56,8 +57,8 @@ class Segmentation:
         return masks.encode(self.sources, self.size)
 
     def polygons(self, tolerance: float = 0.0) -> list[list[list[float]]]:
-        """COCO polygons of each object; see `masks.polygons`."""
-        return [masks.polygons(mask, tolerance) for mask in self.masks]
+        """COCO polygons of each object; see `ultrasam.data.polygons`."""
+        return [polygons(mask, tolerance) for mask in self.masks]
 
     def measurements(self, spacing: tuple[float, float] | None = None) -> list[Measurement]:
         """Area and diameters of each object; ``spacing`` is (x, y) in mm a pixel."""

@@ -1,4 +1,4 @@
-"""Prompts for many images: the same for all, or boxes of a COCO file, such as a detector's."""
+"""Prompts for many images: the same for all, or those of a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from ultrasam.data import coco
 from ultrasam.data.boxes import to_xyxy
+from ultrasam.data.formats import prompts as prompt_tables
 from ultrasam.errors import DataError, PromptError
 from ultrasam.predict.files.file_run import Asked, PromptsOf
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -17,6 +18,31 @@ def same_for_all(objects: Sequence[ObjectPrompt]) -> PromptsOf:
     """The same objects on every image."""
     asked = Asked(list(objects), [1] * len(objects))
     return lambda file_name: asked
+
+
+def from_file(path: str | Path, min_score: float = 0.0) -> tuple[dict[str, Asked], list[dict[str, Any]]]:
+    """The prompts of a file: COCO, or a table or JSON of boxes and points, which its content says.
+
+    Args:
+        path: the file.
+        min_score: leave out COCO annotations with a lower score.
+
+    Returns:
+        what is asked of each image, and the file's categories.
+
+    Raises:
+        DataError: it is none of these, or a prompt is malformed; the message names it.
+    """
+    prompts = prompt_tables.read(Path(path))
+    if prompts is None:
+        return from_coco(path, min_score)
+    asked: dict[str, Asked] = {}
+    ids: dict[str, int] = {}
+    for prompt in prompts:
+        row = asked.setdefault(prompt.file, Asked([], []))
+        row.objects.append(ObjectPrompt(prompt.points or None, prompt.labels or None, prompt.box))
+        row.categories.append(ids.setdefault(prompt.label, len(ids) + 1))
+    return asked, [{"id": number, "name": name} for name, number in ids.items()]
 
 
 def from_coco(path: str | Path, min_score: float = 0.0) -> tuple[dict[str, Asked], list[dict[str, Any]]]:
