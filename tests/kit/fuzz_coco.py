@@ -74,7 +74,7 @@ def mutated(rng: random.Random) -> bytes:
     """A COCO file with one to three random edits, as JSON."""
     content = copy.deepcopy(valid())
     for _ in range(rng.choice((1, 1, 2, 3))):
-        content = _edit(content, rng)
+        content = edited(content, rng)
     data = json.dumps(content).encode()
     if rng.random() < 0.03:
         cut = rng.randrange(len(data))
@@ -82,7 +82,8 @@ def mutated(rng: random.Random) -> bytes:
     return data
 
 
-def _edit(content: Any, rng: random.Random) -> Any:
+def edited(content: Any, rng: random.Random) -> Any:
+    """JSON with one random edit."""
     places = [place for place in _places(content) if place[0] is not None]
     if not places:
         return content

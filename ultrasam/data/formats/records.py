@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from typing import Any
 from ultrasam.converters.engine.coco_parsed import shown
 from ultrasam.errors import DataError
 
+#: No coordinate is larger.
+LARGEST = 1e9
 #: Of images whose class is not said anywhere.
 OBJECT = "object"
 #: What is counted where a tool's shape has no area.
@@ -123,7 +124,7 @@ def number(value: Any, where: str) -> float:
     Raises:
         DataError: it is something else.
     """
-    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e9:
+    if type(value) not in (int, float) or not -LARGEST <= value <= LARGEST:
         raise DataError(f"{where} is {shown(value)}; it takes a number")
     return float(value)
 
