@@ -97,7 +97,8 @@ def edited(content: Any, rng: random.Random) -> Any:
     elif how == 2 and isinstance(value, str):
         holder[key] = _text(value, rng)
     elif how == 3 and isinstance(value, (int, float)):
-        holder[key] = rng.choice((-value, value + 1, value * 1000, float(value), str(value), value / W))
+        small = min(max(value, -1e300), 1e300) if value == value else value
+        holder[key] = rng.choice((-value, value + 1, value * 1000, float(small), str(value), small / W))
     elif how == 4:
         other, its = rng.choice(places)
         holder[key] = copy.deepcopy(other[its])

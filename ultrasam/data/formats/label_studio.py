@@ -67,7 +67,7 @@ def read(path: Path, content: Any) -> Labels:
         labels.images.append(image)
         # A region and its class can be two results of one id.
         classes = {
-            entry["id"]: entry
+            str(entry.get("id")): entry
             for entry in results
             if isinstance(entry, dict) and entry.get("type") == "labels"
         }
@@ -121,7 +121,7 @@ def _add(labels: Labels, image: Image, entry: dict[str, Any], classes: dict[Any,
     if entry.get("image_rotation"):
         labels.left_out["regions on a turned view of the image"] += 1
         return
-    label = _label(value, classes.get(entry.get("id")), where)
+    label = _label(value, classes.get(str(entry.get("id"))), where)
     x, y = size[1] / 100, size[0] / 100
 
     def of(key: str, unit: float) -> float:
