@@ -116,6 +116,7 @@ def _cine(path: Path, picture: np.ndarray) -> None:
 def _data(folder: Path) -> None:
     """Phantoms, as a data set and as stand-ins for others; a raw download; tables of labels."""
     from tests.converters.raw import busi
+    from ultrasam.data.formats import exporting
     from ultrasam.data.phantoms import write_phantoms
 
     busi.make(folder / "downloads/busi")
@@ -138,6 +139,7 @@ def _data(folder: Path) -> None:
     (folder / "images").mkdir(exist_ok=True)
     (folder / "images/labels.json").write_text(json.dumps(whole))
     (data / "bus_bra.json").write_text(json.dumps(whole))
+    exporting.export(folder / "mine.json", "labelme", folder / "my_labels", phantom / "images")
     for target in ("images", "data/images"):
         shutil.copytree(phantom / "images", folder / target, dirs_exist_ok=True)
     for name in ("train", "test"):

