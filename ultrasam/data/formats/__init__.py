@@ -1,5 +1,5 @@
 """Labels of other tools to COCO files and back, a module for each format.
 
 `importing` and `exporting` are what others call. A format's module knows that format alone: it gives
-`records.Labels`, or takes a COCO file that has been looked at.
+`label_records.Labels`, or takes a COCO file that has been looked at.
 """

@@ -19,7 +19,7 @@ from ultrasam.converters.engine.names import locate, match
 from ultrasam.data.files import write_bytes
 from ultrasam.data.formats import cvat, label_maps, label_studio, labelme, via, yolo
 from ultrasam.data.formats.kinds import PICTURES, Recognized, recognize
-from ultrasam.data.formats.records import Image, Labels, Shape, in_order
+from ultrasam.data.formats.label_records import Image, Labels, Shape, in_order
 from ultrasam.data.images import read_header
 from ultrasam.errors import DataError
 

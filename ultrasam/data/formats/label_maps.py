@@ -21,7 +21,7 @@ from ultrasam.converters.engine.errors import ConverterError
 from ultrasam.converters.engine.instances import to_annotations
 from ultrasam.converters.engine.names import match
 from ultrasam.converters.engine.types import Frame, Instances, Object
-from ultrasam.data.formats.records import OBJECT, Image, Labels, Shape, entries, fields, text
+from ultrasam.data.formats.label_records import OBJECT, Image, Labels, Shape, entries, fields, text
 from ultrasam.data.images import read_header, read_samples
 from ultrasam.errors import DataError
 

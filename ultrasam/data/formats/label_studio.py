@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ultrasam.converters.engine.coco_parsed import shown
 from ultrasam.data.formats import shapes
-from ultrasam.data.formats.records import (
+from ultrasam.data.formats.label_records import (
     BOXES,
     OBJECT,
     OPEN,

@@ -15,7 +15,7 @@ import numpy as np
 from ultrasam.converters.engine.coco_parsed import shown
 from ultrasam.converters.engine.names import is_file
 from ultrasam.data.formats import shapes
-from ultrasam.data.formats.records import (
+from ultrasam.data.formats.label_records import (
     BOXES,
     OPEN,
     Image,

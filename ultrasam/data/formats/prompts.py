@@ -18,7 +18,7 @@ from typing import Any
 from ultrasam.converters.engine.coco import read_json
 from ultrasam.converters.engine.coco_parsed import shown
 from ultrasam.converters.engine.errors import ConverterError
-from ultrasam.data.formats.records import OBJECT, entries, number, pairs, parsed_number, text
+from ultrasam.data.formats.label_records import OBJECT, entries, number, pairs, parsed_number, text
 from ultrasam.errors import DataError
 
 _BOX, _POINT = ("x1", "y1", "x2", "y2"), ("x", "y")

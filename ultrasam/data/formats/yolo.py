@@ -13,7 +13,7 @@ from typing import Any
 
 from ultrasam.converters.engine.coco_parsed import shown
 from ultrasam.converters.engine.names import match
-from ultrasam.data.formats.records import BOXES, Image, Labels, parsed_number
+from ultrasam.data.formats.label_records import BOXES, Image, Labels, parsed_number
 from ultrasam.data.images import read_header
 from ultrasam.errors import DataError
 
