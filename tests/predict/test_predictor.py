@@ -249,4 +249,4 @@ def test_polygons_draw_the_mask_again():
             rle = coco_mask.merge(coco_mask.frPyObjects(outlines, *mask.shape))
             drawn = coco_mask.decode(rle).astype(bool)
             assert (drawn & mask).sum() / (drawn | mask).sum() > 0.97
-    assert len(polygons(disc, 1.0)[0]) < len(masks.polygons(disc)[0]) / 2
+    assert len(polygons(disc, 1.0)[0]) < len(polygons(disc)[0]) / 2
