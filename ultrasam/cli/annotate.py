@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import add_weights
+from ultrasam.cli.options import add_weights, labels_as_coco
 
 if TYPE_CHECKING:
     from ultrasam.annotate.session import Session
@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "inputs", nargs="*", metavar="INPUT", help="images, folders, globs, DICOM, videos; or one COCO file"
+        "inputs", nargs="*", metavar="INPUT", help="images, folders, globs, DICOM, videos; or one label file"
     )
     parser.add_argument(
         "--demo", action="store_true", help="try it on simulated images in a temporary folder"
@@ -112,16 +112,29 @@ def _session(args: argparse.Namespace) -> Session:
     from ultrasam.checkpoints.download import cache_folder
     from ultrasam.cli.predict import parse_window
 
+    inputs, images, out = _labels(args)
     classes = [name.strip() for name in (args.classes or "").split(",") if name.strip()]
     return Session(
-        args.inputs,
-        args.out,
+        inputs,
+        out,
         classes=classes,
         model=args.checkpoint,
-        images=args.images,
+        images=images,
         window=parse_window(args.window),
         cache=args.cache or cache_folder() / "embeddings",
     )
+
+
+def _labels(args: argparse.Namespace) -> tuple[list[str], Path | None, Path | None]:
+    """The inputs, images and output; a label file of another tool becomes a COCO file first."""
+    from ultrasam.data.formats.importing import is_coco_file
+
+    source = Path(args.inputs[0]) if len(args.inputs) == 1 else Path()
+    if source.suffix.lower() not in (".json", ".xml") or is_coco_file(source):
+        return args.inputs, args.images, args.out
+    out = args.out or source.with_name("labels.json")
+    coco, images = labels_as_coco(source, args.images, out.parent)
+    return [str(coco)], images, out
 
 
 def _shown(host: str) -> str:

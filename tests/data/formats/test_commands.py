@@ -136,3 +136,18 @@ def test_finetune_goes_on_where_it_stopped(both, weights, tmp_path, capsys):
     before = (tmp_path / "state.pth").stat().st_mtime_ns
     assert main(command) == 0
     assert (tmp_path / "state.pth").stat().st_mtime_ns == before
+
+
+def test_annotate_takes_a_label_file(tmp_path, capsys):
+    from ultrasam.cli.annotate import _labels
+    from ultrasam.cli.main import build_parser
+
+    source = label_files.write("cvat", tmp_path)
+    inputs, images, out = _labels(build_parser().parse_args(["annotate", str(source)]))
+    assert (
+        images == tmp_path and out == tmp_path / "labels.json" and "cvat, 1 images" in capsys.readouterr().out
+    )
+    (theirs,) = inputs
+    assert len(COCO(theirs).anns) == 3
+    for given in ([theirs], [str(tmp_path)], ["a.png", "b.json"], []):
+        assert _labels(build_parser().parse_args(["annotate", *given])) == (given, None, None)

@@ -106,12 +106,21 @@ def as_coco(source: Path, images: Path | None, out: Path) -> tuple[Path, Path, s
     Raises:
         DataError: as `read`.
     """
-    if images is not None and source.is_file() and recognize(source).kind == "coco":
+    if images is not None and is_coco_file(source):
         return source, images, ""
     imported = read(source, images)
     path = out / "labels" / f"{source.absolute().stem}.json"
     imported.write(path)
     return path, imported.folder, imported.summary()
+
+
+def is_coco_file(source: Path) -> bool:
+    """Whether it is a single COCO file, which is used as it is.
+
+    Raises:
+        DataError: it is missing, damaged or of no known kind.
+    """
+    return recognize(source).kind == "coco" and source.is_file()
 
 
 def beside(source: Path) -> Path:
