@@ -123,7 +123,10 @@ def test_a_queue_asks_all_processes_at_once(data, tmp_path):
     while not list(tmp_path.glob("*/vis_data/scalars.json")) and time.time() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGTERM)
-    _, error = process.communicate(timeout=60)
+    try:
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     (kept,) = tmp_path.glob("iter_*.pth")
     assert process.returncode == 75 and "Traceback" not in error
     assert f"SIGTERM asked to stop: step {resuming.step_of(kept)} is kept in {kept}" in error
