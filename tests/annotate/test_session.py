@@ -118,7 +118,14 @@ FOREIGN = {
     "info": {"year": 2020},
     "licenses": [{"id": 1}],
     "images": [
-        {"id": 7, "file_name": "a.png", "height": 120, "width": 200, "subject": "s1"},
+        {
+            "id": 7,
+            "file_name": "a.png",
+            "height": 120,
+            "width": 200,
+            "subject": "s1",
+            "source": {"file": "raw/a.png"},
+        },
         {"id": 9, "file_name": "elsewhere.png", "height": 5, "width": 5},
     ],
     "annotations": [

@@ -149,7 +149,7 @@ class Imported:
         self.content = content
         self.images: dict[Place, Entry] = {}
         clips = set(names)
-        single = [str(e.get("file_name", "")) for e in content["images"] if e.get("source") not in clips]
+        single = [str(e.get("file_name", "")) for e in content["images"] if _clip_of(e, clips) is None]
         matched = coco.match(single, list(names)).found
         for entry in content["images"]:
             place = _place_of(entry, clips, matched)
@@ -286,9 +286,15 @@ def categories_of(labels: Sequence[Label]) -> tuple[list[Entry], list[Any]]:
     return entries, [entry["id"] for entry in entries]
 
 
-def _place_of(entry: Entry, clips: set[str], matched: Mapping[str, str]) -> Place | None:
+def _clip_of(entry: Entry, clips: set[str]) -> str | None:
+    """The clip that an image is a frame of; converters write their own kind of source."""
     clip = entry.get("source")
-    if isinstance(clip, str) and clip in clips:
+    return clip if isinstance(clip, str) and clip in clips else None
+
+
+def _place_of(entry: Entry, clips: set[str], matched: Mapping[str, str]) -> Place | None:
+    clip = _clip_of(entry, clips)
+    if clip is not None:
         return Place(clip, int(entry.get("frame", 0)))
     name = matched.get(str(entry.get("file_name", "")))
     return None if name is None else Place(name, 0)
