@@ -137,7 +137,9 @@ class Items:
         """The images that a COCO file lists, in its order; frames of a clip are one item."""
         names: dict[str, Path] = {}
         for entry in content["images"]:
-            name = str(entry.get("source", entry.get("file_name", "")))
+            # Frames say their clip; other tools keep other things under that name.
+            clip = entry.get("source") if "frame" in entry else None
+            name = clip if isinstance(clip, str) else str(entry.get("file_name", ""))
             if name:
                 names.setdefault(Path(name).as_posix(), folder / name)
         files = [(Source(path, name), name) for name, path in names.items()]
