@@ -21,9 +21,10 @@ from .engine import split as splitting
 from .engine.coco import OBJECT, write_json
 from .engine.coco_parsed import Coco
 from .engine.errors import ConverterError
-from .engine.types import HELD_OUT, Card
+from .engine.types import HELD_OUT, SPLITS, Card
 
 PARTS = ("train", "val", "test", "test_official")
+SIDES = (*SPLITS, HELD_OUT)
 SMALL = 10
 
 
@@ -74,7 +75,8 @@ def merge(root: Path, out: Path, choice: Choice | None = None) -> MergeReport:
     """Merge all data sets under `root` by the rules of `choice`.
 
     Raises:
-        ConverterError: No data set is there, or a subject would be on two sides.
+        ConverterError: No data set is there, one lacks splits, what is to be excluded is not known, or a
+            subject would be on two sides.
     """
     choice = choice or Choice()
     report = MergeReport()
@@ -82,6 +84,8 @@ def merge(root: Path, out: Path, choice: Choice | None = None) -> MergeReport:
     found = sorted(path.parent.parent.name for path in root.glob("*/annotations/all.json"))
     if not found:
         raise ConverterError(f"{root}: no converted data set (<dataset>/annotations/all.json)")
+    _refuse_unknown(root, found, choice)
+    organs: set[str] = set()
     for name in found:
         reason = _whole(name, found, choice)
         if reason:
@@ -92,7 +96,9 @@ def merge(root: Path, out: Path, choice: Choice | None = None) -> MergeReport:
             report.left_out[f"{name}: license does not state commercial use"] += 1
             continue
         report.datasets.append(name)
+        organs.add(coco["info"].get("organ", ""))
         _add(name, coco, found, choice, parts, report)
+    _refuse_unknown_organs(choice, organs)
     _warn(report)
     _check_sides(parts)
     out.mkdir(parents=True, exist_ok=True)
@@ -105,6 +111,21 @@ def merge(root: Path, out: Path, choice: Choice | None = None) -> MergeReport:
         else:
             (out / f"{part}.json").unlink(missing_ok=True)
     return report
+
+
+def _refuse_unknown(root: Path, found: Collection[str], choice: Choice) -> None:
+    """What is to be kept out has to be known: a slip of the pen must not let it in."""
+    known = {*found, *registry.names()}
+    if unknown := sorted(set(choice.exclude) - known):
+        raise ConverterError(f"no data set {', '.join(unknown)} to exclude; {root} has {', '.join(found)}")
+
+
+def _refuse_unknown_organs(choice: Choice, seen: Collection[str]) -> None:
+    known = {*seen, *(registry.get(name).card.organ for name in registry.names())} - {""}
+    if unknown := sorted(set(choice.organs) - known):
+        raise ConverterError(
+            f"no organ {', '.join(unknown)} to exclude; there are {', '.join(sorted(known))}"
+        )
 
 
 def _empty(part: str) -> Coco:
@@ -186,7 +207,13 @@ def _sides(name: str, coco: Coco, choice: Choice) -> dict[int, str]:
     pooled = choice.pool_official and not benchmark
     sides = {}
     for image in coco["images"]:
-        side = image["split"]
+        side = image.get("split")
+        if side not in SIDES or "subject" not in image:
+            raise ConverterError(
+                f"{name}: image {image['id']} ({image['file_name']}) has the split {side!r} and the subject "
+                f"{image.get('subject')!r}; merge takes what 'ultrasam convert' made, with a split of "
+                f"{', '.join(SIDES)} and a subject. Other files are put together with 'ultrasam data join'"
+            )
         if pooled and side in ("test", HELD_OUT):
             subject = image["subject"] if image["subject"] is not None else image["file_name"]
             drawn = splitting.fraction(f"{splitting.SEED}/{name}", subject)

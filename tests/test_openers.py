@@ -21,7 +21,7 @@ LET_OFF = {
     ("ultrasam/mm/opening.py", "pickle"),  # an unpickler that knows the makers of tensors and arrays alone
     ("ultrasam/downstream/features.py", "numpy.load"),  # allow_pickle=False
     ("converters/engine/read.py", "numpy.load"),  # allow_pickle=False
-    ("converters/engine/read.py", "pickle"),  # an unpickler that knows numpy's constructors alone
+    ("converters/engine/read.py", "pickle"),  # an unpickler that knows the makers of plain arrays alone
 }
 FILES = [path for top in PRODUCT for path in sorted((ROOT / top).rglob("*.py"))]
 

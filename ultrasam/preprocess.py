@@ -8,7 +8,7 @@ OpenCV's bilinear resize (without antialias) is what the published model was tra
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ultrasam.errors import DataError
+from ultrasam.errors import DataError, UltraSamError
 
 #: ImageNet statistics in 0..255, RGB order.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
@@ -37,6 +37,16 @@ Resampling = Literal["opencv", "pillow"]
 #: ``logits`` upsamples and then thresholds (segment-anything); ``official`` thresholds first, and every
 #: pixel that an enlarged foreground cell touches counts, as in the published UltraSam.
 Postprocessing = Literal["logits", "official"]
+
+
+def require_one_of(name: str, value: object, choices: Any) -> None:
+    """Refuse a value that is none of a ``Literal``'s.
+
+    Raises:
+        UltraSamError: it is none.
+    """
+    if value not in get_args(choices):
+        raise UltraSamError(f"{name} is one of {', '.join(get_args(choices))}, not {value!r}")
 
 
 @dataclass(frozen=True)

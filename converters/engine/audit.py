@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .coco import read_json
 from .coco_parsed import Coco
-from .errors import CaseError
+from .errors import CaseError, ConverterError
 from .read import gray
 from .types import HELD_OUT
 
@@ -156,6 +157,21 @@ def split_subjects(found: Sequence[Entry]) -> list[str]:
         for (dataset, subject), on in sorted(sides.items())
         if len(on) > 1
     ]
+
+
+def dropped(path: Path) -> list[tuple[str, str]]:
+    """The images that an audit's file says to leave out, as `(dataset, file_name)`.
+
+    Raises:
+        ConverterError: It is no such file.
+    """
+    content = read_json(path)
+    try:
+        return [(entry["dataset"], entry["file_name"]) for entry in content["drop"]]
+    except (KeyError, TypeError) as error:
+        raise ConverterError(
+            f"{path} is no audit.json of 'ultrasam data audit': no list 'drop' of data sets and file names"
+        ) from error
 
 
 def to_drop(pairs: Sequence[Pair]) -> list[dict[str, str]]:

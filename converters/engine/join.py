@@ -33,8 +33,14 @@ def join(
         Images by data set.
 
     Raises:
-        ConverterError: A file is not valid, nothing is left, or `repeat` names a data set that is not there.
+        ConverterError: A file is not valid or would be overwritten, an image folder is missing, nothing is
+            left, or `repeat` names a data set that is not there.
     """
+    for path, folder in sources:
+        if path.resolve() == out.resolve():
+            raise ConverterError(f"{out} is one of the files to join and would be overwritten")
+        if not folder.is_dir():
+            raise ConverterError(f"no image folder at {folder}, where the file names of {path} start")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()

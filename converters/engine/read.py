@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import pickle  # noqa: TID251  for an unpickler that knows numpy's constructors alone
+import pickle  # noqa: TID251  for an unpickler that knows the makers of plain arrays alone
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from . import picture
 from .errors import CaseError
 from .header import PictureError
+from .plain_arrays import MAKERS
 from .types import Array
 
 #: Reading a video goes on after a damaged frame, up to so many one after the other.
@@ -137,24 +138,11 @@ def variables(path: Path) -> dict[str, Array]:
 class _NumpyOnly(pickle.Unpickler):
     """Unpickles arrays and plain values and nothing that could run."""
 
-    ALLOWED = frozenset(
-        {
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy.core.multiarray", "scalar"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "scalar"),
-            ("numpy._core.numeric", "_frombuffer"),
-            ("numpy.core.numeric", "_frombuffer"),
-        }
-    )
-
     def find_class(self, module: str, name: str) -> Any:
-        """Refuse every global but numpy's own constructors."""
-        if (module, name) not in self.ALLOWED:
+        """Refuse every global but those of arrays, for which our own makers are called."""
+        if (module, name) not in MAKERS:
             raise pickle.UnpicklingError(f"refused to load {module}.{name}")
-        return super().find_class(module, name)
+        return MAKERS[module, name]
 
 
 def pickled_dict(path: Path) -> dict[str, Any]:

@@ -171,10 +171,10 @@ def resized(
     Raises:
         CheckpointError: the size is not a multiple of the patch.
     """
-    if not img_size or img_size == spec.img_size:
+    if img_size is None or img_size == spec.img_size:
         return dict(state), spec
-    if img_size % spec.patch_size:
-        raise CheckpointError(f"the input size {img_size} is not a multiple of {spec.patch_size}")
+    if img_size < 1 or img_size % spec.patch_size:
+        raise CheckpointError(f"the input size {img_size} is not a multiple of {spec.patch_size} above 0")
     grid = img_size // spec.patch_size
     found = dict(state)
     table = state["image_encoder.pos_embed"].float().permute(0, 3, 1, 2)

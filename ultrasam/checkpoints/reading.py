@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ultrasam.checkpoints.folders import note_of_folder, weight_files
 from ultrasam.checkpoints.plain import plain_tensors
 from ultrasam.checkpoints.sniffing import Format, format_of
+from ultrasam.converters.engine.plain_arrays import MAKERS
 from ultrasam.errors import CheckpointError
 from ultrasam.types import ModelUsage
 
@@ -32,21 +32,6 @@ _CONSTANTS = ("pixel_mean", "pixel_std", "data_preprocessor.mean", "data_preproc
 #: mmengine's class of logged numbers, as its checkpoints name it.
 HISTORY_BUFFER = "mmengine.logging.history_buffer.HistoryBuffer"
 
-#: NumPy's own makers of arrays and numbers, by the names that its versions pickle them under.
-NUMPY: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    **{
-        (f"numpy.{core}.{module}", name): made
-        for core in ("core", "_core")
-        for module, name, made in (
-            ("multiarray", "_reconstruct", np.ones(1).__reduce__()[0]),
-            ("multiarray", "scalar", np.float64(1).__reduce__()[0]),
-            ("numeric", "_frombuffer", np.ones(1).__reduce_ex__(5)[0]),
-        )
-    },
-}
-
 
 class _Inert:
     """Stands for every object of a training log that a weight file carries along; it does nothing."""
@@ -59,15 +44,13 @@ class _Inert:
 
 
 def _allowed() -> dict[str, Any]:
-    """Globals that mmengine's containers name beside tensors: numpy's own makers and inert stand-ins."""
-    allowed: dict[str, Any] = {
+    """Globals that mmengine's containers name beside tensors: plain arrays and inert stand-ins."""
+    return {
         HISTORY_BUFFER: _Inert,
         "builtins.getattr": _Inert,
         "__builtin__.getattr": _Inert,
-        **{f"{module}.{name}": made for (module, name), made in NUMPY.items()},
+        **{f"{module}.{name}": made for (module, name), made in MAKERS.items()},
     }
-    dtypes = {type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "u1", "?")}
-    return allowed | {f"{kind.__module__}.{kind.__qualname__}": kind for kind in dtypes}
 
 
 @contextmanager

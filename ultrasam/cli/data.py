@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrasam.cli import phantom
-from ultrasam.cli.options import LABELS
+from ultrasam.cli.options import LABELS, make_folder
 
 #: Problems of a file that are printed one by one; the others are counted.
 SHOWN = 20
@@ -172,10 +172,10 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _merge(args: argparse.Namespace) -> int:
-    from ultrasam.converters.engine.coco import read_json
+    from ultrasam.converters.engine.audit import dropped
     from ultrasam.converters.merge import Choice, merge
 
-    drop = [(d["dataset"], d["file_name"]) for d in read_json(args.drop)["drop"]] if args.drop else []
+    drop = dropped(args.drop) if args.drop else []
     choice = Choice(
         exclude=args.exclude,
         organs=args.exclude_organ,
@@ -210,6 +210,7 @@ def _join(args: argparse.Namespace) -> int:
 def _split(args: argparse.Namespace) -> int:
     from ultrasam.data.split import split_file
 
+    make_folder(args.out)
     shares = {side: share for side, share in (("test", args.test), ("val", args.val)) if share}
     for side, part in split_file(args.coco, args.out, shares, args.seed).items():
         print(f"{side}: {len(part['images'])} images with {len(part['annotations'])} objects")
@@ -222,6 +223,7 @@ def _audit(args: argparse.Namespace) -> int:
     from ultrasam.converters.engine.errors import ConverterError
     from ultrasam.report.audit_page import write_audit_page
 
+    make_folder(args.out)
     found = []
     for path in sorted(args.root.glob("*/annotations/all.json")):
         found += audit.entries(coco_schema.read(path), path.parent.parent / "images")
@@ -229,7 +231,6 @@ def _audit(args: argparse.Namespace) -> int:
         raise ConverterError(f"{args.root}: no converted data set (<dataset>/annotations/all.json)")
     pairs, unread = audit.near_duplicates(found)
     subjects = audit.split_subjects(found)
-    args.out.mkdir(parents=True, exist_ok=True)
     findings = audit.report(found, pairs, unread, subjects)
     write_json(findings, args.out / "audit.json", indent=1)
     files = {(entry.dataset, entry.file_name): entry.path for entry in found}

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ultrasam.cli.options import add_weights
+from ultrasam.cli.options import add_weights, seed
 
 _EXAMPLES = """examples:
   ultrasam demo
@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--num", type=int, default=2400, help="simulated images (2400)")
     parser.add_argument("--iterations", type=int, default=550, help="training steps (550)")
     parser.add_argument("--batch-size", type=int, default=16, help="images a step (16)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of everything random (0)")
     parser.set_defaults(func=run)
 
 

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import LABELS, WEIGHTS, DictAction, labels_as_coco, make_folder
+from ultrasam.cli.options import LABELS, WEIGHTS, DictAction, labels_as_coco, make_folder, seed
 
 if TYPE_CHECKING:
     from ultrasam.evaluate.evaluate import Subject
@@ -60,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
         help="also on degraded images (all kinds): downsample, speckle, noise, lines, gain, blur, portable",
     )
     ask.add_argument("--no-baselines", action="store_true", help="without ellipses and grown regions")
-    ask.add_argument("--seed", type=int, default=0, help="of noise and degradations (0)")
+    ask.add_argument("--seed", type=seed, default=0, help="of noise and degradations (0)")
     how = parser.add_argument_group("how")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--published", action="store_true", help="repeat the published test's two passes")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import WEIGHTS
+from ultrasam.cli.options import WEIGHTS, make_folder
 
 if TYPE_CHECKING:
     from ultrasam.modeling.sam import Sam
@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.predict.files import sources
 
     process.keep_memory()
+    make_folder(args.out)
     model = checkpoints.load(args.checkpoint)
     if args.client:
         return _for_client(model, args)

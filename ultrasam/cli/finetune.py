@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ultrasam.cli.options import LABELS, add_weights, labels_as_coco
+from ultrasam.cli.options import LABELS, add_weights, labels_as_coco, seed
 
 _EXAMPLES = """examples:
   ultrasam finetune mine.json --images images --from UltraSam.pth --mode decoder
@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
         "--lr", type=float, help="learning rate (by mode: 1e-4 full, 3e-4 decoder, 2e-4 others)"
     )
     parser.add_argument("--img-size", type=int, help="side of the input in pixels (the weights' own)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of everything random (0)")
     parser.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
     parser.add_argument("--amp", action="store_true", help="mixed precision in bfloat16")
     parser.add_argument("--checkpointing", action="store_true", help="less memory, a third more time")
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         mode=args.mode,
         steps=args.steps,
         batch_size=args.batch_size,
-        lr=args.lr or RATES[args.mode],
+        lr=RATES[args.mode] if args.lr is None else args.lr,
         seed=args.seed,
         amp=args.amp,
         checkpointing=args.checkpointing,

@@ -71,6 +71,14 @@ def add_weights(
         parser.add_argument(renamed, dest=dest, action=Renamed, new=option, **kwargs)
 
 
+def seed(text: str) -> int:
+    """A seed that every generator of random numbers takes: a whole number of 32 bits."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {2**32 - 1}, not {text}")
+    return number
+
+
 def add_config(parser: argparse.ArgumentParser, help: str = "") -> None:
     """Add the configuration and its changes."""
     parser.add_argument(

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ultrasam.cli.options import seed
+
 _EXAMPLES = """examples:
   ultrasam data phantom --out data                    2,400 images in data/phantom
   ultrasam data phantom --out data --num 20000 --size 1024 --workers 8
@@ -23,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of all data; gets a folder 'phantom'")
     parser.add_argument("--num", type=int, default=2400, help="images in all (2400)")
     parser.add_argument("--size", type=int, default=256, help="longest side in pixels (256)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other images (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="another seed gives other images (0)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.set_defaults(func=run)
 

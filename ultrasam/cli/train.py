@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from ultrasam.cli.options import add_run, add_weights, set_local_rank
+from ultrasam.cli.options import add_run, add_weights, seed, set_local_rank
 from ultrasam.errors import Interrupted
 
 _EXAMPLES = """examples:
@@ -50,7 +50,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--ema", type=float, default=0.0, metavar="MOMENTUM", help="keep averaged weights, e.g. 0.0002"
     )
-    parser.add_argument("--seed", type=int, help="of data order, flips, prompts and dropout (0)")
+    parser.add_argument("--seed", type=seed, help="of data order, flips, prompts and dropout (0)")
     parser.set_defaults(func=run)
 
 

@@ -73,7 +73,7 @@ def finetune(settings: Settings, out: Path, device: str | None = None) -> Path:
     print(sides.summary())
     if "val" in sides.sides:
         print("images of val are neither trained on nor tested on")
-    forget_other_settings(out, _with_files(settings, weights), _RESULTS)
+    forget_other_settings(out, _with_files(settings, weights), _RESULTS, [weights])
     chosen = available(device) if device else best_device()
     with memory_advice(_remedies(recipe)):
         _run(model.to(chosen), settings, sides, out)

@@ -9,6 +9,11 @@ from ultrasam.machine import extras
 
 #: The disk, a user's share of it, or the largest file allowed is full.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: A folder where a file belongs, a file where a folder does, no permission, a name too long.
+_WRONG_PLACE = (
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+)
 
 
 def explanation(error: BaseException | None) -> str | None:
@@ -26,6 +31,8 @@ def explanation(error: BaseException | None) -> str | None:
             )
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             return f"cannot write {error.filename or 'a file'}: {error.strerror}"
+        if isinstance(error, OSError) and error.errno in _WRONG_PLACE and error.filename:
+            return f"cannot use {error.filename}: {error.strerror}"
         if isinstance(error, ImportError) and (message := extras.advice(error)):
             return message
         error = error.__cause__ or error.__context__

@@ -19,7 +19,8 @@ from urllib.parse import urlparse
 
 import torch
 
-from ultrasam.checkpoints.reading import HISTORY_BUFFER, NUMPY, read_bytes, read_objects
+from ultrasam.checkpoints.reading import HISTORY_BUFFER, read_bytes, read_objects
+from ultrasam.converters.engine.plain_arrays import MAKERS
 from ultrasam.errors import CheckpointError, ConfigError, DataError
 from ultrasam.preprocess import Geometry
 
@@ -81,7 +82,7 @@ class _PlainUnpickler(pickle.Unpickler):
             ("torch.storage", "_load_from_bytes"): read_bytes,
             # Of our own samples: where an image lies in the network's input, five numbers.
             ("ultrasam.preprocess", "Geometry"): Geometry,
-            **NUMPY,
+            **MAKERS,
         }
     )
 

@@ -36,6 +36,12 @@ class Embedder:
     batch: int = 8
     _fingerprint: str = ""
 
+    def __post_init__(self) -> None:
+        preprocess.require_one_of("size_rule", self.size_rule, SizeRule)
+        preprocess.require_one_of("resampling", self.resampling, Resampling)
+        if self.dtype not in (None, torch.bfloat16, torch.float16, torch.float32):
+            raise UltraSamError(f"dtype is torch.bfloat16, torch.float16 or None, not {self.dtype!r}")
+
     def geometry(self, image: np.ndarray) -> Geometry:
         """How an image (H, W, 3) lies in the input."""
         return Geometry.of(image.shape[0], image.shape[1], self.model.img_size, self.size_rule)
@@ -96,4 +102,6 @@ def available(device: str | torch.device) -> torch.device:
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise UltraSamError(f"the device '{device}' is not at hand here ({reason}); try 'cpu'") from error
+    if chosen.type == "meta":
+        raise UltraSamError("the device 'meta' holds no numbers; try 'cpu'")
     return chosen

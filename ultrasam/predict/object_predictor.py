@@ -21,7 +21,7 @@ from ultrasam.predict.encoded import Encoded
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window, to_rgb8
 from ultrasam.predict.segmentation import Segmentation
-from ultrasam.preprocess import Geometry, Postprocessing, Resampling, SizeRule
+from ultrasam.preprocess import Geometry, Postprocessing, Resampling, SizeRule, require_one_of
 from ultrasam.prompts.refine import Refinement
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class ObjectPredictor:
     ) -> None:
         if closer and refinement is not None:
             raise UltraSamError("closer views and refinement passes exclude each other: choose one")
+        require_one_of("postprocessing", postprocessing, Postprocessing)
         if not isinstance(model, Sam):
             model, device = checkpoints.load(model), device or best_device()
         self.closer = closer if closer is not None else refinement is None and model.usage.closer

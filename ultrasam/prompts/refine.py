@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ultrasam.errors import UltraSamError
 from ultrasam.modeling.sam import Sam
 from ultrasam.prompts.clicks import add_clicks
 from ultrasam.types import Prediction, Prompts
@@ -31,6 +32,10 @@ class Refinement:
     first_multimask: bool = False
     detach: bool = False
     box_after_point: bool = False
+
+    def __post_init__(self) -> None:
+        if self.passes < 0:
+            raise UltraSamError(f"a mask is fed back 0 times or more, not {self.passes}")
 
 
 def interact(
