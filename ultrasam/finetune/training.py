@@ -20,6 +20,7 @@ from ultrasam.errors import CheckpointError, Interrupted, UltraSamError
 from ultrasam.finetune.batches import Batch, draw_batch
 from ultrasam.losses import MaskLoss, session_losses
 from ultrasam.machine import stopping
+from ultrasam.machine.process import MOST_THREADS
 from ultrasam.modeling.adapt.tuning import adapt
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict.predictor import Predictor
@@ -182,6 +183,9 @@ def _resume(path: Path, trained: dict[str, nn.Parameter], *stateful: Any) -> lis
         state = read_objects(path)
     if not isinstance(state, dict) or state.keys() != {"trained", "parts", "losses", "threads"}:
         raise CheckpointError(f"{path} is no state of a fine-tuning; remove it to start anew")
+    threads = state["threads"]
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise CheckpointError(f"{path} is damaged ({threads!r} threads); remove it to start anew")
     shapes = [{name: tuple(p.shape) for name, p in params.items()} for params in (state["trained"], trained)]
     if shapes[0] != shapes[1]:
         raise CheckpointError(
@@ -193,5 +197,5 @@ def _resume(path: Path, trained: dict[str, nn.Parameter], *stateful: Any) -> lis
     for part, content in zip(stateful, state["parts"], strict=True):
         part.load_state_dict(content)
     # Sums are rounded by how they are shared among threads.
-    torch.set_num_threads(state["threads"])
+    torch.set_num_threads(threads)
     return list(state["losses"])

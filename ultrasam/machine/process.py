@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _LARGEST = 2**31 - 1
+#: More threads than any machine runs: OpenMP ends the process where it can't have as many as it is told.
+MOST_THREADS = 4096
 
 
 def keep_memory() -> bool:

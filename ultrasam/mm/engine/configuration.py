@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from mmengine.config import Config
 
 from ultrasam.errors import ConfigError
+from ultrasam.machine.explain import explanation
 from ultrasam.mm.engine.old_configs import new_name, rename_options
 from ultrasam.mm.engine.variables import read_config
 
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+#: Numbers the runs of this process.
+_RUNS = itertools.count(1)
 
 Launcher = Literal["none", "pytorch", "slurm", "mpi"]
 
@@ -45,13 +52,17 @@ def load_config(
         raise
     except Exception as error:
         raise ConfigError(f"{path} is not a valid configuration: {error}") from error
+    for key in ("model", "visualizer", "default_hooks", *(name for name in LOADERS if config.get(name))):
+        if not isinstance(config.get(key), dict):
+            raise ConfigError(f"{path} is not a whole configuration: its '{key}' is {config.get(key)!r}")
     config.launcher = launcher
     config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs", path.stem))
     if seed is not None:
         config.randomness = {"seed": seed}
     rename_options(config)
-    # Runs within one process would share a visualizer of one name, and its folder.
+    # Runs of one process that begin in the same second would share log, numbers, visualizer and its folder.
     config.visualizer.pop("name", None)
+    config.experiment_name = f"{config.get('experiment_name') or path.stem}_{next(_RUNS)}"
     for name in LOADERS:
         if config.get(name) and config[name].get("num_workers") == 0:
             # PyTorch refuses the two together.
@@ -82,13 +93,37 @@ def started(config: Config) -> Any:
     return config.model if "network" in config.model else config.model.backbone
 
 
+@contextmanager
+def errors_of_parts(name: str | Path) -> Iterator[None]:
+    """A part that mmengine can't make as the configuration says is an error of the configuration.
+
+    Args:
+        name: the configuration, for the message.
+
+    Raises:
+        ConfigError: an argument that the part does not know or take, or a type that there is none of.
+    """
+    try:
+        yield
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        made = [f.f_locals.get("cfg") for f in frames if f.f_code.co_name == "build_from_cfg"]
+        if explanation(error) or not made:
+            raise
+        kind = made[-1].get("type") if isinstance(made[-1], Mapping) else made[-1]
+        said = error.args[0] if error.args else type(error).__name__
+        raise ConfigError(f"{name}: '{getattr(kind, '__name__', kind)}' can't be made: {said}") from error
+
+
 def _check_whole(config: Config) -> None:
     """Every loader says what it reads."""
     for name in LOADERS:
         if not config.get(name):
             continue
         for key in ("type", "ann_file", "img_size"):
-            if not config[name].get("dataset", {}).get(key):
+            dataset = config[name].get("dataset")
+            value = dataset.get(key) if isinstance(dataset, dict) else None
+            if not value or (key == "ann_file" and not isinstance(value, str)):
                 raise ConfigError(
                     f"the configuration does not say '{name}.dataset.{key}': among its _base_ has to be one "
                     "that reads data, such as configs/_base_/datasets/prompts.py, instances.py or labels.py"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +15,43 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
+from torch import Tensor, nn
 
 from ultrasam.checkpoints.reading import read_objects
 from ultrasam.errors import CheckpointError
+from ultrasam.machine.process import MOST_THREADS
 
 #: What a checkpoint of a training holds beside its weights.
 _PARTS = ("state_dict", "optimizer", "meta", "message_hub")
 _NAME = re.compile(r"(?:iter|epoch)_(\d+)\.pth")
+
+
+def _whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _lists(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, Mapping) for entry in value)
+
+
+def _dicts(value: Any, *keys: str) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(value.get(key), Mapping) for key in keys)
+
+
+#: What mmengine takes from a checkpoint unseen, and what it has to be.
+_FORM: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "meta.iter": lambda c: _whole(c["meta"]["iter"], 0, 2**31),
+    "meta.epoch": lambda c: _whole(c["meta"].get("epoch", 0), 0, 2**31),
+    "meta.seed": lambda c: c["meta"].get("seed") is None or _whole(c["meta"]["seed"], 0, 2**32 - 1),
+    "meta.threads": lambda c: _whole(c["meta"].get("threads") or 1, 1, MOST_THREADS),
+    "state_dict": lambda c: (
+        isinstance(c["state_dict"], Mapping)
+        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in c["state_dict"].items())
+    ),
+    "optimizer": lambda c: _dicts(c["optimizer"], "state") and _lists(c["optimizer"].get("param_groups")),
+    "param_schedulers": lambda c: _lists(c.get("param_schedulers") or []),
+    "message_hub": lambda c: _dicts(c["message_hub"], "log_scalars", "runtime_info", "resumed_keys"),
+}
 
 
 class Found(NamedTuple):
@@ -102,13 +131,15 @@ def training_meta(path: Path) -> Mapping[str, Any]:
         )
     content = read_objects(path)
     missing = [part for part in _PARTS if not isinstance(content, Mapping) or part not in content]
-    meta = {} if missing else content["meta"]
-    if missing or not isinstance(meta.get("iter"), int):
+    if missing or not isinstance(content["meta"], Mapping) or "iter" not in content["meta"]:
         raise CheckpointError(
             f"{path} is no checkpoint of a training (it lacks {', '.join(missing) or 'meta.iter'}): weights "
             "to start a new training from are given with --from"
         )
-    return meta
+    damaged = [name for name, is_good in _FORM.items() if not is_good(content)]
+    if damaged:
+        raise CheckpointError(f"{path} can't be gone on from: {', '.join(damaged)} in it is no such thing")
+    return content["meta"]
 
 
 @HOOKS.register_module()

@@ -20,7 +20,7 @@ from ultrasam.data.files import write_json
 from ultrasam.data.images import read_each, write_image
 from ultrasam.errors import ConfigError, DataError
 from ultrasam.machine.memory import memory_advice
-from ultrasam.mm.engine.configuration import load_config
+from ultrasam.mm.engine.configuration import errors_of_parts, load_config
 from ultrasam.mm.models.segmenter import InstanceSegmenter
 from ultrasam.preprocess import Geometry, resize_image
 from ultrasam.report.draw import overlay
@@ -59,7 +59,8 @@ def segment(
         raise ConfigError(f"{config} is no Mask2Former; choose one of downstream/segmentation")
     cfg.model.backbone.weights, cfg.model.decoder = None, None
     init_default_scope("mmdet")
-    model = MODELS.build(cfg.model)
+    with errors_of_parts(config):
+        model = MODELS.build(cfg.model)
     model.load_weights(str(checkpoint))
     model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
     names = list(cfg.classes)

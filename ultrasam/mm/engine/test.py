@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from ultrasam.errors import ConfigError
 from ultrasam.machine.memory import memory_advice
 from ultrasam.mm.compat import init_process_group
-from ultrasam.mm.engine.configuration import Launcher, load_config, started
+from ultrasam.mm.engine.configuration import Launcher, errors_of_parts, load_config, started
 from ultrasam.mm.evaluation.dump import write_results
 
 
@@ -60,8 +60,12 @@ def test(
     if show_dir:
         cfg.default_hooks.visualization.test_out_dir = str(Path(cfg.work_dir, show_dir).resolve())
     init_process_group(launcher)
-    runner = Runner.from_cfg(cfg)
+    with errors_of_parts(config):
+        runner = Runner.from_cfg(cfg)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     model.load_weights(str(checkpoint), fold_residual=fold_residual)
-    with memory_advice(["a smaller batch (--cfg-options test_dataloader.batch_size=1)", "a smaller input"]):
+    with (
+        memory_advice(["a smaller batch (--cfg-options test_dataloader.batch_size=1)", "a smaller input"]),
+        errors_of_parts(config),
+    ):
         return {name: float(value) for name, value in runner.test().items()}

@@ -17,7 +17,7 @@ from ultrasam.errors import ConfigError, DataError
 from ultrasam.machine import stopping
 from ultrasam.machine.memory import memory_advice
 from ultrasam.mm.compat import init_process_group
-from ultrasam.mm.engine.configuration import Launcher, load_config, started
+from ultrasam.mm.engine.configuration import Launcher, errors_of_parts, load_config, started
 from ultrasam.mm.engine.inspect import files_of
 from ultrasam.mm.engine.resuming import Found, last_whole, training_meta
 
@@ -75,6 +75,11 @@ def train(
         DataError: the data are not there.
         UltraSamError: the memory does not suffice; the message says what helps.
     """
+    if accumulate < 1 or not 0 <= ema < 1:
+        raise ConfigError(
+            f"gradients are summed over 1 step or more and averaged with a momentum from 0 to below 1, not "
+            f"{accumulate} and {ema}"
+        )
     cfg = load_config(config, work_dir=work_dir, seed=seed, launcher=launcher, cfg_options=cfg_options)
     _set_precision(cfg, amp, amp_dtype)
     # Copies to a GPU then run beside its work; without one, pinning memory only warns.
@@ -92,7 +97,7 @@ def train(
         _set_start(cfg, str(config), start, from_scratch)
     _require_data(cfg)
     init_process_group(launcher)
-    with memory_advice(REMEDIES), stopping.on_request():
+    with memory_advice(REMEDIES), stopping.on_request(), errors_of_parts(config):
         runner = Runner.from_cfg(cfg)
         for note in found.notes:
             runner.logger.warning(note)
