@@ -134,7 +134,12 @@ def test_a_queue_asks_all_processes_at_once(data, tmp_path):
 
 
 def write(path: Path, step: int = 1, **changed) -> Path:
-    content = {"state_dict": {"a": torch.ones(3)}, "optimizer": {}, "meta": {"iter": step}, "message_hub": {}}
+    content = {
+        "state_dict": {"a": torch.ones(3)},
+        "optimizer": {"state": {}, "param_groups": []},
+        "meta": {"iter": step},
+        "message_hub": {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}},
+    }
     torch.save({**content, **changed}, path)
     return path
 
@@ -178,11 +183,11 @@ def test_the_last_whole_checkpoint_whatever_the_pointer_says(tmp_path):
     [
         (cut, "is cut off"),
         (lambda path: path.write_bytes(b""), "zero bytes"),
-        (lambda path: path.write_text("<html>not found</html>"), "is no checkpoint of a training"),
+        (lambda path: path.write_text("<html>not found</html>"), "is a web page"),
         (lambda path: torch.save({"a": torch.ones(2)}, path), r"lacks state_dict, optimizer.* --from"),
         (lambda path: write(path, meta={}), "lacks meta.iter"),
         (lambda path: path.unlink(), "no checkpoint to resume from at"),
-        (lambda path: write(path, step="5"), "lacks meta.iter"),
+        (lambda path: write(path, step="5"), "meta.iter in it is no such thing"),
     ],
 )
 def test_a_file_that_one_cannot_go_on_from(start, tmp_path, spoil, words):

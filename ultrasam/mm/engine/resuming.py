@@ -125,10 +125,10 @@ def training_meta(path: Path) -> Mapping[str, Any]:
         raise CheckpointError(f"{path} is empty (zero bytes)")
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
-            cut = file.read(2) == b"PK"
-        raise CheckpointError(
-            f"{path} is cut off (its end is missing)" if cut else f"{path} is no checkpoint of a training"
-        )
+            if file.read(2) == b"PK":
+                raise CheckpointError(f"{path} is cut off (its end is missing)")
+        read_objects(path)  # says what else the file is, and whether it could run code
+        raise CheckpointError(f"{path} is no checkpoint of a training")
     content = read_objects(path)
     missing = [part for part in _PARTS if not isinstance(content, Mapping) or part not in content]
     if missing or not isinstance(content["meta"], Mapping) or "iter" not in content["meta"]:
