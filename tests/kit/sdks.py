@@ -9,7 +9,7 @@ import pytest
 
 
 def label_studio_brush() -> ModuleType:
-    """``label_studio_sdk.converter.brush``, without its package's beginning; skips where it is not installed."""
+    """``label_studio_sdk.converter.brush``, without its package; skips where that is missing."""
     spec = importlib.util.find_spec("label_studio_sdk")
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("label-studio-sdk is not installed (pip install --no-deps label-studio-sdk)")

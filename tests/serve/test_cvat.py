@@ -31,7 +31,7 @@ def context(**values):
 
 
 def decoded(shape):
-    assert shape.type == "mask"
+    assert str(shape.type) == "mask"
     return decode_mask(list(shape.points), image_width=SIZE[1], image_height=SIZE[0])
 
 
@@ -70,12 +70,13 @@ def test_interaction_needs_something_inside(predictor, image):
 
 
 def test_detection(predictor, picture, image):
-    function = cvat.Detection(predictor, "lesion")
+    options = Everything(points_per_side=4, min_iou=0.0, most=3)
+    function = cvat.Detection(predictor, "lesion", options)
     assert isinstance(function.spec, auto.DetectionFunctionSpec)
     assert [(label.name, label.id) for label in function.spec.labels] == [("lesion", 0)]
-    wanted = find_everything(predictor.encode(picture), Everything(min_iou=0.0))
+    wanted = find_everything(predictor.encode(picture), options)
     assert len(wanted) > 0
-    shapes = function.detect(context(conf_threshold=0.0, conv_mask_to_poly=False), image)
+    shapes = function.detect(context(conf_threshold=None, conv_mask_to_poly=False), image)
     assert all(np.array_equal(decoded(s), mask) for s, mask in zip(shapes, wanted.masks, strict=True))
     outlines = function.detect(context(conf_threshold=0.0, conv_mask_to_poly=True), image)
     assert len(outlines) == len(shapes)

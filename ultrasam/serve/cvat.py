@@ -7,7 +7,7 @@ mask, polygon or rectangle carried through frames). They run where the command d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -54,11 +54,14 @@ def create(
     return kinds[kind](Predictor(model, device=device))
 
 
+_EVERYTHING = Everything()
+
+
 class Detection:
     """Finds everything; one label for all of it, since the model knows no classes."""
 
-    def __init__(self, predictor: Predictor, label: str = "object") -> None:
-        self._predictor = predictor
+    def __init__(self, predictor: Predictor, label: str = "object", wanted: Everything = _EVERYTHING) -> None:
+        self._predictor, self._wanted = predictor, wanted
         self._spec = cvat.DetectionFunctionSpec(labels=[cvat.label_spec(label, 0)])
 
     @property
@@ -69,7 +72,7 @@ class Detection:
     def detect(self, context: Any, image: Any) -> list[Any]:
         """Masks, or polygons where those are wanted, of predicted IoU above the context's threshold."""
         threshold = context.conf_threshold
-        wanted = Everything() if threshold is None else Everything(min_iou=float(threshold))
+        wanted = self._wanted if threshold is None else replace(self._wanted, min_iou=float(threshold))
         found = find_everything(self._predictor.encode(_pixels(image)), wanted)
         if not context.conv_mask_to_poly:
             return [cvat.mask(0, encode_mask(mask)) for mask in found.masks]

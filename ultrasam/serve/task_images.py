@@ -59,7 +59,7 @@ class TaskImages:
             named, parts = None, urlsplit("")
         # An address without this server's path before it is one, too: Label Studio gives both.
         path = parts.path.removeprefix(self._path)
-        if self._server is None or named != self._server or not _is_file(path):
+        if not address.isprintable() or self._server is None or named != self._server or not _is_file(path):
             raise DataError(
                 f"the task's image {address!r:.120} is not fetched: it is no data: address, and no file "
                 f"under {' or '.join(PLACES)} of the server that 'ultrasam serve --label-studio' names"

@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import tempfile
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,18 @@ from ultrasam.predict.files import sources
 from ultrasam.predict.pixels import Window, to_rgb8
 
 _NUMPY = b"\x93NUMPY"
+#: What numpy lets out when it parses damaged headers.
+_DAMAGED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
+)
 
 
 @dataclass(frozen=True)
@@ -81,8 +94,7 @@ def _array(data: bytes) -> np.ndarray:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, by_columns, kind = read_header(file)
-    # numpy lets out what its parsing of the header comes upon.
-    except (ValueError, KeyError, TypeError, SyntaxError, EOFError, OverflowError, RecursionError) as error:
+    except _DAMAGED as error:
         raise DataError(
             "the array that was sent has a damaged header: send what numpy.save writes"
         ) from error
