@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from ultrasam.data.boxes import tight_box
+from ultrasam.data.polygons import polygons
 from ultrasam.errors import PromptError, UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.automatic import Everything, find_everything
@@ -172,7 +173,7 @@ def _points(mask: np.ndarray, kind: str) -> list[float]:
     if kind == "mask":
         return encode_mask(mask)
     if kind == "polygon":
-        return max(masks.polygons(mask), key=_area)
+        return max(polygons(mask), key=_area)
     return [float(v) for v in tight_box(mask)]
 
 
