@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.machine import process
     from ultrasam.predict.predictor import Predictor
     from ultrasam.serve.engine import Engine
-    from ultrasam.serve.label_studio import ROOT, LabelStudio
+    from ultrasam.serve.label_studio_backend import ROOT, LabelStudio
     from ultrasam.serve.service import guarded
     from ultrasam.serve.task_images import TaskImages
     from ultrasam.web import listening

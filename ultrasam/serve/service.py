@@ -16,9 +16,9 @@ from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.propagate import Carried
-from ultrasam.serve import label_studio
+from ultrasam.serve import label_studio_backend
 from ultrasam.serve.engine import Engine, TooLargeError, UnknownImageError
-from ultrasam.serve.label_studio import LabelStudio
+from ultrasam.serve.label_studio_backend import LabelStudio
 from ultrasam.serve.messages import (
     AutomaticRequest,
     Format,
@@ -73,7 +73,7 @@ def make_app(engine: Engine, tasks: LabelStudio | None = None) -> FastAPI:
     _add_pages(app)
     _add_images(app, engine)
     _add_work(app, engine)
-    label_studio.add_routes(app, tasks or LabelStudio(engine))
+    label_studio_backend.add_routes(app, tasks or LabelStudio(engine))
     return app
 
 
@@ -81,7 +81,7 @@ def guarded(
     engine: Engine, token: str, tasks: LabelStudio | None = None, max_upload: int = MAX_UPLOAD
 ) -> TokenGuard:
     """The whole application."""
-    uploads = ("/v1/images", label_studio.PREDICT)
+    uploads = ("/v1/images", label_studio_backend.PREDICT)
     return TokenGuard(make_app(engine, tasks), token, uploads, max_upload)
 
 

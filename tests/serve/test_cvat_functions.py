@@ -16,7 +16,7 @@ from ultrasam.errors import PromptError, UltraSamError  # noqa: E402
 from ultrasam.predict.automatic import Everything, find_everything  # noqa: E402
 from ultrasam.predict.object_prompt import ObjectPrompt  # noqa: E402
 from ultrasam.predict.propagate import Propagation  # noqa: E402
-from ultrasam.serve import cvat  # noqa: E402
+from ultrasam.serve import cvat_functions as cvat  # noqa: E402
 
 SIZE = (120, 200)
 BOX = [60.0, 30.0, 120.0, 90.0]

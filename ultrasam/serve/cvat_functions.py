@@ -1,4 +1,4 @@
-"""Functions of CVAT's SDK: ``--function-module ultrasam.serve.cvat`` of ``cvat-cli``.
+"""Functions of CVAT's SDK: ``--function-module ultrasam.serve.cvat_functions`` of ``cvat-cli``.
 
 ``create`` makes one of three: detection (masks of everything), interaction (clicks and boxes), tracking (a
 mask, polygon or rectangle carried through frames). They run where the command does; only shapes go to CVAT.

@@ -22,7 +22,7 @@ testclient = pytest.importorskip(
     "fastapi.testclient", reason="fastapi, httpx (extra 'dev') are not installed"
 )
 
-from ultrasam.serve.label_studio import LabelStudio  # noqa: E402
+from ultrasam.serve.label_studio_backend import LabelStudio  # noqa: E402
 from ultrasam.serve.service import guarded  # noqa: E402
 
 TOKEN = "token-of-the-tests"
