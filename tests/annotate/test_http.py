@@ -20,6 +20,7 @@ testclient = pytest.importorskip(
 from ultrasam.annotate import server  # noqa: E402
 from ultrasam.annotate.security import MAX_BODY  # noqa: E402
 from ultrasam.errors import UltraSamError  # noqa: E402
+from ultrasam.web import listening  # noqa: E402
 
 PORT, TOKEN = 8123, "secret-token"
 HOST = f"127.0.0.1:{PORT}"
@@ -295,9 +296,9 @@ def test_propagation_goes_to_the_next_corrected_frame(start, tmp_path):
 
 
 def test_a_port_in_use_is_said(session):
-    with server.listen("127.0.0.1", 0) as taken:
+    with listening.listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UltraSamError, match=f"port {port}.*choose another --port"):
-            server.listen("127.0.0.1", port)
+            listening.listen("127.0.0.1", port)
     with pytest.raises(UltraSamError, match="choose another --port"):
-        server.listen("127.0.0.1", 99999)
+        listening.listen("127.0.0.1", 99999)

@@ -47,6 +47,7 @@ NEED = {
     "demo --num 20 --iterations 1": "mm",
     "export small --out onnx": "export",
     "annotate data/phantom/images --no-browser": "annotate",
+    "serve --port 0": "annotate",
     "predict cine.dcm --box 1,1,20,20 --out dicom": "dicom",
 }
 

@@ -51,6 +51,7 @@ MADE = {
 #: Lines that go on from what others made in hours, take it from the network, or wait for people: only parsed.
 ONLY_PARSED = (
     "ultrasam annotate",
+    "ultrasam serve",
     "ultrasam reproduce --row",
     "ultrasam reproduce --table 3",
     "ultrasam weights fetch",

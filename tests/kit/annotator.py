@@ -14,6 +14,7 @@ import uvicorn
 
 from ultrasam.annotate import server
 from ultrasam.annotate.session import Session
+from ultrasam.web import listening
 
 TOKEN = "token-of-the-tests"
 #: Where Chromium and its kin are, by the names they are installed under.
@@ -40,7 +41,7 @@ class Served:
     def start(self) -> None:
         """A new session on the same files, as after a restart of the command."""
         self.session = Session(self._inputs, **self._options)
-        listener = server.listen("127.0.0.1", self._port)
+        listener = listening.listen("127.0.0.1", self._port)
         self._port = listener.getsockname()[1]
         app = server.guarded(self.session, TOKEN, self._port)
         config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)  # type: ignore[arg-type]

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from ultrasam.annotate.edits import Answer
-from ultrasam.annotate.items import Lru
 from ultrasam.annotate.objects import Candidate, Prompt
 from ultrasam.errors import UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.embeddings_cache import EmbeddingsCache
 from ultrasam.predict.encoded import Encoded
+from ultrasam.predict.kept import KeptImages
 from ultrasam.predict.predictor import Predictor
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,7 @@ class Assistant:
     """
 
     def __init__(self, load: Callable[[], Predictor], cache: Path | None = None) -> None:
-        self._kept: Lru[Encoded] = Lru(_KEPT)
-        self._running: dict[Hashable, Future[Encoded]] = {}
+        self._kept = KeptImages(_KEPT)
         self._ahead: dict[Hashable, Future[None]] = {}
         self._lock = threading.Lock()
         self._background = ThreadPoolExecutor(1, "encode-ahead")
@@ -78,29 +77,7 @@ class Assistant:
             key: names the image.
             read: gives its pixels, (H, W, 3) uint8 RGB.
         """
-        kept = self._kept.get(key)
-        if kept is not None:
-            return kept
-        with self._lock:
-            running = self._running.get(key)
-            mine: Future[Encoded] | None = None
-            if running is None:
-                mine = self._running[key] = Future()
-        if mine is None:
-            assert running is not None
-            return running.result()
-        try:
-            encoded = self._encode(read())
-            size = encoded.features.nbytes + sum(image.nbytes for image in encoded.images or ())
-            self._kept.put(key, encoded, size)
-            mine.set_result(encoded)
-            return encoded
-        except BaseException as error:
-            mine.set_exception(error)
-            raise
-        finally:
-            with self._lock:
-                del self._running[key]
+        return self._kept.get(key, lambda: self._encode(read()))
 
     def _encode(self, image: np.ndarray) -> Encoded:
         predictor, whole = self._predictor.result()
@@ -115,7 +92,7 @@ class Assistant:
             self._ahead = {
                 key: self._background.submit(self._quietly, key, read)
                 for key, read in wanted
-                if self._kept.get(key) is None
+                if key not in self._kept
             }
 
     def _quietly(self, key: Hashable, read: Read) -> None:

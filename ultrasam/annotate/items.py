@@ -6,11 +6,10 @@ import contextlib
 import os
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from ultrasam.data import images
 from ultrasam.errors import DataError, UltraSamError
 from ultrasam.predict.files import dicom, sources
 from ultrasam.predict.files.sources import Frame, Source, SpacingOf
+from ultrasam.predict.kept import Lru
 from ultrasam.predict.pixels import Window
 
 #: Bytes of decoded frames that are kept.
@@ -28,32 +28,6 @@ _OPENED = 768 * 2**20
 #: Seconds at the start in which DICOM files and videos are opened to say how long they are; others are opened
 #: when they are looked at.
 _AT_START = 1.0
-
-Value = TypeVar("Value")
-
-
-class Lru(Generic[Value]):
-    """Values up to a number of bytes, but for the last one, which is always kept; threads may share it."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max, self._bytes, self._lock = max_bytes, 0, threading.Lock()
-        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
-
-    def get(self, key: Hashable) -> Value | None:
-        """The value of a key, if it is still there."""
-        with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key][0]
-
-    def put(self, key: Hashable, value: Value, size: int) -> None:
-        """Keep a value of so many bytes."""
-        with self._lock:
-            self._bytes += size - self._values.pop(key, (None, 0))[1]
-            self._values[key] = (value, size)
-            while self._bytes > self._max and len(self._values) > 1:
-                self._bytes -= self._values.popitem(last=False)[1][1]
 
 
 @dataclass

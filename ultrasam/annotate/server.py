@@ -7,17 +7,14 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
-import uvicorn
 from anyio import CancelScope
 from fastapi import Body, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.exceptions import HTTPException
 
 from ultrasam.annotate import export
 from ultrasam.annotate.jobs import Jobs
@@ -27,6 +24,8 @@ from ultrasam.annotate.security import Guard
 from ultrasam.annotate.session import Session, StaleError
 from ultrasam.data import images
 from ultrasam.errors import PromptError, UltraSamError
+from ultrasam.web.errors_told import add_errors
+from ultrasam.web.listening import serve
 
 _STATIC = Path(__file__).parent / "static"
 #: Pixels beyond which a picture is sent as JPEG.
@@ -37,7 +36,7 @@ _JSON = Body(default_factory=dict)
 def make_app(session: Session) -> FastAPI:
     """The routes of a session; without `Guard` in front of them they answer anybody."""
     app = FastAPI(title="UltraSam annotate", docs_url=None, redoc_url=None, openapi_url=None)
-    _add_errors(app)
+    add_errors(app, _STATUS, _more)
     _add_frames(app, session)
     _add_streams(app, Jobs(session))
     _add_session(app, session)
@@ -51,40 +50,9 @@ def guarded(session: Session, token: str, port: int, host: str = "127.0.0.1") ->
     return Guard(make_app(session), token, port, host)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 for any that is free.
-
-    Raises:
-        UltraSamError: the port is in use, or the host is not one of this machine.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or error
-        raise UltraSamError(
-            f"cannot listen on {host}, port {port}: {reason}; choose another --port, or none for a free one"
-        ) from error
-    return listener
-
-
 def run(session: Session, token: str, listener: socket.socket, host: str) -> None:
     """Serve until the process is told to end; the session is closed by who made it."""
-    app = guarded(session, token, listener.getsockname()[1], host)
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        log_level="warning",
-        access_log=False,
-        ws="none",
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=2,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(guarded(session, token, listener.getsockname()[1], host), listener)
 
 
 #: Error -> status; what is wrong with a request is said in its message. The first that fits counts.
@@ -98,30 +66,8 @@ _STATUS = {
 }
 
 
-def _add_errors(app: FastAPI) -> None:
-    async def told(_: Request, error: Exception) -> JSONResponse:
-        status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
-        more = {"frame": error.frame} if isinstance(error, StaleError) else {}
-        return JSONResponse({"error": str(error), **more}, status)
-
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
-        first = cast("RequestValidationError", error).errors()[0]
-        where = ".".join(str(part) for part in first.get("loc", ()))
-        return JSONResponse({"error": f"the request is not understood: {where}: {first.get('msg')}"}, 422)
-
-    async def plain(_: Request, error: Exception) -> JSONResponse:
-        known = cast("HTTPException", error)
-        return JSONResponse({"error": str(known.detail)}, known.status_code)
-
-    async def unexpected(*_: object) -> JSONResponse:
-        # The log has the traceback; the page is for people.
-        return JSONResponse({"error": "something went wrong in the server; its terminal says more"}, 500)
-
-    for kind in _STATUS:
-        app.add_exception_handler(kind, told)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, plain)
-    app.add_exception_handler(Exception, unexpected)
+def _more(error: Exception) -> dict[str, Any]:
+    return {"frame": error.frame} if isinstance(error, StaleError) else {}
 
 
 def _add_frames(app: FastAPI, session: Session) -> None:

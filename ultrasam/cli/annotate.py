@@ -76,16 +76,17 @@ def run(args: argparse.Namespace) -> int:
 
     from ultrasam.annotate import server
     from ultrasam.machine import process
+    from ultrasam.web import listening
 
     process.keep_memory()
-    listener = server.listen(args.host, args.port)
+    listener = listening.listen(args.host, args.port)
     with tempfile.TemporaryDirectory(prefix="ultrasam-demo-") as folder:
         if args.demo:
             _simulate(Path(folder))
             args.inputs, args.classes = [folder], args.classes or "cyst,tumour,nodule,vessel,chamber,head"
         session = _session(args)
         token = secrets.token_urlsafe(24)
-        address = f"http://{_shown(args.host)}:{listener.getsockname()[1]}/?token={token}"
+        address = f"http://{listening.shown(args.host)}:{listener.getsockname()[1]}/?token={token}"
         if args.host not in ("127.0.0.1", "localhost", "::1"):
             print(
                 f"ultrasam: {args.host} opens the images to the network, unencrypted: whoever has the "
@@ -135,13 +136,6 @@ def _labels(args: argparse.Namespace) -> tuple[list[str], Path | None, Path | No
     out = args.out or source.with_name("labels.json")
     coco, images = labels_as_coco(source, args.images, out.parent)
     return [str(coco)], images, out
-
-
-def _shown(host: str) -> str:
-    """A host as an address has it; where it is all of this machine's, the one that works here."""
-    if host in ("0.0.0.0", "::", ""):
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
 
 
 def _simulate(folder: Path) -> None:

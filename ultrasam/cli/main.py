@@ -17,7 +17,7 @@ from ultrasam.machine.explain import explanation
 COMMANDS = {
     "data": ("convert", "data"),
     "train": ("demo", "train", "finetune", "probe", "configs"),
-    "predict": ("annotate", "predict", "segment", "classify", "weights", "export"),
+    "predict": ("annotate", "serve", "predict", "segment", "classify", "weights", "export"),
     "check": ("test", "evaluate", "reproduce", "bench", "selftest"),
 }
 

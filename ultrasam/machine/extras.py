@@ -21,7 +21,7 @@ EXTRAS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("h5py", "libarchive", "nibabel", "scipy", "sklearn"), "convert"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "export"),
-    **dict.fromkeys(("fastapi", "starlette", "uvicorn"), "annotate"),
+    **dict.fromkeys(("fastapi", "pydantic", "starlette", "uvicorn"), "annotate"),
     "pydicom": "dicom",
     "yaml": "formats",
     "segment_anything": "auto",

@@ -1,0 +1,16 @@
+"""An engine of the tiny model."""
+
+import pytest
+
+from ultrasam.predict.predictor import Predictor
+from ultrasam.serve.engine import Engine
+
+
+@pytest.fixture
+def predictor(tiny_model):
+    return Predictor(tiny_model, closer=True)
+
+
+@pytest.fixture
+def engine(predictor):
+    return Engine(predictor)
