@@ -101,8 +101,8 @@ def run(args: argparse.Namespace) -> int:
         if not args.no_browser:
             webbrowser.open(address)
         # Both are the usual way to end; what is not in the file yet is written then.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(session):
+        ended = process.on_sigterm(signal.default_int_handler)
+        with ended, contextlib.suppress(KeyboardInterrupt), contextlib.closing(session):
             server.run(session, token, listener, args.host)
     print(f"labels are in {session.out}")
     return 0

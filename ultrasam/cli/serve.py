@@ -93,7 +93,6 @@ def run(args: argparse.Namespace) -> int:
         )
     print(f"{address}/docs says how to ask; in Label Studio connect {address}{ROOT}")
     print(f"token: {'the one that was given' if given else token}", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
+    with process.on_sigterm(signal.default_int_handler), contextlib.suppress(KeyboardInterrupt):
         listening.serve(guarded(engine, token, LabelStudio(engine, images), max_upload), listener)
     return 0

@@ -8,7 +8,9 @@ import logging
 import platform
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +38,16 @@ def keep_memory() -> bool:
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _LARGEST))
 
 
-@contextlib.contextmanager
-def leaving_on_sigterm() -> Iterator[None]:
+def leaving_on_sigterm() -> contextlib.AbstractContextManager[None]:
     """Let SIGTERM, which schedulers send, leave the block as `sys.exit` does: what is done can be written."""
+    return on_sigterm(lambda number, frame: sys.exit(128 + number))
+
+
+@contextlib.contextmanager
+def on_sigterm(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    """Handle SIGTERM so within the block."""
     try:
-        before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        before = signal.signal(signal.SIGTERM, handler)
     except ValueError:
         # Signals belong to the main thread; a program that runs a command in another one handles them itself.
         yield
