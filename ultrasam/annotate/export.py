@@ -10,10 +10,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from ultrasam.annotate.session import Session
 from ultrasam.data import coco
+from ultrasam.data.formats import label_maps
 from ultrasam.errors import PromptError
 
 _PIECE = 2**20
@@ -58,12 +58,14 @@ def _label_maps(content: dict[str, Any]) -> Iterator[bytes]:
 def label_map(image: dict[str, Any], annotations: list[dict[str, Any]], number: dict[Any, int]) -> np.ndarray:
     """The classes of an image's pixels, (H, W) uint8 or uint16; where objects overlap the last one counts."""
     size = (int(image["height"]), int(image["width"]))
-    labels = np.zeros(size, dtype=np.uint8 if len(number) < 256 else np.uint16)
-    for annotation in annotations:
-        where = f"annotation {annotation.get('id')}"
-        mask = coco_mask.decode(coco.as_rle(annotation.get("segmentation"), size, where))
-        labels[mask > 0] = number[annotation["category_id"]]
-    return labels
+    masks = (
+        (
+            number[annotation["category_id"]],
+            coco.decode(annotation.get("segmentation"), size, f"annotation {annotation.get('id')}"),
+        )
+        for annotation in annotations
+    )
+    return label_maps.label_map(size, masks, len(number))[0]
 
 
 def _inside(name: str) -> str:

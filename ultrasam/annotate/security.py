@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
-from ultrasam.web.asgi import (
-    App,
-    Names,
-    Receive,
-    Scope,
-    Send,
-    answer,
-    equal,
-    headers_of,
-    read_body,
-    refuse,
-    replayed,
-    same_origin,
-    with_headers,
-)
+from ultrasam.web import asgi
+from ultrasam.web.asgi import App, Names, Scope, Send, answer, equal, refuse, same_origin
 
 #: Bytes of the largest body: a long brush stroke has a tenth of them.
 MAX_BODY = 2**20
@@ -29,8 +17,8 @@ _LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>UltraSa
 <code>?token=...</code>. After a restart there is a new one.</p></html>"""
 
 
-class Guard:
-    """ASGI middleware in front of everything.
+class Guard(asgi.Guard):
+    """Lets in who has the token's cookie, under the machine's own names.
 
     Args:
         app: what it guards.
@@ -40,40 +28,31 @@ class Guard:
     """
 
     def __init__(self, app: App, token: str, port: int, host: str = "127.0.0.1") -> None:
-        self._app, self._token, self._names = app, token, Names(port, host)
+        super().__init__(app)
+        self._token, self._names = token, Names(port, host)
         # Cookies do not tell ports apart, and there may be several servers.
         self.cookie = f"ultrasam_{port}"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or hand on."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        headers = headers_of(scope)
+    async def admit(self, scope: Scope, headers: Mapping[str, str], send: Send) -> int | None:
+        """See `asgi.Guard.admit`."""
         if not self._names.hold(headers.get("host", "")):
             await refuse(send, 421, "this address is not the one that 'ultrasam annotate' printed")
-            return
+            return None
         if not same_origin(headers):
             await refuse(send, 403, "requests of other pages are not answered")
-            return
+            return None
         token = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and equal(token, self._token):
             cookie = f"{self.cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
             await answer(send, 303, b"", {"location": "/", "set-cookie": cookie, "cache-control": "no-store"})
-            return
+            return None
         if not equal(self._cookie_of(headers.get("cookie", "")), self._token):
             if scope["path"].startswith("/api/"):
                 await refuse(send, 403, "open the address that 'ultrasam annotate' printed, with its token")
             else:
                 await answer(send, 403, _LOCKED.encode(), {"content-type": "text/html; charset=utf-8"})
-            return
-        body = await read_body(headers, receive, MAX_BODY)
-        if body is None:
-            await refuse(send, 413, f"the request is larger than {MAX_BODY} bytes")
-            return
-        await self._app(scope, replayed(body, receive), with_headers(send))
+            return None
+        return MAX_BODY
 
     def _cookie_of(self, header: str) -> str:
         try:

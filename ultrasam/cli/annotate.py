@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import add_weights, labels_as_coco
+from ultrasam.cli.options import add_host, add_weights, labels_as_coco
 
 if TYPE_CHECKING:
     from ultrasam.annotate.session import Session
@@ -57,11 +57,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--cache", metavar="DIR", help="keep embeddings in this folder (the user's cache)")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     parser.add_argument("--port", type=int, default=0, help="port of the page (any that is free)")
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on; others than 127.0.0.1 open it to the network",
-    )
+    add_host(parser)
     parser.set_defaults(func=run)
 
 
@@ -87,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         session = _session(args)
         token = secrets.token_urlsafe(24)
         address = f"http://{listening.shown(args.host)}:{listener.getsockname()[1]}/?token={token}"
-        if args.host not in ("127.0.0.1", "localhost", "::1"):
+        if not listening.is_local(args.host):
             print(
                 f"ultrasam: {args.host} opens the images to the network, unencrypted: whoever has the "
                 "address with its token sees and changes everything",

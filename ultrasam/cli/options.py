@@ -71,6 +71,15 @@ def add_weights(
         parser.add_argument(renamed, dest=dest, action=Renamed, new=option, **kwargs)
 
 
+def add_host(parser: argparse._ActionsContainer) -> None:
+    """Add ``--host`` of a local server."""
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; others than 127.0.0.1 open it to the network",
+    )
+
+
 def seed(text: str) -> int:
     """A seed that every generator of random numbers takes: a whole number of 32 bits."""
     number = int(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ultrasam.cli.options import add_weights
+from ultrasam.cli.options import add_host, add_weights
 
 _EXAMPLES = """examples:
   ultrasam serve                                       the small model, on this machine alone
@@ -34,11 +34,7 @@ def add_parser(subparsers: Any) -> None:
     add_weights(parser, "--checkpoint", "the model (small, which comes with the package)", default="small")
     parser.add_argument("--device", help="cpu, cuda, ... (the best at hand)")
     parser.add_argument("--port", type=int, default=9090, help="port (9090); 0 for any that is free")
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on; others than 127.0.0.1 open it to the network",
-    )
+    add_host(parser)
     parser.add_argument(
         "--token", help="what programs have to send (ULTRASAM_TOKEN of the environment, else a random one)"
     )
@@ -85,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     images = TaskImages(args.label_studio, os.environ.get("LABEL_STUDIO_API_KEY", ""), max_upload)
     token = given or secrets.token_urlsafe(24)
     address = f"http://{listening.shown(args.host)}:{listener.getsockname()[1]}"
-    if args.host not in ("127.0.0.1", "localhost", "::1"):
+    if not listening.is_local(args.host):
         print(
             f"ultrasam: {args.host} opens the service to the network, unencrypted: whoever listens "
             "there sees images and the token; put a server with TLS before it",

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 
-from ultrasam.web.asgi import (
-    App,
-    Receive,
-    Scope,
-    Send,
-    equal,
-    headers_of,
-    read_body,
-    refuse,
-    replayed,
-    same_origin,
-    with_headers,
-)
+from ultrasam.web.asgi import App, Guard, Scope, Send, equal, refuse, same_origin
 
 #: Open to all: they tell nothing that the documentation does not.
 OPEN = ("/health", "/docs", "/openapi.json")
@@ -25,8 +14,8 @@ OPEN = ("/health", "/docs", "/openapi.json")
 MAX_UPLOAD, MAX_BODY = 256 * 2**20, 16 * 2**20
 
 
-class TokenGuard:
-    """ASGI middleware in front of everything.
+class TokenGuard(Guard):
+    """Lets in who sends the token.
 
     Args:
         app: what it guards.
@@ -38,33 +27,23 @@ class TokenGuard:
     def __init__(
         self, app: App, token: str, uploads: tuple[str, ...] = (), max_upload: int = MAX_UPLOAD
     ) -> None:
-        self._app, self._token, self._uploads, self._max_upload = app, token, uploads, max_upload
+        super().__init__(app)
+        self._token, self._uploads, self._max_upload = token, uploads, max_upload
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or hand on."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        headers = headers_of(scope)
+    async def admit(self, scope: Scope, headers: Mapping[str, str], send: Send) -> int | None:
+        """See `Guard.admit`."""
         # The Host is not checked: who makes a browser come here by another name has no token either.
         if not same_origin(headers):
             await refuse(send, 403, "requests of other pages are not answered")
-            return
+            return None
         if scope["path"] not in OPEN and not equal(_secret(headers), self._token):
             text = "send the server's token: 'Authorization: Bearer TOKEN'; 'ultrasam serve' prints it"
             await refuse(send, 401, text, {"www-authenticate": "Bearer"})
-            return
-        limit = self._max_upload if scope["path"] in self._uploads else MAX_BODY
-        body = await read_body(headers, receive, limit)
-        if body is None:
-            await refuse(send, 413, f"the request is larger than {limit} bytes")
-            return
-        await self._app(scope, replayed(body, receive), with_headers(send))
+            return None
+        return self._max_upload if scope["path"] in self._uploads else MAX_BODY
 
 
-def _secret(headers: dict[str, str]) -> str:
+def _secret(headers: Mapping[str, str]) -> str:
     """The token of a request: a bearer's, or the password of a user of any name."""
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":

@@ -80,7 +80,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes | None:
+async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes | None:
     """The whole body; None where it is larger than ``limit`` bytes, however long it says it is."""
     stated = headers.get("content-length", "0")
     if not stated.isdigit() or int(stated) > limit:
@@ -121,6 +121,38 @@ def with_headers(send: Send) -> Send:
         await send(message)
 
     return sending
+
+
+class Guard:
+    """ASGI middleware in front of everything: who may ask is said by `admit`, and bodies are bounded.
+
+    Args:
+        app: what it guards.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or hand on."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        headers = headers_of(scope)
+        limit = await self.admit(scope, headers, send)
+        if limit is None:
+            return
+        body = await read_body(headers, receive, limit)
+        if body is None:
+            await refuse(send, 413, f"the request is larger than {limit} bytes")
+            return
+        await self._app(scope, replayed(body, receive), with_headers(send))
+
+    async def admit(self, scope: Scope, headers: Mapping[str, str], send: Send) -> int | None:
+        """How many bytes the body may have; None for a request that has been answered here."""
+        raise NotImplementedError
 
 
 async def refuse(send: Send, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:

@@ -47,6 +47,11 @@ def serve(app: App, listener: socket.socket, **options: Any) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
+def is_local(host: str) -> bool:
+    """Whether what listens on a host can be reached from this machine alone."""
+    return host in ("127.0.0.1", "localhost", "::1")
+
+
 def shown(host: str) -> str:
     """A host as an address has it; where it is all of this machine's, the one that works here."""
     if host in ("0.0.0.0", "::", ""):
