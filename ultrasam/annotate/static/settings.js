@@ -40,8 +40,13 @@ export function set(changes) {
   emit("settings", changes);
 }
 
+const light = matchMedia("(prefers-color-scheme: light)");
+light.addEventListener("change", applyTheme);
+
+/** Colors the page; "auto" is what the system prefers. */
 export function applyTheme() {
-  document.documentElement.dataset.theme = settings.theme;
+  const system = light.matches ? "light" : "dark";
+  document.documentElement.dataset.theme = settings.theme === "auto" ? system : settings.theme;
 }
 
 export const THEMES = ["auto", "dark", "light"];
