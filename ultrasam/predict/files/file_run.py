@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
@@ -32,6 +32,24 @@ class Asked:
 
 #: The prompts of a file, by its name relative to the input.
 PromptsOf = Callable[[str], Asked]
+
+
+class Product(Protocol):
+    """Something that is made of a whole file, once its frames are segmented."""
+
+    def make(self, source: Source, name: str, records: Sequence[dict[str, Any]]) -> None:
+        """Write it.
+
+        Args:
+            source: the file.
+            name: its output name.
+            records: what `FileRun` keeps of each of its frames, in order: ``image``, and ``annotations`` whose
+                ``mask`` names a PNG in the run's folder.
+
+        Raises:
+            UltraSamError: it can't be made of this file; the run notes that and goes on.
+            OutputError: it can't be written; the run ends.
+        """
 
 
 @dataclass(frozen=True)
@@ -82,6 +100,7 @@ class FileRun:
         categories: COCO's list of categories.
         settings: everything that changes a result; results of other settings are made again.
         options: how files are segmented.
+        products: what else is made of each file whose frames could be segmented, if only some of them.
     """
 
     def __init__(
@@ -93,7 +112,9 @@ class FileRun:
         categories: list[dict[str, Any]],
         settings: dict[str, Any],
         options: Options,
+        products: Sequence[Product] = (),
     ) -> None:
+        self.products = products
         self.predictor, self.out, self.prompts_of, self.options = predictor, out, prompts_of, options
         self.records = Records(out, settings, categories)
         self.summary = Summary()
@@ -130,6 +151,7 @@ class FileRun:
     def _file(self, source: Source, name: str, each: Callable[[Frame], None]) -> Iterator[dict[str, Any]]:
         """The records of a file's frames; here alone a run goes on after an error."""
         errors: list[str] = []
+        made: list[dict[str, Any]] = []
         before: Segmentation | None = None
         frames = sources.frames(source, name, self.options.window)
         while True:
@@ -149,9 +171,23 @@ class FileRun:
                 self.summary.skipped += 1
                 continue
             each(frame)
+            made.append(record)
             yield record
+        errors += self._products(source, name, made)
         if errors:
             self.summary.failed.append(_told(errors))
+
+    def _products(self, source: Source, name: str, records: list[dict[str, Any]]) -> list[str]:
+        """Make all products of a file; what went wrong."""
+        errors = []
+        for product in self.products if records else ():
+            try:
+                product.make(source, name, records)
+            except OutputError as error:
+                raise OutputError(f"{error}; what is done is kept: start again to go on") from error
+            except UltraSamError as error:
+                errors.append(f"{source.path}: {error}")
+        return errors
 
     def _frame(
         self, source: Source, frame: Frame, before: Segmentation | None
