@@ -43,7 +43,7 @@ class Product(Protocol):
         Args:
             source: the file.
             name: its output name.
-            records: what `FileRun` keeps of each of its frames, in order: ``image``, and ``annotations`` whose
+            records: what the run keeps of each frame, in order: ``image``, and ``annotations`` whose
                 ``mask`` names a PNG in the run's folder.
 
         Raises:
