@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench fuzz endurance kills latency clean
+.PHONY: help install demo test check format docs bench fuzz endurance kills latency clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ format: $(STAMP)  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(STAMP)  ## build the site into site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 bench: $(STAMP)  ## run the benchmarks beside their peers
 	$(BIN)/ultrasam bench
 
@@ -56,4 +59,4 @@ kills: $(STAMP)  ## kill commands at random moments and compare what they end wi
 	$(BIN)/python -m tests.long.kills
 
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) work_dirs demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) work_dirs demo site build *.egg-info .mypy_cache .ruff_cache .pytest_cache
