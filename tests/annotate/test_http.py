@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from urllib.parse import unquote
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
@@ -83,10 +85,48 @@ def test_a_page_can_do_all_that_a_session_can(client, session):
     content = client.get("/api/export?format=coco").json()
     assert content == json.loads(session.out.read_text())
     with zipfile.ZipFile(io.BytesIO(client.get("/api/export?format=png").content)) as archive:
-        assert archive.namelist() == ["classes.txt", "a.png"]
-        labels = cv2.imdecode(np.frombuffer(archive.read("a.png"), np.uint8), cv2.IMREAD_UNCHANGED)
+        assert archive.namelist() == ["classes.txt", "masks/a.png", "masks/b.png", "masks/c.png"]
+        labels = cv2.imdecode(np.frombuffer(archive.read("masks/a.png"), np.uint8), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(labels == 1, coco_mask.decode(frame["objects"][0]["mask"]) > 0)
     assert set(np.unique(labels)) == {0, 1}
+
+
+@pytest.mark.parametrize("kind", ["yolo", "labelme", "nifti"])
+def test_downloads_of_other_tools_come_back_as_the_same_masks(client, session, tmp_path, kind):
+    empty = client.get(f"/api/export?format={kind}")
+    assert empty.status_code == 400 and "no object" in empty.json()["error"]
+    disc = {"kind": "brush", "object": None, "class": 1, "points": [[100, 60]], "radius": 30, "erase": False}
+    frame = edit(client, disc).json()["frame"]
+    mask = coco_mask.decode(frame["objects"][0]["mask"])
+    answer = client.get(f"/api/export?format={kind}")
+    assert unquote(answer.headers["x-told"]) == f"labels_{kind}.zip: 3 images with 1 objects"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path / "out")
+    if kind == "nifti":
+        values = nibabel.load(tmp_path / "out/masks/a.nii.gz").get_fdata()[..., 0].T
+        assert np.array_equal(values, 2.0 * mask)
+        return
+    if kind == "labelme":
+        (shape,) = json.loads((tmp_path / "out/a.json").read_text())["shapes"]
+        assert shape["label"] == "vessel"
+        ring = np.array(shape["points"])
+    else:
+        line = (tmp_path / "out/labels/train/a.txt").read_text().split()
+        assert line[0] == "1"
+        ring = np.array(line[1:], float).reshape(-1, 2) * SIZE[::-1]
+    drawn = cv2.fillPoly(np.zeros(SIZE, np.uint8), [np.round(ring - 0.5).astype(np.int32)], 1)
+    assert (drawn & mask).sum() / (drawn | mask).sum() > 0.95
+
+
+def test_parts_of_pictures_are_their_pixels(client, session):
+    answer = client.get("/api/items/1/frames/0/image?part=30,20,50,40")
+    pixels = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert np.array_equal(pixels, session.image(1)[20:60, 30:80])
+    small = client.get("/api/items/1/frames/0/image?part=30,20,50,40&width=25")
+    assert cv2.imdecode(np.frombuffer(small.content, np.uint8), cv2.IMREAD_COLOR).shape == (20, 25, 3)
+    for part in ("1,2,3", "a,0,1,1", "-1,0,5,5", "500,0,5,5", "0,0,0,5"):
+        wrong = client.get(f"/api/items/1/frames/0/image?part={part}")
+        assert wrong.status_code == 422 and "part" in wrong.json()["error"]
 
 
 def test_pictures_are_the_pixels_and_are_not_sent_twice(client, session):
@@ -109,7 +149,7 @@ def test_pictures_are_the_pixels_and_are_not_sent_twice(client, session):
         ("GET", "/api/items/x/frames/0", None, 422, "not understood"),
         ("GET", "/api/items/0/frames/0/image?width=0", None, 422, "0 pixels wide"),
         ("GET", "/api/nothing", None, 404, "Not Found"),
-        ("GET", "/api/export?format=exe", None, 422, "coco or png"),
+        ("GET", "/api/export?format=exe", None, 422, "coco, png, yolo"),
         ("POST", "/api/items/0/frames/0/edits", {"base": 0}, 422, "edit"),
         ("POST", "/api/items/0/frames/0/edits", {"base": 0, "edit": {"kind": "x"}}, 422, "an edit is one of"),
         (
@@ -233,7 +273,7 @@ def test_names_are_data_and_paths_lead_nowhere(start, predictor, tmp_path):
         assert client.get(path).status_code in (404, 422)
     # Where the labels say where a picture goes, it does not leave the archive.
     with zipfile.ZipFile(io.BytesIO(client.get("/api/export?format=png").content)) as archive:
-        assert archive.namelist()[1] == name
+        assert archive.namelist()[1] == "masks/_img src=x onerror=alert(1)_.png"
 
 
 def test_find_everything_suggests_and_labels_are_what_is_accepted(client, session):

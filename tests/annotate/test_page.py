@@ -275,6 +275,16 @@ def test_masks_are_unpacked_and_outlined_as_pycocotools_packs_them(page: Page) -
         assert [x, y, w, h] == coco_mask.toBbox(code).tolist()
         assert np.array_equal(np.array(found["data"], bool).reshape(h, w), mask[y : y + h, x : x + w])
         assert found["area"] == found["enclosed"] == mask.sum()
+        # Of huge images shown small, every third pixel.
+        coarse = page.js(
+            """const { Mask } = await import("/static/masks.js");
+            const { data, area } = new Mask(given, 3);
+            return { data: [...data], area };""",
+            {"size": code["size"], "counts": code["counts"].decode()},
+        )
+        expected = mask[y : y + h : 3, x : x + w : 3]
+        assert np.array_equal(np.array(coarse["data"], bool).reshape(expected.shape), expected)
+        assert coarse["area"] == mask.sum()
 
 
 def test_a_click_before_the_first_answer_goes_to_the_same_object(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""Labels to take away: the COCO file, or label maps as PNG."""
+"""Labels to take away: the COCO file, or an archive in another tool's format."""
 
 from __future__ import annotations
 
@@ -6,69 +6,85 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from typing import Any
-
-import cv2
-import numpy as np
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
 
 from ultrasam.annotate.session import Session
-from ultrasam.data import coco
-from ultrasam.data.formats import label_maps
+from ultrasam.data import files
+from ultrasam.data.formats import exporting
 from ultrasam.errors import PromptError
 
+#: Formats that are made of the COCO file, each as an archive.
+ARCHIVES = ("png", "yolo", "labelme", "nifti")
 _PIECE = 2**20
 
 
-def export(session: Session, kind: str) -> tuple[str, str, Iterator[bytes]]:
-    """All labels in a format, ``coco`` or ``png``.
+@dataclass(frozen=True)
+class Download:
+    """A file to take away.
 
-    Returns:
-        a file name, its media type, and its bytes in pieces.
+    Attributes:
+        name: of the file.
+        kind: its media type.
+        told: what is in it, and what the format could not hold.
+        parts: its bytes, in pieces.
+    """
+
+    name: str
+    kind: str
+    told: str
+    parts: Iterator[bytes]
+
+
+def export(session: Session, kind: str) -> Download:
+    """All labels in a format, ``coco`` or one of `ARCHIVES`.
 
     Raises:
         PromptError: an unknown format.
+        DataError: there is nothing to export, or an image is missing.
     """
     if kind == "coco":
-        data = json.dumps(session.saver.content()).encode()
-        return "labels.json", "application/json", iter([data])
-    if kind == "png":
-        return "labels_png.zip", "application/zip", _label_maps(session.saver.content())
-    raise PromptError(f"the format is coco or png, not {kind!r:.40}")
+        content = session.saver.content()
+        data = json.dumps(content).encode()
+        told = f"labels.json: {len(content['images'])} images with {len(content['annotations'])} objects"
+        return Download("labels.json", "application/json", told, iter([data]))
+    if kind not in ARCHIVES:
+        raise PromptError(f"the format is coco, {', '.join(ARCHIVES)}, not {kind!r:.40}")
+    name = f"labels_{kind}.zip"
+    archive, done = _archive(session, kind)
+    return Download(name, "application/zip", str(replace(done, out=Path(name))), _pieces(archive))
 
 
-def _label_maps(content: dict[str, Any]) -> Iterator[bytes]:
-    """A label map for each image with labels: 0 is background, n the n-th class of ``classes.txt``."""
-    number = {category["id"]: i for i, category in enumerate(content["categories"], start=1)}
-    by_image: dict[Any, list[dict[str, Any]]] = {}
-    for annotation in content["annotations"]:
-        by_image.setdefault(annotation["image_id"], []).append(annotation)
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            names = [str(category["name"]) for category in content["categories"]]
-            archive.writestr("classes.txt", "\n".join(names) + "\n")
-            for image in content["images"]:
-                if image["id"] in by_image:
-                    labels = label_map(image, by_image[image["id"]], number)
-                    archive.writestr(_inside(image["file_name"]), cv2.imencode(".png", labels)[1].tobytes())
+def _archive(session: Session, kind: str) -> tuple[IO[bytes], exporting.Exported]:
+    session.saver.write_frames()
+    with tempfile.TemporaryDirectory(prefix="ultrasam-export-") as folder:
+        source, out = Path(folder) / "labels.json", Path(folder) / "out"
+        files.write_json(source, _with_files(session))
+        done = exporting.export(source, kind, out, session.items.root)
+        file = tempfile.TemporaryFile()  # noqa: SIM115 (closed when its last piece is sent)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for path in sorted(path for path in out.rglob("*") if path.is_file()):
+                archive.write(path, path.relative_to(out).as_posix())
+    return file, done
+
+
+def _with_files(session: Session) -> dict[str, Any]:
+    """The COCO file without frames that are no files: those of clips that were accepted or skipped unlabeled."""
+    content = session.saver.content()
+    used = {annotation.get("image_id") for annotation in content["annotations"]}
+    kept = [
+        entry
+        for entry in content["images"]
+        if "frame" not in entry
+        or entry.get("id") in used
+        or (session.items.root / entry["file_name"]).exists()
+    ]
+    return {**content, "images": kept}
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
         file.seek(0)
         while piece := file.read(_PIECE):
             yield piece
-
-
-def label_map(image: dict[str, Any], annotations: list[dict[str, Any]], number: dict[Any, int]) -> np.ndarray:
-    """The classes of an image's pixels, (H, W) uint8 or uint16; where objects overlap the last one counts."""
-    size = (int(image["height"]), int(image["width"]))
-    masks = (
-        (
-            number[annotation["category_id"]],
-            coco.decode(annotation.get("segmentation"), size, f"annotation {annotation.get('id')}"),
-        )
-        for annotation in annotations
-    )
-    return label_maps.label_map(size, masks, len(number))[0]
-
-
-def _inside(name: str) -> str:
-    """A name within the archive: no part of it leads out."""
-    parts = [part for part in str(name).replace("\\", "/").split("/") if part not in ("", ".", "..")]
-    return "/".join([*parts[:-1], parts[-1].rsplit(".", 1)[0] + ".png"])

@@ -129,7 +129,7 @@ class Saver:
         store = self._store
         if store.conflict is not None:
             raise ChangedError(store.conflict)
-        self._write_frames()
+        self.write_frames()
         with store.lock:
             upto, content = store.journal.last, self.content()
 
@@ -195,6 +195,8 @@ class Saver:
             if item.is_clip:
                 entry["file_name"] = self._frame_file(place)
                 entry |= {"source": place.name, "frame": place.frame}
+            if item.spacing:
+                entry["spacing"] = list(item.spacing)
         return {**entry, "state": state.state, "flagged": state.flagged}
 
     def _image_id(self, place: Place) -> Any:
@@ -217,7 +219,7 @@ class Saver:
         folder = out.with_suffix(".frames")
         return Path(os.path.relpath(folder / name, self._items.root)).as_posix()
 
-    def _write_frames(self) -> None:
+    def write_frames(self) -> None:
         """Frames of clips with labels as files of their own, which training can read."""
         for place in self._store.labelled():
             item = self._item(place.name)

@@ -8,8 +8,10 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import cv2
+import numpy as np
 from anyio import CancelScope
 from fastapi import Body, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
@@ -74,12 +76,14 @@ def _add_frames(app: FastAPI, session: Session) -> None:
     at = "/api/items/{item}/frames/{frame}"
 
     @app.get(at + "/image")
-    def image(request: Request, item: int, frame: int, width: int | None = None) -> Response:
-        tag = _tag(session, item, frame, width)
+    def image(
+        request: Request, item: int, frame: int, width: int | None = None, part: str | None = None
+    ) -> Response:
+        tag = _tag(session, item, frame, width, part)
         headers = {"etag": tag, "cache-control": "private, no-cache"}
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        data, kind = _picture(session, item, frame, width)
+        data, kind = _picture(session.image(item, frame), width, part)
         return Response(data, headers=headers, media_type=kind)
 
     @app.get(at)
@@ -141,19 +145,21 @@ def _add_session(app: FastAPI, session: Session) -> None:
 
     @app.get("/api/export")
     def download(format: str = "coco") -> Response:
-        name, kind, parts = export.export(session, format)
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(parts, media_type=kind, headers=headers)
+        made = export.export(session, format)
+        # Headers are ASCII: what is told travels as in an address.
+        headers = {"content-disposition": f'attachment; filename="{made.name}"', "x-told": quote(made.told)}
+        return StreamingResponse(made.parts, media_type=made.kind, headers=headers)
 
 
-def _tag(session: Session, item: int, frame: int, width: int | None) -> str:
-    stamp = session.items.stamp(session.items[item])
-    return '"' + hashlib.blake2b(repr((item, frame, width, stamp)).encode(), digest_size=12).hexdigest() + '"'
+def _tag(session: Session, *what: Any) -> str:
+    stamp = session.items.stamp(session.items[what[0]])
+    return '"' + hashlib.blake2b(repr((*what, stamp)).encode(), digest_size=12).hexdigest() + '"'
 
 
-def _picture(session: Session, item: int, frame: int, width: int | None) -> tuple[bytes, str]:
-    """A frame as a file, at most so wide."""
-    pixels = session.image(item, frame)
+def _picture(pixels: np.ndarray, width: int | None, part: str | None) -> tuple[bytes, str]:
+    """A frame, or a part "x,y,w,h" of it, as a file; at most so wide."""
+    if part is not None:
+        pixels = _part(pixels, part)
     if width is not None:
         if not 1 <= width <= 16384:
             raise PromptError(f"a picture can't be {width} pixels wide")
@@ -164,6 +170,19 @@ def _picture(session: Session, item: int, frame: int, width: int | None) -> tupl
     if pixels.shape[0] * pixels.shape[1] > _PNG_PIXELS:
         return images.encode_image(pixels, ".jpg"), "image/jpeg"
     return images.encode_image(pixels), "image/png"
+
+
+def _part(pixels: np.ndarray, part: str) -> np.ndarray:
+    numbers = part.split(",")
+    if len(numbers) != 4 or not all(number.isdecimal() and len(number) < 7 for number in numbers):
+        raise PromptError(f"a part of a picture is x,y,w,h in whole pixels, not {part!r:.40}")
+    x, y, w, h = map(int, numbers)
+    found = pixels[y : y + h, x : x + w]
+    if not found.size:
+        raise PromptError(
+            f"the part {part} of the picture has no pixels: it has {pixels.shape[1]} x {pixels.shape[0]}"
+        )
+    return found
 
 
 async def _events(request: Request, steps: Iterator[dict[str, Any]]) -> Response:

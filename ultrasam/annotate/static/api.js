@@ -56,11 +56,24 @@ export const save = () => post("/api/save");
 export const resolve = (keep) => post("/api/conflict", { keep });
 
 export const imageAddress = (item, number, width) => `${at(item, number)}/image${width ? `?width=${width}` : ""}`;
-export const exportAddress = (format) => `/api/export?format=${format}`;
 
-/** The picture as the browser's own bitmap; images may come from the browser's cache, they never change. */
-export async function image(item, number, width) {
-  const response = await ask(imageAddress(item, number, width), { cache: "default" });
+/** All labels in a format: {blob, name, told}; `told` says what is in it, and what the format could not hold. */
+export async function exported(format) {
+  const response = await ask(`/api/export?format=${format}`);
+  if (!response.ok) throw await refusal(response);
+  const [, name] = response.headers.get("content-disposition").match(/filename="([^"]+)"/);
+  return { blob: await response.blob(), name, told: decodeURIComponent(response.headers.get("x-told")) };
+}
+
+/** The picture, at most so wide; images may come from the browser's cache, they never change. */
+export const image = (item, number, width) => blob(imageAddress(item, number, width));
+
+/** A part of the picture, {x, y, w, h}, at most so wide. */
+export const imagePart = (item, number, { x, y, w, h }, width, signal) =>
+  blob(`${imageAddress(item, number, width)}&part=${x},${y},${w},${h}`, signal);
+
+async function blob(address, signal) {
+  const response = await ask(address, { cache: "default", signal });
   if (!response.ok) throw await refusal(response);
   return response.blob();
 }

@@ -10,6 +10,7 @@ import { classColor, currentFrame, objects, on, state } from "./state.js";
 import { resize, view } from "./view.js";
 
 let bitmap = null;
+let detail = null; // {bitmap, x, y, w, h}: a part of the picture with more pixels than the whole has
 let wanted = { picture: false, overlay: false };
 let painted = null; // the frame's revision last shown
 
@@ -18,8 +19,18 @@ export const preview = { answer: null };
 
 export function showBitmap(next) {
   bitmap = next;
+  detail = null;
   redraw("picture");
 }
+
+/** A part of the picture, {bitmap, x, y, w, h}, drawn over the whole. */
+export function showDetail(part) {
+  detail = part;
+  redraw("picture");
+}
+
+/** Pixels of the shown picture to one of the image: less than 1 where the image is huge. */
+export const fineness = () => (bitmap ? bitmap.width / view.imageWidth : 1);
 
 export const hasPicture = () => bitmap !== null;
 
@@ -52,6 +63,7 @@ function drawPicture() {
   context.imageSmoothingEnabled = view.scale < 5;
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, view.imageWidth, view.imageHeight);
+  if (detail) context.drawImage(detail.bitmap, detail.x, detail.y, detail.w, detail.h);
 }
 
 function drawOverlay() {
@@ -67,14 +79,13 @@ function drawOverlay() {
 }
 
 function drawObject(context, object) {
-  const mask = maskOf(object.mask);
+  const mask = maskOf(object.mask, view.scale * view.ratio);
   const color = classColor(object.class);
   const chosen = object.id === state.selected;
   const suggested = object.source === "suggested";
   if (!settings.outline) {
     context.globalAlpha = suggested ? settings.opacity * 0.4 : settings.opacity;
-    const picture = mask.tinted(color);
-    if (picture) context.drawImage(picture, mask.x, mask.y);
+    mask.draw(context, color);
   }
   context.globalAlpha = 1;
   stroke(context, mask, color, chosen ? 2.5 : 1.5, suggested || object.drift ? [6, 4] : []);
@@ -91,12 +102,10 @@ function stroke(context, mask, color, width, dash) {
 }
 
 function drawPreview(context, rle) {
-  const mask = maskOf(rle);
+  const mask = maskOf(rle, view.scale * view.ratio);
   const color = classColor(state.class);
-  const picture = mask.tinted(color);
-  if (!picture) return;
   context.globalAlpha = 0.18;
-  context.drawImage(picture, mask.x, mask.y);
+  mask.draw(context, color);
   context.globalAlpha = 0.9;
   stroke(context, mask, color, 1.25, [3, 3]);
   context.globalAlpha = 1;

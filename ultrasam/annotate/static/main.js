@@ -5,7 +5,9 @@ import { startCanvas } from "./canvas.js";
 import { startCine } from "./cine.js";
 import { startClasses } from "./classes.js";
 import { forgetCorner } from "./cross.js";
+import { startDetail } from "./detail.js";
 import { $ } from "./dom.js";
+import { startDownload } from "./download.js";
 import { draft } from "./draft.js";
 import { startJobs } from "./jobs.js";
 import { startKeys } from "./keys.js";
@@ -36,7 +38,7 @@ async function start() {
   document.title = `${session.title} – UltraSam`;
   $("title").textContent = session.title;
   $("about").textContent = `UltraSam ${session.version} · model ${session.model} · labels ${session.out}`;
-  for (const part of [startCanvas, startList, startObjects, startClasses, startCine, startJobs, startToolbar, startNotices, startKeys]) part();
+  for (const part of [startCanvas, startDetail, startList, startObjects, startClasses, startCine, startJobs, startToolbar, startNotices, startDownload, startKeys]) part();
   listen(tools);
   on("item-opened", () => {
     forgetCorner();

@@ -1,5 +1,6 @@
 // Masks: COCO's compressed run lengths to pixels, to a tinted picture, to an outline. Only the bounding box of a
-// mask is ever unpacked, so a small object in a huge image costs little.
+// mask is ever unpacked, so a small object in a huge image costs little; and of a huge image that is shown small only
+// every second, fourth, ... row and column.
 
 import { outlineOf } from "./outline.js";
 
@@ -40,50 +41,56 @@ function boundsOf(runs, height) {
 }
 
 export class Mask {
-  /** @param {{size: number[], counts: string}} rle COCO's, size [height, width] */
-  constructor(rle) {
+  /**
+   * @param {{size: number[], counts: string}} rle COCO's, size [height, width]
+   * @param {number} step pixels from one unpacked cell to the next, down and across
+   */
+  constructor(rle, step = 1) {
     const height = rle.size[0];
     const runs = runLengths(rle.counts);
-    [this.x, this.y, this.w, this.h] = boundsOf(runs, height);
-    this.data = new Uint8Array(this.w * this.h); // row by row
+    [this.x, this.y, this.w, this.h] = boundsOf(runs, height); // pixels
+    this.step = step;
+    [this.columns, this.rows] = [Math.ceil(this.w / step), Math.ceil(this.h / step)];
+    this.data = new Uint8Array(this.columns * this.rows); // row by row
     this.area = 0;
     let start = 0;
-    for (let k = 0; k < runs.length; start += runs[k++]) if (k % 2) this.#fill(start, runs[k], height);
+    for (let k = 0; k < runs.length; start += runs[k++]) if (k % 2 && runs[k]) this.#fill(start, runs[k], height);
     this.tints = new Map();
     this.paths = null;
   }
 
   #fill(start, length, height) {
     this.area += length;
-    let column = Math.floor(start / height);
-    let row = start - column * height;
-    while (length > 0) {
-      const here = Math.min(length, height - row);
-      let cell = (row - this.y) * this.w + column - this.x;
-      for (let k = 0; k < here; k++, cell += this.w) this.data[cell] = 1;
-      length -= here;
-      column += 1;
-      row = 0;
+    const { step, columns } = this;
+    const last = start + length - 1;
+    const first = Math.floor(start / height) - this.x;
+    const end = Math.floor(last / height) - this.x;
+    for (let column = Math.ceil(first / step); column * step <= end; column++) {
+      const top = (column * step + this.x) * height + this.y; // the cell of row 0
+      const from = Math.max(0, Math.ceil((start - top) / step));
+      const to = Math.min(this.rows - 1, Math.floor((last - top) / step));
+      for (let row = from; row <= to; row++) this.data[row * columns + column] = 1;
     }
   }
 
   has(x, y) {
-    const [column, row] = [Math.floor(x) - this.x, Math.floor(y) - this.y];
-    return column >= 0 && row >= 0 && column < this.w && row < this.h && this.data[row * this.w + column] === 1;
+    const [column, row] = [Math.floor((x - this.x) / this.step), Math.floor((y - this.y) / this.step)];
+    return column >= 0 && row >= 0 && column < this.columns && row < this.rows && this.data[row * this.columns + column] === 1;
   }
 
-  /** A canvas of the bounding box in one color, or null of an empty mask. */
-  tinted(color) {
-    if (!this.w) return null;
+  /** Draws the mask in one color where it lies; `scale` is the context's unit for a pixel of the image. */
+  draw(context, color, scale = 1) {
+    if (!this.w) return;
     if (!this.tints.has(color)) this.tints.set(color, this.#paint(color));
-    return this.tints.get(color);
+    const [cell, picture] = [this.step * scale, this.tints.get(color)];
+    context.drawImage(picture, this.x * scale, this.y * scale, this.columns * cell, this.rows * cell);
   }
 
   #paint(color) {
     const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [this.w, this.h];
+    [canvas.width, canvas.height] = [this.columns, this.rows];
     const context = canvas.getContext("2d");
-    const picture = context.createImageData(this.w, this.h);
+    const picture = context.createImageData(this.columns, this.rows);
     const pixels = new Uint32Array(picture.data.buffer);
     const value = packed(color);
     for (let k = 0; k < pixels.length; k++) if (this.data[k]) pixels[k] = value;
@@ -105,15 +112,17 @@ function packed(color) {
   return (LITTLE ? (255 << 24) | (b << 16) | (g << 8) | r : (r << 24) | (g << 16) | (b << 8) | 255) >>> 0;
 }
 
+const HUGE = 4e6; // pixels of an image whose masks are not always unpacked whole
 const KEPT = 600;
 const cache = new Map();
 
-/** The unpacked mask of run lengths; the same text is unpacked once. */
-export function maskOf(rle) {
-  const key = `${rle.size[0]}:${rle.counts}`;
+/** The unpacked mask of run lengths, fine enough for `scale`, screen pixels to one of the image; unpacked once. */
+export function maskOf(rle, scale) {
+  const step = rle.size[0] * rle.size[1] < HUGE ? 1 : 2 ** Math.max(0, Math.floor(Math.log2(1 / scale)));
+  const key = `${step}:${rle.size[0]}:${rle.counts}`;
   let mask = cache.get(key);
   if (mask) cache.delete(key); // to the end again: the oldest goes first
-  else mask = new Mask(rle);
+  else mask = new Mask(rle, step);
   cache.set(key, mask);
   if (cache.size > KEPT) cache.delete(cache.keys().next().value);
   return mask;

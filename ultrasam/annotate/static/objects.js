@@ -120,10 +120,7 @@ function miniature(rle, color) {
   const [height, width] = rle.size;
   const scale = Math.min(64 / width, 44 / height);
   const canvas = el("canvas", { width: Math.round(width * scale), height: Math.round(height * scale), "aria-hidden": "true" });
-  const mask = maskOf(rle);
-  const picture = mask.tinted(color);
-  const context = canvas.getContext("2d");
-  if (picture) context.drawImage(picture, mask.x * scale, mask.y * scale, mask.w * scale, mask.h * scale);
+  maskOf(rle, scale).draw(canvas.getContext("2d"), color, scale);
   return canvas;
 }
 

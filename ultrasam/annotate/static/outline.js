@@ -10,15 +10,16 @@ const AHEAD = [
   [[-1, -1], [0, -1]],
 ];
 
-/** Loops of corners [x, y] of a {x, y, w, h, data} mask, in pixels of the image. */
-export function loopsOf({ x, y, w, h, data }) {
+/** Loops of corners [x, y] of a mask (see masks.js), in pixels of the image. */
+export function loopsOf({ x, y, columns: w, rows: h, step, data }) {
   const inside = (column, row) => column >= 0 && row >= 0 && column < w && row < h && data[row * w + column] === 1;
   const seen = new Uint8Array(w * h); // pixels whose upper edge was walked along
   const loops = [];
   for (let row = 0; row < h; row++) {
     for (let column = 0; column < w; column++) {
-      if (!inside(column, row) || inside(column, row - 1) || seen[row * w + column]) continue;
-      loops.push(walk(inside, seen, w, column, row).map(([cx, cy]) => [cx + x, cy + y]));
+      const cell = row * w + column;
+      if (!data[cell] || (row && data[cell - w]) || seen[cell]) continue;
+      loops.push(walk(inside, seen, w, column, row).map(([cx, cy]) => [cx * step + x, cy * step + y]));
     }
   }
   return loops;

@@ -42,7 +42,7 @@ const TOOLS = {
 
 /** The object at a place; the smallest, as it may lie in another. */
 export function objectAt({ x, y }) {
-  const there = objects().filter((one) => !state.hidden.has(one.id) && maskOf(one.mask).has(x, y));
+  const there = objects().filter((one) => !state.hidden.has(one.id) && maskOf(one.mask, view.scale * view.ratio).has(x, y));
   return there.sort((a, b) => a.area - b.area)[0] ?? null;
 }
 
