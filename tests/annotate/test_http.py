@@ -80,7 +80,7 @@ def test_a_page_can_do_all_that_a_session_can(client, session):
     )
     classes = [*told["classes"], {"name": "x", "color": "#000000"}]
     assert client.post("/api/classes", json={"classes": classes}).json()["classes"] == classes
-    assert client.post("/api/save", json={}).json() == {"saved": True}
+    assert client.post("/api/save", json={}).json() == {"saved": True, "left_out": 0}
     assert client.get("/api/session").json()["saved"]
     content = client.get("/api/export?format=coco").json()
     assert content == json.loads(session.out.read_text())

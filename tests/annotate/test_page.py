@@ -394,11 +394,15 @@ def test_views_zoom_contrast_and_calipers(page: Page) -> None:
     page.press("Shift+w")
     page.press("m")
     page.drag((10, 20), (40, 60))
-    length = page.js(
-        "const d = await import('/static/draft.js'); const [{ a, b }] = d.calipersHere();"
-        "return d.lengthText(a, b, null)"
-    )
-    assert float(length.removesuffix(" px")) == pytest.approx(50, abs=0.6)
+    shown = "const { calipersHere } = await import('/static/calipers.js'); return calipersHere();"
+    assert page.frame()["calipers"] == [pytest.approx([10, 20, 40, 60], abs=0.5)]
+    page.drag((40, 60), (40, 80))
+    assert page.frame()["calipers"] == [pytest.approx([10, 20, 40, 80], abs=0.5)]
+    page.press("Control+z")
+    ((one,),) = [page.js(shown)]
+    assert [*one["a"], *one["b"]] == pytest.approx([10, 20, 40, 60], abs=0.5)
+    page.click(10, 20, button="right")
+    assert page.frame()["calipers"] == []
     assert (
         page.js(
             "const d = await import('/static/draft.js'); return d.lengthText([0, 0], [30, 40], [0.1, 0.2])"

@@ -16,6 +16,8 @@ from pycocotools.coco import COCO
 from tests.annotate.conftest import end
 from tests.kit import documented
 from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_images, shown
+from ultrasam.annotate.finding import Finder, Finding
+from ultrasam.annotate.jobs import Jobs
 from ultrasam.annotate.session import Session, StaleError
 from ultrasam.cli.main import main
 from ultrasam.data import coco, images
@@ -77,6 +79,69 @@ def test_everything_is_undone_and_redone_also_after_a_crash(start):
     for expected in states[1:]:
         assert shown(hand.redo()) == expected
     assert not hand.frame["can_redo"]
+
+
+def test_calipers_are_kept_undone_and_written(start, folder, tmp_path):
+    """On an image, beside its objects; a file's own are shown, and leave it when they are taken away."""
+    first = start()
+    hand = Hand(first)
+    hand.do({"kind": "add", "class": 0, "box": BOX})
+    assert hand.do({"kind": "calipers", "calipers": [[10, 20, 40, 60], [0, 0, 5, 0]]})["calipers"] == [
+        [10, 20, 40, 60],
+        [0, 0, 5, 0],
+    ]
+    assert len(hand.objects) == 1
+    assert hand.undo()["calipers"] == [] and len(hand.objects) == 1
+    hand.redo()
+    hand.do({"kind": "calipers", "calipers": [[10, 20, 40, 60]]})
+    first.save()
+    content = json.loads(first.out.read_text())
+    assert [entry.get("calipers") for entry in content["images"]] == [[[10, 20, 40, 60]], None, None]
+    end(first)
+    again = start()
+    hand = Hand(again)
+    assert hand.frame["calipers"] == [[10, 20, 40, 60]]
+    assert len(hand.undo()["calipers"]) == 2
+    end(again)
+    (folder / "labels.json.journal").unlink()
+    alone = start()
+    hand = Hand(alone)
+    assert hand.frame["calipers"] == [[10, 20, 40, 60]]
+    hand.do({"kind": "calipers", "calipers": []})
+    alone.save()
+    assert json.loads(alone.out.read_text())["images"][0]["calipers"] == []
+    assert hand.undo()["calipers"] == [[10, 20, 40, 60]]
+
+
+def test_an_object_without_a_pixel_is_counted_and_not_written(start):
+    session = start()
+    hand = Hand(session)
+    hand.do(
+        {"kind": "brush", "object": None, "class": 0, "points": [[-50, -50]], "radius": 3, "erase": False}
+    )
+    hand.do({"kind": "brush", "object": None, "class": 0, "points": [[50, 50]], "radius": 3, "erase": False})
+    session.save()
+    assert len(json.loads(session.out.read_text())["annotations"]) == session.saver.left_out == 1
+
+
+def test_a_trained_model_s_objects_are_suggested_in_their_classes(start):
+    def find(image):
+        height, width = image.shape[:2]
+        mask = np.zeros((height, width), bool)
+        mask[20:40, 30:70] = True
+        return [Finding(mask, "nodule", 0.9), Finding(np.zeros_like(mask), "cyst", 0.4)]
+
+    session = start(finder=Finder(find, ["nodule", "cyst"], "mask2former"))
+    assert [one["name"] for one in session.classes()] == ["cyst", "vessel", "nodule"]
+    assert session.describe()["finder"] == "mask2former"
+    steps = list(Jobs(session).automatic(0, 0, {}))
+    (one,) = steps[-1]["frame"]["objects"]
+    assert (one["class"], one["iou"], one["source"], one["area"]) == (2, 0.9, "suggested", 800)
+    # What has a label is not suggested again.
+    hand = Hand(session)
+    hand.do({"kind": "accept_suggestion", "object": one["id"]})
+    (kept,) = list(Jobs(session).automatic(0, 0, {}))[-1]["frame"]["objects"]
+    assert kept["source"] == "prompt"
 
 
 def test_ids_are_never_used_again(start):

@@ -10,7 +10,10 @@ from tests.kit.miniature import SIZE
 
 pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
 
+from ultrasam.cli import annotate
 from ultrasam.cli.main import main
+from ultrasam.data import coco
+from ultrasam.data.images import read_image
 from ultrasam.modeling.build import build_ultrasam
 
 pytestmark = pytest.mark.slow
@@ -69,6 +72,12 @@ def test_mask2former(phantom_data, start, tmp_path, capsys, layout):
     written = json.loads((tmp_path / "out/instances.json").read_text())
     assert len(written["annotations"]) == 20 and list((tmp_path / "out").glob("*.png"))
     assert [c["name"] for c in written["categories"]] == ["cyst", "nodule"]
+    # The annotator suggests the same objects; it takes the configuration that the run has written.
+    (dumped,) = tmp_path.glob("*.py")
+    finder = annotate.trained_finder([str(dumped), str(checkpoint)], 0.0)
+    assert finder.names == ["cyst", "nodule"]
+    suggested = [coco.encode(one.mask) for one in finder.find(read_image(image))]
+    assert [e["segmentation"] for e in written["annotations"]] == suggested
     (tmp_path / "bad.png").write_bytes(b"")
     asked.insert(2, str(tmp_path / "bad.png"))
     capsys.readouterr()

@@ -10,16 +10,28 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ultrasam.annotate.objects import AnnotatedObject, Candidate, Objects, Prompt, Rle
+from ultrasam.annotate.objects import (
+    AnnotatedObject,
+    Calipers,
+    Candidate,
+    Objects,
+    Prompt,
+    Rle,
+    as_calipers,
+    is_caliper,
+)
 from ultrasam.data import coco
 from ultrasam.errors import DataError, PromptError
 
 #: Edits that need an answer of the model.
 ASKING = ("add", "prompt")
 _OF_AN_OBJECT = ("prompt", "candidate", "class", "delete", "accept_suggestion")
-KINDS = (*ASKING, "candidate", "brush", "class", "delete", "clear", "accept_suggestion", "undo", "redo")
+KINDS = (
+    *ASKING,
+    *("candidate", "brush", "class", "delete", "clear", "accept_suggestion", "calipers", "undo", "redo"),
+)
 #: More than anybody clicks, or draws in one stroke.
-_MAX_POINTS, _MAX_STROKE, _MAX_RADIUS = 200, 20000, 2000.0
+_MAX_POINTS, _MAX_STROKE, _MAX_RADIUS, _MAX_CALIPERS = 200, 20000, 2000.0, 200
 #: cv2's fixed-point places have so many bits behind the point, and it fills circles wider by so many parts.
 _SHIFT, _WIDER = 4, 6
 
@@ -37,6 +49,7 @@ class Edit:
         stroke: (K, 2) xy of a brush, continuous pixels.
         radius: of the brush, pixels.
         erase: take away instead of adding.
+        calipers: all of the frame.
     """
 
     kind: str
@@ -47,6 +60,7 @@ class Edit:
     stroke: np.ndarray | None = None
     radius: float = 1.0
     erase: bool = False
+    calipers: Calipers | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +95,8 @@ def parse(content: Any, size: tuple[int, int], classes: int) -> Edit:
         edit = replace(edit, prompt=_prompt(content, size))
     if kind == "candidate":
         edit = replace(edit, candidate=_whole(content.get("candidate"), "the candidate"))
+    if kind == "calipers":
+        edit = replace(edit, calipers=_calipers(content.get("calipers"), size))
     if kind == "brush":
         edit = replace(edit, **_brush(content, size))
         if edit.erase and number is None:
@@ -114,6 +130,8 @@ def apply(
     """
     if edit.kind == "clear":
         return ()
+    if edit.kind == "calipers":
+        return objects
     if edit.kind == "add" or (edit.kind == "brush" and edit.object is None):
         blank = AnnotatedObject(
             new_id, edit.category, coco.compress([np.array([size[0] * size[1]])], size)[0]
@@ -214,6 +232,17 @@ def _box(content: Any, width: int, height: int) -> tuple[float, float, float, fl
     if x2 - x1 < 1 or y2 - y1 < 1:
         raise PromptError(f"the box ({x1:g}, {y1:g}, {x2:g}, {y2:g}) holds less than a pixel of the image")
     return x1, y1, x2, y2
+
+
+def _calipers(content: Any, size: tuple[int, int]) -> Calipers:
+    if not isinstance(content, list) or len(content) > _MAX_CALIPERS or not all(map(is_caliper, content)):
+        raise PromptError(f"calipers are at most {_MAX_CALIPERS} lists of four numbers x1, y1, x2, y2")
+    found = as_calipers(content)
+    height, width = size
+    ends = np.array(found).reshape(-1, 2)
+    if (ends < 0).any() or (ends > (width, height)).any():
+        raise PromptError(f"a caliper lies outside the image of {width} x {height}")
+    return found
 
 
 def _brush(content: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:

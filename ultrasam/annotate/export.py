@@ -48,6 +48,8 @@ def export(session: Session, kind: str) -> Download:
         content = session.saver.content()
         data = json.dumps(content).encode()
         told = f"labels.json: {len(content['images'])} images with {len(content['annotations'])} objects"
+        if session.saver.left_out:
+            told += f"; left out: {session.saver.left_out} with an empty mask"
         return Download("labels.json", "application/json", told, iter([data]))
     if kind not in ARCHIVES:
         raise PromptError(f"the format is coco, {', '.join(ARCHIVES)}, not {kind!r:.40}")
@@ -70,7 +72,7 @@ def _archive(session: Session, kind: str) -> tuple[IO[bytes], exporting.Exported
 
 
 def _with_files(session: Session) -> dict[str, Any]:
-    """The COCO file without frames that are no files: those of clips that were accepted or skipped unlabeled."""
+    """The COCO file without frames that are no files: of clips accepted or skipped without labels."""
     content = session.saver.content()
     used = {annotation.get("image_id") for annotation in content["annotations"]}
     kept = [

@@ -1,8 +1,8 @@
-"""The objects of a frame and all that they were: undo and redo."""
+"""The objects and calipers of a frame and all that they were: undo and redo."""
 
 from __future__ import annotations
 
-from ultrasam.annotate.objects import AnnotatedObject, Objects
+from ultrasam.annotate.objects import AnnotatedObject, Calipers, Objects
 from ultrasam.errors import DataError
 
 #: Steps that can be undone in each frame.
@@ -16,20 +16,25 @@ class FrameHistory:
         revision: counts all changes up, undone and redone ones too, so that nobody works on an old state.
     """
 
-    def __init__(self, objects: Objects = (), revision: int = 0) -> None:
-        self._states: list[Objects] = [objects]
+    def __init__(self, objects: Objects = (), revision: int = 0, calipers: Calipers = ()) -> None:
+        self._states: list[tuple[Objects, Calipers]] = [(objects, calipers)]
         self._at = 0
         self.revision = revision
 
     @property
     def objects(self) -> Objects:
         """As they are."""
-        return self._states[self._at]
+        return self._states[self._at][0]
+
+    @property
+    def calipers(self) -> Calipers:
+        """As they are."""
+        return self._states[self._at][1]
 
     @property
     def states(self) -> list[Objects]:
-        """All of them, undone ones too."""
-        return self._states
+        """The objects of all states, undone ones too."""
+        return [objects for objects, _ in self._states]
 
     @property
     def can_undo(self) -> bool:
@@ -46,9 +51,9 @@ class FrameHistory:
         """Whether it was ever changed."""
         return len(self._states) > 1
 
-    def push(self, objects: Objects) -> None:
+    def push(self, objects: Objects, calipers: Calipers) -> None:
         """A new state; what was undone is gone."""
-        self._states[self._at + 1 :] = [objects]
+        self._states[self._at + 1 :] = [(objects, calipers)]
         del self._states[: -(DEPTH + 1)]
         self._at = len(self._states) - 1
         self.revision += 1

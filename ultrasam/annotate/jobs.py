@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from ultrasam.annotate import edits
 from ultrasam.annotate.label_file import Place
-from ultrasam.annotate.objects import AnnotatedObject, Objects, Prompt
+from ultrasam.annotate.objects import AnnotatedObject, Objects, Prompt, Rle
 from ultrasam.annotate.session import Session
 from ultrasam.data import coco
 from ultrasam.errors import DataError, PromptError, UltraSamError
@@ -21,6 +21,8 @@ from ultrasam.predict.propagate import Carried, Propagation
 
 #: ``{"done": steps, "total": steps, "frame": the frame that has changed, or None}``.
 Step = dict[str, Any]
+#: Is told steps done and all steps.
+Progress = Callable[[int, int], None]
 
 
 class _StoppedError(UltraSamError):
@@ -69,8 +71,8 @@ class Jobs:
 
         def work() -> None:
             try:
-                found = find_everything(session.encoded(item, frame), wanted, progress)
-                told.put(self._suggestions(item, frame, found, category))
+                search = self._clicked if session.finder is None else self._proposed
+                told.put(search(item, frame, wanted, category, progress))
             except UltraSamError as error:
                 told.put(error)
             except Exception as error:
@@ -94,23 +96,45 @@ class Jobs:
             worker.join()
             self._end(item)
 
-    def _suggestions(self, item: int, frame: int, found: Any, category: int) -> Objects:
-        session, made = self._session, []
+    def _clicked(
+        self, item: int, frame: int, wanted: Everything, category: int, progress: Progress
+    ) -> Objects:
+        """What a grid of clicks finds."""
+        found = find_everything(self._session.encoded(item, frame), wanted, progress)
+        made = []
         for code, score, prompt in zip(found.rles(), found.scores, found.objects, strict=True):
-            number = session.store.new_id()
             box = None if prompt.box is None else tuple(float(v) for v in prompt.box)
             points = tuple((float(x), float(y)) for x, y in (prompt.points or ()))
-            entry = AnnotatedObject(
-                number,
-                category,
-                code,
-                Prompt(box, points, (1,) * len(points)),  # type: ignore[arg-type]
-                round(float(score), 4),
-                source="suggested",
-                track=number,
-            )
-            made.append(edits.sized(entry, session.measurer(item, frame)))
+            asked = Prompt(box, points, (1,) * len(points))  # type: ignore[arg-type]
+            made.append(self._suggestion(item, frame, category, code, asked, float(score)))
         return tuple(made)
+
+    def _proposed(
+        self, item: int, frame: int, wanted: Everything, category: int, progress: Progress
+    ) -> Objects:
+        """What the session's finder finds; classes go by their names."""
+        session = self._session
+        assert session.finder is not None
+        progress(0, 1)
+        found = session.finder.find(session.image(item, frame))
+        progress(1, 1)
+        number = {label.name: index for index, label in enumerate(session.store.labels)}
+        return tuple(
+            self._suggestion(
+                item, frame, number.get(one.name, category), coco.encode(one.mask), Prompt(), one.score
+            )
+            for one in found
+            if one.mask.any()
+        )
+
+    def _suggestion(
+        self, item: int, frame: int, category: int, code: Rle, prompt: Prompt, score: float
+    ) -> AnnotatedObject:
+        number = self._session.store.new_id()
+        entry = AnnotatedObject(
+            number, category, code, prompt, round(score, 4), source="suggested", track=number
+        )
+        return edits.sized(entry, self._session.measurer(item, frame))
 
     def _suggest(self, item: int, frame: int, place: Place, size: tuple[int, int], found: Objects) -> Step:
         """Put suggestions in the place of earlier ones; what has a label already is not suggested."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pycocotools import mask as coco_mask
 
-from ultrasam.annotate.objects import AnnotatedObject, Label, Objects, Prompt, color_of
+from ultrasam.annotate.objects import AnnotatedObject, Calipers, Label, Objects, Prompt, as_calipers, color_of
 from ultrasam.data import coco, files
 from ultrasam.errors import DataError, UltraSamError
 
@@ -186,6 +186,10 @@ class Imported:
         """Their scores, where they have some."""
         found = (annotation.get("score") for annotation in self._annotations.get(place, ()))
         return [float(score) for score in found if isinstance(score, (int, float))]
+
+    def calipers(self, place: Place) -> Calipers:
+        """What was measured in a frame."""
+        return as_calipers(self.images.get(place, {}).get("calipers"))
 
     def places(self) -> list[Place]:
         """The frames that have annotations."""

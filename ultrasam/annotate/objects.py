@@ -159,6 +159,8 @@ class AnnotatedObject:
 
 #: The objects of a frame, in the order of their making.
 Objects = tuple[AnnotatedObject, ...]
+#: Lengths that were measured in a frame: x1, y1, x2, y2 each, in continuous pixels.
+Calipers = tuple[tuple[float, float, float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,21 @@ class Label:
     def to_json(self) -> dict[str, Any]:
         """As the page has it."""
         return {"name": self.name, "color": self.color}
+
+
+def as_calipers(content: Any) -> Calipers:
+    """Calipers of a file; what is none is left out."""
+    rows = content if isinstance(content, list) else []
+    return tuple(tuple(float(v) for v in row) for row in rows if is_caliper(row))  # type: ignore[misc]
+
+
+def is_caliper(row: Any) -> bool:
+    """Whether it is four numbers."""
+    return (
+        isinstance(row, (list, tuple))
+        and len(row) == 4
+        and all(isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e9 for v in row)
+    )
 
 
 def color_of(number: int) -> str:

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ultrasam.annotate.items import Item, Items
 from ultrasam.annotate.label_file import ChangedError, Entry, Place, annotation_of, categories_of
 from ultrasam.annotate.store import Store
@@ -26,11 +28,13 @@ class Saver:
 
     Attributes:
         problem: why the file could not be written; None when it could.
+        left_out: objects with an empty mask, which the file can't hold, when it was made last.
     """
 
     def __init__(self, store: Store, items: Items) -> None:
         self._store, self._items = store, items
         self.problem: str | None = None
+        self.left_out = 0
         self._lock, self._wake, self._ended = threading.Lock(), threading.Condition(), False
         self._due: float | None = None
         self._image_ids = {place: entry.get("id") for place, entry in store.imported.images.items()}
@@ -150,10 +154,17 @@ class Saver:
             imported = store.imported
             categories, category_ids = categories_of(store.labels)
             labelled = store.labelled()
+            measured = [place for place, calipers in store.calipers().items() if calipers]
             entries = {id(e): self._image(p, e) for p, e in imported.images.items()}
             listed = [entries.get(id(entry), entry) for entry in imported.content["images"]]
-            listed += [self._image(p, {}) for p in self._new_places(labelled)]
+            listed += [self._image(p, {}) for p in self._new_places(labelled, measured)]
             annotations = list(imported.others)
+            self.left_out = sum(
+                not entry.area
+                for objects in labelled.values()
+                if not isinstance(objects, int)
+                for entry in objects
+            )
             for place in dict.fromkeys([*imported.places(), *labelled]):
                 annotations += self._annotations(place, labelled.get(place, ()), category_ids)
         return {**imported.content, "images": listed, "annotations": annotations, "categories": categories}
@@ -170,8 +181,8 @@ class Saver:
         ]
         return made + imported.hidden(place, size)
 
-    def _new_places(self, labelled: dict[Place, Any]) -> list[Place]:
-        """Images, and frames with labels, that the file does not list yet."""
+    def _new_places(self, labelled: dict[Place, Any], measured: list[Place]) -> list[Place]:
+        """Images, and frames with labels or calipers, that the file does not list yet."""
         wanted = [
             Place(item.name, 0)
             for item in self._items
@@ -179,7 +190,7 @@ class Saver:
         ]
         return [
             place
-            for place in dict.fromkeys([*wanted, *labelled])
+            for place in dict.fromkeys([*wanted, *labelled, *measured])
             if place not in self._store.imported.images and self._size(place)[0]
         ]
 
@@ -197,7 +208,21 @@ class Saver:
                 entry |= {"source": place.name, "frame": place.frame}
             if item.spacing:
                 entry["spacing"] = list(item.spacing)
-        return {**entry, "state": state.state, "flagged": state.flagged}
+        return {**entry, **self._measured(place), "state": state.state, "flagged": state.flagged}
+
+    def _measured(self, place: Place) -> Entry:
+        """Calipers, where a frame has or had some, with their lengths where the spacing is known."""
+        calipers = self._store.calipers().get(place)
+        if calipers is None or not (calipers or self._store.imported.calipers(place)):
+            return {}
+        spacing = self._item(place.name).spacing
+        found: Entry = {"calipers": [list(one) for one in calipers]}
+        if spacing:
+            found["calipers_mm"] = [
+                round(float(np.hypot((x2 - x1) * spacing[0], (y2 - y1) * spacing[1])), 2)
+                for x1, y1, x2, y2 in calipers
+            ]
+        return found
 
     def _image_id(self, place: Place) -> Any:
         if self._image_ids.get(place) is None:
@@ -220,8 +245,9 @@ class Saver:
         return Path(os.path.relpath(folder / name, self._items.root)).as_posix()
 
     def write_frames(self) -> None:
-        """Frames of clips with labels as files of their own, which training can read."""
-        for place in self._store.labelled():
+        """Frames of clips with labels or calipers as files of their own, which training can read."""
+        measured = [place for place, calipers in self._store.calipers().items() if calipers]
+        for place in dict.fromkeys([*self._store.labelled(), *measured]):
             item = self._item(place.name)
             if not item.is_clip:
                 continue

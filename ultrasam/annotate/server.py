@@ -137,7 +137,7 @@ def _add_session(app: FastAPI, session: Session) -> None:
     @app.post("/api/save")
     def save() -> dict[str, Any]:
         session.save()
-        return {"saved": True}
+        return {"saved": True, "left_out": session.saver.left_out}
 
     @app.post("/api/conflict")
     def conflict(keep: str = Body(embed=True)) -> dict[str, Any]:

@@ -24,6 +24,7 @@ import ultrasam
 from ultrasam.annotate import edits
 from ultrasam.annotate.assistant import Assistant
 from ultrasam.annotate.beginning import alone, default_out, find, parse_labels
+from ultrasam.annotate.finding import Finder
 from ultrasam.annotate.frame_history import FrameHistory
 from ultrasam.annotate.items import Item
 from ultrasam.annotate.label_file import Place
@@ -60,6 +61,8 @@ class Session:
         images: the folder of a COCO file's images; None to look beside it.
         window: gray values shown as black and white, for images of more than 8 bits.
         cache: a folder for embeddings; None for none.
+        finder: a trained model that proposes objects without prompts; None for a grid of clicks.
+        title: what the page is called; None for the input folder's name.
 
     Raises:
         UltraSamError: inputs or labels can't be used, or the labels can't be written.
@@ -75,15 +78,21 @@ class Session:
         images: str | Path | None = None,
         window: Window | None = None,
         cache: str | Path | None = None,
+        finder: Finder | None = None,
+        title: str | None = None,
     ) -> None:
         start, self.items = find(inputs, images, window)
         self.out = Path(out) if out is not None else default_out(inputs, self.items)
         self._alone = alone(self.out)
         try:
-            self.store = Store(self.out, [item.name for item in self.items], start, classes)
+            names = [*classes, *(finder.names if finder else ())]
+            self.store = Store(
+                self.out, [item.name for item in self.items], start, list(dict.fromkeys(names))
+            )
         except BaseException:
             self._alone.release()
             raise
+        self.finder, self._title = finder, title or self.items.root.name
         self.model_name = "" if isinstance(model, Predictor) else str(model or "small")
         self.assistant = Assistant(
             lambda: model if isinstance(model, Predictor) else Predictor(model, window=window),
@@ -96,7 +105,7 @@ class Session:
     def describe(self) -> dict[str, Any]:
         """All that a page needs to begin."""
         return {
-            "title": self.items.root.name,
+            "title": self._title,
             "out": str(self.out),
             "classes": self.classes(),
             "items": self.describe_items(),
@@ -106,6 +115,7 @@ class Session:
             "conflict": self.store.conflict,
             "notices": self.store.notices,
             "model": self.model_name,
+            "finder": self.finder and self.finder.title,
             "version": ultrasam.__version__,
         }
 
@@ -225,7 +235,7 @@ class Session:
                     seconds=seconds,
                     measure=self.measurer(item, frame),
                 )
-                self.change(place, objects)
+                self.store.change(place, objects, edit.calipers)
             self._touched[place] = time.monotonic()
             self.saver.soon()
             return self.frame_json(item, frame, history)
@@ -339,6 +349,7 @@ class Session:
             "frame": frame,
             "revision": history.revision,
             "objects": [entry.to_json() for entry in history.objects],
+            "calipers": [list(one) for one in history.calipers],
             "can_undo": history.can_undo,
             "can_redo": history.can_redo,
         }

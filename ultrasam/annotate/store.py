@@ -15,7 +15,7 @@ from typing import Any
 from ultrasam.annotate.frame_history import FrameHistory
 from ultrasam.annotate.journal import Journal, Record
 from ultrasam.annotate.label_file import Imported, LabelFile, Place
-from ultrasam.annotate.objects import STATES, AnnotatedObject, Label, Objects, color_of
+from ultrasam.annotate.objects import STATES, AnnotatedObject, Calipers, Label, Objects, as_calipers, color_of
 from ultrasam.errors import DataError
 
 #: A longer journal is begun anew at the end of a session whose labels are all in the file.
@@ -144,7 +144,8 @@ class Store:
             if "base" not in record:
                 return False
             base = tuple(AnnotatedObject.from_json(entry) for entry in record["base"])
-            history = self._frames[place] = FrameHistory(base, record["revision"] - 1)
+            measured = as_calipers(record.get("base_calipers"))
+            history = self._frames[place] = FrameHistory(base, record["revision"] - 1, measured)
             self._note_ids(base)
         if record["kind"] != "edit":
             if not (history.can_undo if record["kind"] == "undo" else history.can_redo):
@@ -156,7 +157,8 @@ class Store:
             known |= {entry.id: entry for entry in changed}
             if not all(number in known for number in record["order"]):
                 return False
-            history.push(tuple(known[number] for number in record["order"]))
+            calipers = as_calipers(record["calipers"]) if "calipers" in record else history.calipers
+            history.push(tuple(known[number] for number in record["order"]), calipers)
             self._note_ids(changed)
         self._sizes[place] = tuple(record["size"])
         history.revision = record["revision"]
@@ -181,7 +183,8 @@ class Store:
             self._sizes.setdefault(place, size)
             history = self._frames.get(place)
             if history is None:
-                history = FrameHistory(self.imported.objects(place, size)[0], self._base_revision)
+                objects, measured = self.imported.objects(place, size)[0], self.imported.calipers(place)
+                history = FrameHistory(objects, self._base_revision, measured)
                 self._frames[place] = history
             elif any(tuple(entry.mask["size"]) != size for entry in history.objects):
                 raise DataError(
@@ -190,8 +193,8 @@ class Store:
                 )
             return history
 
-    def change(self, place: Place, objects: Objects) -> FrameHistory:
-        """New objects of a frame, in the journal and in effect."""
+    def change(self, place: Place, objects: Objects, calipers: Calipers | None = None) -> FrameHistory:
+        """New objects of a frame, and calipers where they change, in the journal and in effect."""
         with self.lock:
             history = self._frames[place]
             old = {entry.id: entry for entry in history.objects}
@@ -201,9 +204,10 @@ class Store:
                 {
                     "order": [entry.id for entry in objects],
                     "set": [entry.stored() for entry in objects if old.get(entry.id) is not entry],
+                    **({} if calipers is None else {"calipers": calipers}),
                 },
             )
-            history.push(objects)
+            history.push(objects, history.calipers if calipers is None else calipers)
             return history
 
     def step(self, place: Place, kind: str) -> FrameHistory:
@@ -223,7 +227,8 @@ class Store:
     def _write(self, place: Place, kind: str, what: Record) -> None:
         history = self._frames[place]
         told = {"kind": kind, "image": place.name, "frame": place.frame, "revision": history.revision + 1}
-        base = {} if history.edited else {"base": [entry.stored() for entry in history.objects]}
+        stored = [entry.stored() for entry in history.objects]
+        base = {} if history.edited else {"base": stored, "base_calipers": history.calipers}
         self.journal.add({**told, "size": list(self._sizes[place]), **base, **what})
 
     def state(self, name: str) -> ItemState:
@@ -252,6 +257,11 @@ class Store:
             for place, history in self._frames.items():
                 found[place] = tuple(e for e in history.objects if e.source != "suggested")
             return {place: what for place, what in found.items() if what}
+
+    def calipers(self) -> dict[Place, Calipers]:
+        """The calipers of all frames that were looked at, none where they were taken away."""
+        with self.lock:
+            return {place: history.calipers for place, history in self._frames.items()}
 
     def used_classes(self) -> set[int]:
         """Indices of classes that objects have, undone ones too."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ultrasam.cli.options import add_host, add_weights, labels_as_coco
 
 if TYPE_CHECKING:
+    from ultrasam.annotate.finding import Finder
     from ultrasam.annotate.session import Session
 
 _EXAMPLES = """examples:
@@ -16,6 +18,7 @@ _EXAMPLES = """examples:
   ultrasam annotate images/ --classes lesion,vessel
   ultrasam annotate cine.dcm study/*.dcm --out study.json
   ultrasam annotate predictions.json --images images   correct the annotations of a COCO file
+  ultrasam annotate images/ --suggest downstream/segmentation/mask2former_vit-b_bus_bra iter_8000.pth
 
 then: ultrasam finetune images/labels.json --images images
 """
@@ -49,6 +52,15 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--images", type=Path, metavar="DIR", help="the images of a COCO file (beside it)")
     add_weights(parser, "--checkpoint", "the model (small, which comes with the package)", default="small")
+    parser.add_argument(
+        "--suggest",
+        nargs=2,
+        metavar=("CONFIG", "CHECKPOINT"),
+        help="a trained Mask2Former, whose objects 'find everything' suggests (a grid of clicks)",
+    )
+    parser.add_argument(
+        "--suggest-score", type=float, default=0.3, help="leave out suggestions below it (0.3)"
+    )
     parser.add_argument(
         "--window",
         metavar="LOW,HIGH",
@@ -101,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
         with ended, contextlib.suppress(KeyboardInterrupt), contextlib.closing(session):
             server.run(session, token, listener, args.host)
     print(f"labels are in {session.out}")
+    if session.saver.left_out:
+        print(f"left out: {session.saver.left_out} objects with an empty mask")
     return 0
 
 
@@ -119,7 +133,32 @@ def _session(args: argparse.Namespace) -> Session:
         images=images,
         window=parse_window(args.window),
         cache=args.cache or cache_folder() / "embeddings",
+        finder=trained_finder(args.suggest, args.suggest_score) if args.suggest else None,
+        title="Demo: simulated images" if args.demo else None,
     )
+
+
+def trained_finder(trained: Sequence[str], score: float) -> Finder:
+    """A trained Mask2Former as a session takes it.
+
+    Args:
+        trained: configuration and checkpoint of a training run.
+        score: leave out objects below it.
+    """
+    import numpy as np
+
+    from ultrasam.annotate.finding import Finder, Finding
+    from ultrasam.mm.engine.segment import Segmenter
+
+    config, checkpoint = trained
+    segmenter = Segmenter.load(config, checkpoint)
+
+    def find(image: np.ndarray) -> list[Finding]:
+        found = segmenter.find(image, score)
+        rows = zip(found.masks, found.labels.tolist(), found.scores.tolist(), strict=True)
+        return sorted((Finding(m, segmenter.names[k], s) for m, k, s in rows), key=lambda one: -one.score)
+
+    return Finder(find, segmenter.names, Path(config).stem)
 
 
 def _labels(args: argparse.Namespace) -> tuple[list[str], Path | None, Path | None]:

@@ -1,35 +1,12 @@
-// What a hand is drawing right now, and what it drew to measure; neither is a label.
+// What a hand is drawing right now.
 
-import { emit, keyOf, state } from "./state.js";
+import { emit } from "./state.js";
 
-/** `shape`: {kind: "box", box} | {kind: "brush", points, radius, erase, class} | {kind: "prompt", box, points, labels}. */
-export const draft = { shape: null, cursor: null, cross: null };
+/** `caliper`: {a, b, index}, index of the one that changes or null; `shape`: {kind: "box", box} | {kind: "brush", points, radius, erase, class} | {kind: "prompt", box, points, labels}. */
+export const draft = { shape: null, cursor: null, cross: null, caliper: null };
 
 export function setDraft(shape) {
   draft.shape = shape;
-  emit("marks");
-}
-
-const calipers = new Map(); // frame -> [{a: [x, y], b: [x, y]}]
-
-const here = () => keyOf(state.item, state.frame);
-
-export const calipersHere = () => calipers.get(here()) ?? [];
-
-export function addCaliper(a, b) {
-  const one = { a, b };
-  calipers.set(here(), [...calipersHere(), one]);
-  emit("marks");
-  return one;
-}
-
-export function removeCaliper(one) {
-  calipers.set(here(), calipersHere().filter((other) => other !== one));
-  emit("marks");
-}
-
-export function removeCalipers() {
-  calipers.delete(here());
   emit("marks");
 }
 

@@ -37,7 +37,7 @@ async function start() {
   Object.assign(state, { session, items, classes });
   document.title = `${session.title} – UltraSam`;
   $("title").textContent = session.title;
-  $("about").textContent = `UltraSam ${session.version} · model ${session.model} · labels ${session.out}`;
+  $("about").textContent = `UltraSam ${session.version} · model ${session.model}${session.finder ? `, suggestions of ${session.finder}` : ""} · labels ${session.out}`;
   for (const part of [startCanvas, startDetail, startList, startObjects, startClasses, startCine, startJobs, startToolbar, startNotices, startDownload, startKeys]) part();
   listen(tools);
   on("item-opened", () => {

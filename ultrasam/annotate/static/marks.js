@@ -1,7 +1,8 @@
 // Prompts, handles, calipers and the brush's circle: drawn in the size of the screen, whatever the zoom.
 
 import { drawStroke } from "./canvas.js";
-import { calipersHere, draft, lengthText } from "./draft.js";
+import { calipersHere } from "./calipers.js";
+import { draft, lengthText } from "./draft.js";
 import { pending } from "./saving.js";
 import { settings } from "./settings.js";
 import { classColor, currentItem, selectedObject, state } from "./state.js";

@@ -96,8 +96,9 @@ export async function check() {
 export async function saveNow() {
   await settled();
   try {
-    await api.save();
-    notice({ text: `Written to ${state.session.out}.` });
+    const { left_out: empty } = await api.save();
+    const lost = empty ? ` ${empty} with an empty mask ${empty === 1 ? "is" : "are"} left out.` : "";
+    notice({ text: `Written to ${state.session.out}.${lost}` });
     await check();
   } catch (error) {
     if (!(error instanceof api.Refused || error instanceof api.Unreachable)) throw error;

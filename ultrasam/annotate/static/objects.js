@@ -34,6 +34,7 @@ export const toggleHidden = (id) => {
 
 function sizeText(object) {
   const { measured } = object;
+  if (!object.area) return "empty, not in the file";
   if (!measured) return `${object.area.toLocaleString("en")} px`;
   return `${measured.long_mm.toFixed(1)} × ${measured.short_mm.toFixed(1)} mm`;
 }

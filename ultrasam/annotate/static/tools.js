@@ -2,7 +2,8 @@
 
 import { hasPicture } from "./canvas.js";
 import { maskOf } from "./masks.js";
-import { addCaliper, calipersHere, draft, removeCaliper, setDraft } from "./draft.js";
+import { calipersHere, keepCaliper, removeCaliper } from "./calipers.js";
+import { draft, setDraft } from "./draft.js";
 import { handlesOf } from "./marks.js";
 import { holdPreview, hoverAt, stopHover } from "./hover.js";
 import { panning } from "./pointer.js";
@@ -79,11 +80,19 @@ export function click(at, label) {
   if (state.selected === null && label === 0) {
     return emit("notice", { text: "An object begins with a click inside or a box; then click outside of it." });
   }
+  brushedIsGone();
   submit({ kind: "point", object: state.selected, class: state.class, at: [round(at.x), round(at.y)], label });
+}
+
+/** The model answers prompts alone: it knows nothing of the brush. */
+function brushedIsGone() {
+  if (selectedObject()?.source !== "brush") return;
+  emit("notice", { text: "The model made this mask anew; what was painted is gone. Undo (Ctrl+Z) brings it back: brush last." });
 }
 
 /** A new object in a box; with `same` it becomes the box of the chosen one. */
 export function addBox(box, same = false) {
+  if (same && state.selected !== null) brushedIsGone();
   if (same && state.selected !== null) return submit({ kind: "box", object: state.selected, class: state.class, box });
   select(null);
   submit({ kind: "add", object: null, class: state.class, box, points: [], labels: [] });
@@ -126,6 +135,7 @@ function reshape(object, from, changed, onClick) {
     },
     up() {
       setDraft(null);
+      if (prompt) brushedIsGone();
       if (prompt) submit({ kind: "prompt", object: object.id, ...prompt });
       else onClick?.();
     },
@@ -194,18 +204,24 @@ function measure(from) {
     const [sx, sy] = toScreen(...point);
     return Math.hypot(sx - from.sx, sy - from.sy) <= near;
   };
-  const old = calipersHere().find((one) => taken(one.a) || taken(one.b));
-  if (old && from.button === 2) return removeCaliper(old) ?? null;
-  const one = old ?? addCaliper(inImage(from.x, from.y), inImage(from.x, from.y));
+  const index = calipersHere().findIndex((one) => taken(one.a) || taken(one.b));
+  const old = calipersHere()[index];
+  if (from.button === 2) return old ? (removeCaliper(index), null) : null;
   const end = old && taken(old.a) ? "a" : "b";
+  const start = inImage(from.x, from.y);
+  let moved = false;
+  const draw = (caliper) => {
+    draft.caliper = caliper;
+    emit("marks");
+  };
   return {
     move(to) {
-      one[end] = inImage(to.x, to.y);
-      emit("marks");
+      moved ||= far(from, to);
+      if (moved) draw({ ...(old ?? { a: start }), index: old ? index : null, [end]: inImage(to.x, to.y) });
     },
     // A press that went nowhere measures nothing.
-    up: (to) => !old && !far(from, to) && removeCaliper(one),
-    cancel: () => !old && removeCaliper(one),
+    up: () => moved && keepCaliper(),
+    cancel: () => draw(null),
   };
 }
 

@@ -54,16 +54,8 @@ def segment(
         CheckpointError: the file does not fit it.
         DataError: not one image is readable.
     """
-    cfg = load_config(config, cfg_options=cfg_options)
-    if cfg.model.type != "InstanceSegmenter":
-        raise ConfigError(f"{config} is no Mask2Former; choose one of downstream/segmentation")
-    cfg.model.backbone.weights, cfg.model.decoder = None, None
-    init_default_scope("mmdet")
-    with errors_of_parts(config):
-        model = MODELS.build(cfg.model)
-    model.load_weights(str(checkpoint))
-    model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-    names = list(cfg.classes)
+    segmenter = Segmenter.load(config, checkpoint, cfg_options)
+    names = segmenter.names
     unreadable: list[str] = []
     content: dict[str, Any] = {
         "info": {"description": "segmented by ultrasam segment", "unreadable": unreadable},
@@ -73,9 +65,7 @@ def segment(
     }
     progress = tqdm(images, disable=len(images) < 2)
     for number, (path, image) in enumerate(read_each(progress, unreadable), 1):
-        with memory_advice(["a smaller input (--cfg-options img_size=512)"]):
-            found = find(model, image, cfg.img_size)
-        found = found[found.scores >= score]
+        found = segmenter.find(image, score)
         _record(content, number, path, image, found)
         captions = [
             f"{names[label]} {value:.2f}"
@@ -89,6 +79,43 @@ def segment(
     written = out / "instances.json"
     write_json(written, content)
     return written
+
+
+class Segmenter:
+    """A trained Mask2Former, ready for images.
+
+    Attributes:
+        names: of its classes.
+    """
+
+    def __init__(self, model: InstanceSegmenter, names: Sequence[str], img_size: int) -> None:
+        self.names, self._model, self._size = list(names), model, img_size
+
+    @classmethod
+    def load(
+        cls, config: str | Path, checkpoint: str | Path, cfg_options: Mapping[str, Any] | None = None
+    ) -> Segmenter:
+        """Build the model of a configuration with the weights of a training run; arguments as `segment`'s.
+
+        Raises:
+            ConfigError: the configuration is of another kind of model.
+            CheckpointError: the file does not fit it.
+        """
+        cfg = load_config(config, cfg_options=cfg_options)
+        if cfg.model.type != "InstanceSegmenter":
+            raise ConfigError(f"{config} is no Mask2Former; choose one of downstream/segmentation")
+        cfg.model.backbone.weights, cfg.model.decoder = None, None
+        init_default_scope("mmdet")
+        with errors_of_parts(config):
+            model = MODELS.build(cfg.model)
+        model.load_weights(str(checkpoint))
+        return cls(model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), cfg.classes, cfg.img_size)
+
+    def find(self, image: np.ndarray, score: float) -> InstanceData:
+        """Objects of an RGB image (H, W, 3) that are at least so sure; see `find`."""
+        with memory_advice(["a smaller input (--cfg-options img_size=512)"]):
+            found = find(self._model, image, self._size)
+        return found[found.scores >= score]
 
 
 @torch.no_grad()
