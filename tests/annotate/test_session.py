@@ -61,6 +61,27 @@ def test_hover_looks_at_the_whole_image_and_keeps_nothing(start, folder, predict
     assert session.frame(0)["objects"] == []
 
 
+def test_a_click_where_the_cursor_rested_is_answered_already(start, folder, predictor, monkeypatch):
+    session = start()
+    expected = Hand(session).do({"kind": "add", "class": 0, "points": [[90.25, 60]], "labels": [1]})
+    session.edit(0, 0, 1, {"kind": "undo"})
+    asked = []
+    foresight, real = session.assistant._foresight, session.assistant._answer
+    monkeypatch.setattr(foresight, "_answer", lambda *of: asked.append(of[1]) or real(*of))
+    session.hover(0, 0, 90.25, 60)
+    foresight._newest.future.result(10)
+    assert [prompt.points for prompt in asked] == [((90.25, 60),)]
+    made = Hand(session).do({"kind": "add", "class": 0, "points": [[90.25, 60]], "labels": [1]})
+    assert len(asked) == 1
+    assert [one["candidates"] for one in made["objects"]] == [
+        one["candidates"] for one in expected["objects"]
+    ]
+    # Another place, another image: found out when it is asked.
+    Hand(session).do({"kind": "add", "class": 0, "points": [[50, 60]], "labels": [1]})
+    Hand(session, 1).do({"kind": "add", "class": 0, "points": [[90.25, 60]], "labels": [1]})
+    assert [prompt.points for prompt in asked[1:]] == [((50, 60),), ((90.25, 60),)]
+
+
 def test_everything_is_undone_and_redone_also_after_a_crash(start):
     hand = Hand(start())
     states = [[]]

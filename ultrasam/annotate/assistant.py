@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ultrasam.annotate.edits import Answer
+from ultrasam.annotate.foresight import Foresight
 from ultrasam.annotate.objects import Candidate, Prompt
 from ultrasam.errors import UltraSamError
 from ultrasam.predict import masks
@@ -44,6 +45,7 @@ class Assistant:
         self._ahead: dict[Hashable, Future[None]] = {}
         self._lock = threading.Lock()
         self._background = ThreadPoolExecutor(1, "encode-ahead")
+        self._foresight = Foresight(self._answer)
         self._predictor = self._background.submit(self._load, load, cache)
 
     def _load(self, load: Callable[[], Predictor], cache: Path | None) -> tuple[Predictor, Predictor]:
@@ -102,6 +104,9 @@ class Assistant:
 
     def answer(self, encoded: Encoded, prompt: Prompt) -> Answer:
         """What a prompt means: three masks for a single click, one for anything else."""
+        return self._foresight.answer(encoded, prompt)
+
+    def _answer(self, encoded: Encoded, prompt: Prompt) -> Answer:
         found = encoded.answer([prompt.for_model()], multimask=prompt.ambiguous)
         codes = masks.encode(found.masks[0], encoded.geometries[0].original)
         candidates = [
@@ -110,10 +115,11 @@ class Assistant:
         return Answer(tuple(candidates), int(found.iou[0].argmax()))
 
     def hover(self, encoded: Encoded, x: float, y: float) -> Candidate:
-        """The mask of a click that is not made yet, from the whole image: quick."""
+        """The mask of a click that is not made yet, from the whole image: quick; see `Foresight`."""
         prompt = Prompt(points=((x, y),), labels=(1,))
         found = encoded.whole().answer([prompt.for_model()], multimask=True, best=True)
         (code,) = masks.encode(found.masks[0], encoded.geometries[0].original)
+        self._foresight.rests(encoded, prompt)
         return Candidate(code, round(float(found.iou[0, 0]), 4))
 
     def idle(self) -> None:
@@ -123,5 +129,6 @@ class Assistant:
         wait(ahead)
 
     def close(self) -> None:
-        """Stop encoding ahead."""
+        """Stop working ahead."""
+        self._foresight.close()
         self._background.shutdown(cancel_futures=True)

@@ -14,7 +14,9 @@ const STILL = 24; // screen pixels: an answer from this close is still worth sho
 
 export function hoverAt({ x, y }) {
   if (!settings.hover || state.job) return stopHover();
-  latest = { x, y, item: state.item, frame: state.frame };
+  // As a click here would be sent: the server answers it ahead while the cursor rests.
+  const [cx, cy] = [Math.round(x * 100) / 100, Math.round(y * 100) / 100];
+  latest = { x: cx, y: cy, item: state.item, frame: state.frame };
   next = latest;
   if (!asking) ask();
 }

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $, afterPaint, el, icon } from "./dom.js";
 import { open } from "./open.js";
-import { set, settings } from "./settings.js";
+import { NARROW, set, settings } from "./settings.js";
 import { on, state } from "./state.js";
 
 const ROW = 60; // CSS pixels, as in list.css
@@ -92,7 +92,7 @@ function fill(row, item) {
     : row.querySelector("img") ?? el("img", { class: "thumb", alt: "", loading: "lazy", decoding: "async", src: api.imageAddress(item.id, 0, 112) });
   const button = el(
     "button",
-    { type: "button", class: "row-button", "aria-current": item.id === state.item && "true", title: item.name, onclick: () => open(item.id, 0) },
+    { type: "button", class: "row-button", "aria-current": item.id === state.item && "true", title: item.name, onclick: () => choose(item.id) },
     picture,
     el("span", { class: "row-name" }, ...halves(item.name)),
     el("span", { class: `row-facts ${item.state}` }, icon(sign), el("span", { class: "words" }, words), el("span", {}, facts(item, words))),
@@ -100,6 +100,11 @@ function fill(row, item) {
   );
   row.replaceChildren(button);
   if (focused) button.focus({ preventScroll: true });
+}
+
+function choose(id) {
+  if (innerWidth <= NARROW) set({ list: false });
+  open(id, 0);
 }
 
 /** A long name is cut before its end: files of a series differ there. */

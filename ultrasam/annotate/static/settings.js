@@ -4,6 +4,9 @@ import { emit } from "./state.js";
 
 const KEY = "ultrasam.settings";
 
+/** CSS pixels up to which the list lies over the image, as in layout.css. */
+export const NARROW = 900;
+
 const DEFAULTS = {
   opacity: 0.4,
   outline: false,
@@ -12,7 +15,7 @@ const DEFAULTS = {
   theme: "auto",
   level: 0.5, // middle of the shown gray values, 0 to 1
   window: 1, // their width
-  list: true,
+  list: innerWidth > NARROW,
   panel: true,
   display: null, // open, closed, or as the screen is high
   sort: "order",

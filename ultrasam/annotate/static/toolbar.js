@@ -3,7 +3,7 @@
 import { COMMANDS, run } from "./commands.js";
 import { $, afterPaint } from "./dom.js";
 import { stopHover } from "./hover.js";
-import { set, settings } from "./settings.js";
+import { NARROW, set, settings } from "./settings.js";
 import { currentFrame, currentItem, on, state } from "./state.js";
 import { view } from "./view.js";
 
@@ -33,7 +33,7 @@ function sliders() {
     $(`set-${name}`).addEventListener("change", (event) => set({ [name]: event.target.checked }));
   }
   // On a low screen the objects need the room; whoever opens or closes it decides for good.
-  $("display").open = settings.display ?? innerHeight >= 800;
+  $("display").open = settings.display ?? (innerHeight >= 800 && innerWidth > NARROW);
   $("display").addEventListener("toggle", () => set({ display: $("display").open }));
   $("set-theme").addEventListener("change", (event) => set({ theme: event.target.value }));
 }
