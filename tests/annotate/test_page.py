@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -600,6 +601,55 @@ def test_fingers(browser: Any, served: Served, problems: list[str]) -> None:
     assert smallest >= 40
     page.page.context.close()
     assert not problems
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (390, 844)])
+def test_nothing_hides_anything_at_three_sizes(
+    browser: Any, served: Served, problems: list[str], size: tuple[int, int]
+) -> None:
+    page = _visit(browser, served, problems, viewport={"width": size[0], "height": size[1]})
+    parts = page.js(
+        """const rect = ({ left, top, right, bottom }) => [left, top, right, bottom];
+        const of = (selector) => [...document.querySelectorAll(selector)]
+          .filter((one) => one.offsetParent).map((one) => rect(one.getBoundingClientRect()));
+        const [bar, stage, foot, panel] = [".bar", "#stage", ".foot", ".panel"].map((one) => of(one)[0]);
+        return { big: [bar, stage, foot, panel], stage, foot: of(".foot > button") };"""
+    )
+    for number, (left, top, right, bottom) in enumerate(parts["big"]):
+        assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1] + 0.5
+        for other in parts["big"][:number]:
+            # One ends where the other begins, in one of the two directions.
+            assert (
+                min(right, other[2]) - max(left, other[0]) < 1
+                or min(bottom, other[3]) - max(top, other[1]) < 1
+            )
+    left, top, right, bottom = parts["stage"]
+    assert (right - left) * (bottom - top) > 0.35 * size[0] * size[1]
+    for before, after in zip(parts["foot"], parts["foot"][1:], strict=False):
+        assert before[2] <= after[0] and after[2] <= size[0]
+    # The list can be had at every size, and lets go of the image when one is chosen.
+    narrow = not page.page.locator(".list").is_visible()
+    assert narrow == (size[0] <= 900)
+    if narrow:
+        page.page.click("[data-run=list]")
+        page.open("scan_09.png")
+        assert not page.page.locator(".list").is_visible()
+    page.page.context.close()
+    assert not problems
+
+
+def test_downloads_are_files_and_say_what_they_hold(page: Page) -> None:
+    page.open("scan_09.png")
+    page.press("Shift+Delete")
+    page.drag((30, 40), (120, 110))
+    page.page.click("[popovertarget=export]")
+    with page.page.expect_download() as download:
+        page.page.click("[data-format=labelme]")
+    assert download.value.suggested_filename == "labels_labelme.zip"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        shapes = json.loads(archive.read("scan_09.json"))["shapes"]
+    assert {shape["label"] for shape in shapes} == {"lesion"}
+    page.until("return document.getElementById('notices').innerText.includes('labels_labelme.zip: ');")
 
 
 @pytest.fixture(scope="module")

