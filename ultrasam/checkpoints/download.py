@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import pooch
 from filelock import FileLock, Timeout
@@ -27,6 +28,9 @@ OWN = "small"
 OWN_FILE = Path(__file__).parents[1] / "weights" / "ultrasam_small.safetensors"
 #: A folder whose files are used instead of downloading; also where downloads go.
 FOLDER_VARIABLE = "ULTRASAM_WEIGHTS"
+#: How addresses on the Hugging Face Hub begin, and what is taken from there.
+HUB = "hf://"
+_OF_HUB = ["*.safetensors", "*.json", "*.bin"]
 _META = "https://dl.fbaipublicfiles.com/segment_anything"
 
 
@@ -108,10 +112,17 @@ WEIGHTS = {
 
 
 def resolve(path: str | Path | None) -> Path:
-    """A path as it is, or the file of a name: ``small`` (or None) for our own, those in `WEIGHTS` fetched."""
+    """A path as it is, or the file of a name.
+
+    ``small`` (or None) is our own, those in `WEIGHTS` are fetched, ``hf://OWNER/NAME[@REVISION]`` lies on the
+    Hugging Face Hub.
+    """
     # A folder that happens to be called small must not change what works without a name.
     if path is None or path == OWN:
         return OWN_FILE
+    if isinstance(path, str) and path.startswith(HUB):
+        repo, _, revision = path.removeprefix(HUB).partition("@")
+        return from_hub(repo, revision=revision or None)
     if isinstance(path, str) and path in WEIGHTS and not Path(path).exists():
         return fetch(path)
     if isinstance(path, str) and not Path(path).exists() and Path(path).suffix == "" and "/" not in path:
@@ -119,6 +130,28 @@ def resolve(path: str | Path | None) -> Path:
             f"no weight file at {path}; names that can be used: {OWN}, {', '.join(WEIGHTS)}"
         )
     return Path(path)
+
+
+def from_hub(repo: str, **options: Any) -> Path:
+    """The folder of a model on the Hugging Face Hub, in huggingface_hub's own cache.
+
+    Args:
+        repo: ``OWNER/NAME``.
+        options: of ``huggingface_hub.snapshot_download``: ``revision``, ``cache_dir``, ``token``, ...
+
+    Raises:
+        CheckpointError: there is no such model, or no way to it.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repo, allow_patterns=_OF_HUB, **options))
+    except (OSError, ValueError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(
+            f"could not fetch {HUB}{repo}: {said} Check the name; 'hf auth login' opens private ones, and "
+            "without a network HF_HUB_OFFLINE=1 takes what was fetched before"
+        ) from error
 
 
 def cache_folder() -> Path:
