@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ultrasam.cli import predict_records
 from ultrasam.cli.options import add_weights, make_folder
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _EXAMPLES = """examples:
   ultrasam predict images/ --auto --out out
   ultrasam predict images/ --prompts boxes.csv --out out        (file,x1,y1,x2,y2[,class])
   ultrasam predict cine.dcm --checkpoint UltraSam.pth --box 120,80,340,260 --follow --out out
+  ultrasam predict cine.dcm --box 120,80,340,260 --follow --dicom-seg --dicom-sr --out out
 
 writes out/masks/*.png, out/overlays/*.png and out/predictions.json (COCO); start it again to go on
 """
@@ -34,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
+    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="files, folders or globs")
     add_weights(parser, "--checkpoint", "the model (small, which comes with the package)", default="small")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     ask = parser.add_argument_group(
@@ -80,13 +82,12 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument("--cache", metavar="DIR", help="keep image embeddings in this folder")
     how.add_argument("--no-overlays", action="store_true", help="don't draw")
     how.add_argument("--quiet", action="store_true", help="no progress bar")
+    predict_records.add_options(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; 1 when some files failed."""
-    import sys
-
     from tqdm import tqdm
 
     from ultrasam.machine import process
@@ -95,15 +96,20 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.predict.files.file_run import FileRun, Options
 
     process.keep_memory()
-    files = sources.find(args.inputs)
+    predict_records.check(args)
+    inputs, not_fetched = predict_records.fetch(args)
+    files = sources.find(inputs)
     prompts_of, categories = _prompts(args, [file.file_name for file in files])
     make_folder(args.out)
+    settings = _settings(args)
+    made = predict_records.products(args, categories, settings)
     job = FileRun(
         _predictor(args),
         args.out,
         prompts_of,
         categories=categories,
-        settings=_settings(args),
+        settings=settings,
+        products=made,
         options=Options(
             multimask=not args.single_mask,
             window=parse_window(args.window),
@@ -117,9 +123,9 @@ def run(args: argparse.Namespace) -> int:
     with process.leaving_on_sigterm(), tqdm(unit=" images", disable=args.quiet or None) as bar:
         summary = job.run(files, lambda frame: bar.update())
     print(f"{summary}; see {args.out / 'predictions.json'}")
-    for message in summary.failed:
-        print(f"failed: {message}", file=sys.stderr)
-    return 1 if summary.failed else 0
+    failed = not_fetched + summary.failed
+    predict_records.tell(failed, made)
+    return 1 if failed else 0
 
 
 def _prompts(args: argparse.Namespace, names: list[str]) -> tuple[PromptsOf | None, list[dict[str, Any]]]:

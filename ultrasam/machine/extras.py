@@ -23,7 +23,7 @@ EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "export"),
     **dict.fromkeys(("fastapi", "pydantic", "starlette", "uvicorn"), "annotate"),
     "huggingface_hub": "hub",
-    "pydicom": "dicom",
+    **dict.fromkeys(("dicomweb_client", "highdicom", "pydicom", "pynetdicom", "retrying"), "dicom"),
     "yaml": "formats",
     "segment_anything": "auto",
 }
