@@ -56,6 +56,7 @@ ONLY_PARSED = (
     "ultrasam reproduce --table 3",
     "ultrasam weights fetch",
     "--resume",
+    "--from-dicomweb",
 )
 
 

@@ -79,6 +79,7 @@ def fill(folder: Path) -> None:
 
 
 def _pictures(folder: Path) -> None:
+    from tests.kit.scans import write_scan
     from ultrasam.phantom import simulate
 
     picture = cv2.cvtColor(simulate(1, 0, size=400).image, cv2.COLOR_RGB2BGR)
@@ -93,24 +94,9 @@ def _pictures(folder: Path) -> None:
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [120, 80, 100, 90], "score": 0.9}],
     }
     (folder / "detections.json").write_text(json.dumps(detections))
-    _cine(folder / "cine.dcm", picture)
-
-
-def _cine(path: Path, picture: np.ndarray) -> None:
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
-
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    cine = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    cine.SOPClassUID, cine.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    cine.Rows, cine.Columns, cine.NumberOfFrames = *picture.shape[:2], 2
-    cine.SamplesPerPixel, cine.PhotometricInterpretation = 1, "MONOCHROME2"
-    cine.BitsAllocated, cine.BitsStored, cine.HighBit, cine.PixelRepresentation = 8, 8, 7, 0
-    cine.PixelData = np.stack([picture[..., 0]] * 2).tobytes()
-    cine.save_as(path)
+    write_scan(folder / "cine.dcm", np.stack([picture] * 2))
+    # Of the size of the image that Python blocks are given.
+    write_scan(folder / "scan.dcm", np.zeros((300, 400), dtype=np.uint8))
 
 
 def _data(folder: Path) -> None:

@@ -44,6 +44,10 @@ def check(args: argparse.Namespace) -> None:
         raise UltraSamError("--store sends DICOM results: say --dicom-seg, --dicom-sr or both")
     if args.store == "" and not web:
         raise UltraSamError("--store where? Give TITLE@host:port or the http address of DICOMweb")
+    if args.store:
+        from ultrasam.pacs.sending import archive_at
+
+        archive_at(args.store)
 
 
 def fetch(args: argparse.Namespace) -> tuple[Sequence[str | Path], list[str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -65,23 +66,72 @@ def _ring(contour: NDArray[Any], tolerance: float, hole: bool = False) -> Ring |
 
 
 def _joined(rings: Sequence[Ring]) -> Ring:
-    """One ring of several, each joined to the nearest corner of what is joined already, there and back."""
-    whole, left = rings[0], list(rings[1:])
-    while left:
-        best = min(range(len(left)), key=lambda i: _nearest(whole, left[i])[0])
-        _, here, there = _nearest(whole, left[best])
-        ring = left.pop(best)
-        around = np.concatenate([ring[there:], ring[: there + 1]])
-        whole = np.concatenate([whole[: here + 1], around, whole[here:]])
-    return whole
+    """One ring of several, whole numbers all: short cuts between corners join them, there and back."""
+    if len(rings) == 1:
+        return rings[0]
+    corners = np.concatenate(rings)
+    owner = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    cuts: dict[int, list[int]] = defaultdict(list)
+    # A minimum spanning tree, by Kruskal's rule: the shortest first, where it joins what is not joined yet.
+    group = list(range(len(rings)))
+    for here, there in _neighbors(corners, owner):
+        first, second = _root(group, int(owner[here])), _root(group, int(owner[there]))
+        if first != second:
+            group[second] = first
+            cuts[here].append(there)
+            cuts[there].append(here)
+    ends = np.cumsum([len(ring) for ring in rings])
+    spans = [range(end - len(ring), end) for ring, end in zip(rings, ends, strict=True)]
+    return corners[_walk(spans, owner, cuts)]
 
 
-def _nearest(first: Ring, second: Ring) -> tuple[float, int, int]:
-    """The squared distance of the nearest corners of two rings, and which they are."""
-    best = (np.inf, 0, 0)
-    for start in range(0, len(first), 512):
-        apart = ((first[start : start + 512, None] - second[None]) ** 2).sum(axis=2)
-        here, there = np.unravel_index(apart.argmin(), apart.shape)
-        if apart[here, there] < best[0]:
-            best = (float(apart[here, there]), start + int(here), int(there))
-    return best
+def _neighbors(corners: Ring, owner: NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """Pairs of corners of two rings whose nearest surroundings touch, nearest first.
+
+    All Euclidean spanning trees run along such pairs (the Delaunay graph, here on the grid of pixels).
+    """
+    places = (corners - corners.min(axis=0)).astype(np.int64)
+    width, height = places.max(axis=0) + 1
+    free = np.ones((height, width), dtype=np.uint8)
+    free[places[:, 1], places[:, 0]] = 0
+    _, labels = cv2.distanceTransformWithLabels(free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    of_label = np.zeros(labels.max() + 1, dtype=np.int64)
+    of_corner = labels[places[:, 1], places[:, 0]]
+    of_label[of_corner] = np.arange(len(corners))
+    nearest = of_label[labels]
+    pairs = np.concatenate(
+        [
+            np.stack([nearest[:, :-1].ravel(), nearest[:, 1:].ravel()], axis=1),
+            np.stack([nearest[:-1].ravel(), nearest[1:].ravel()], axis=1),
+            # Rings that touch have a corner each at one place, and the label knows one of them.
+            np.stack([np.arange(len(corners)), of_label[of_corner]], axis=1),
+        ]
+    )
+    pairs = np.unique(pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]], axis=0)
+    apart = ((corners[pairs[:, 0]] - corners[pairs[:, 1]]) ** 2).sum(axis=1)
+    yield from ((int(here), int(there)) for here, there in pairs[np.argsort(apart, kind="stable")])
+
+
+def _root(group: list[int], ring: int) -> int:
+    while group[ring] != ring:
+        group[ring] = group[group[ring]]
+        ring = group[ring]
+    return ring
+
+
+def _walk(rings: Sequence[range], owner: NDArray[Any], cuts: Mapping[int, Sequence[int]]) -> list[int]:
+    """Once round the first ring, and on the way over each cut round another and back."""
+    way: list[int] = []
+    seen = {0}
+    # What is still to be passed, last first; and whether cuts are taken there, which are taken once.
+    ahead = [(corner, True) for corner in reversed(rings[0])]
+    while ahead:
+        corner, fresh = ahead.pop()
+        way.append(corner)
+        for there in cuts.get(corner, ()) if fresh else ():
+            if owner[there] not in seen:
+                seen.add(int(owner[there]))
+                ring = rings[owner[there]]
+                around = [*range(there, ring.stop), *range(ring.start, there)]
+                ahead += [(corner, False), (there, False), *((c, True) for c in reversed(around))]
+    return way

@@ -104,7 +104,8 @@ class ClipSegmentation(SOPClass):
         ]
 
     def _hold_pixels(self, result: Result) -> None:
-        self.Rows, self.Columns = result.images.first.Rows, result.images.first.Columns
+        source = result.images.header_of(result.findings[0].frame)
+        self.Rows, self.Columns = source.Rows, source.Columns
         self.NumberOfFrames = len(result.findings)
         self.SamplesPerPixel, self.PhotometricInterpretation = 1, "MONOCHROME2"
         self.BitsAllocated, self.BitsStored, self.HighBit, self.PixelRepresentation = 1, 1, 0, 0

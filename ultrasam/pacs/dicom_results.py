@@ -59,7 +59,8 @@ class DicomResults:
 
     def make(self, source: Source, name: str, records: Sequence[dict[str, Any]]) -> None:
         """Write and send what was found in one file."""
-        images = SourceImages.read(source.path)
+        # A series of single images is one clip.
+        images = SourceImages.read(*(getattr(source, "series", ()) or (source.path,)))
         found = from_records(self.out, records, self.names, linked=not self.maker.automatic)
         if not found:
             self.without_objects.append(source.file_name)

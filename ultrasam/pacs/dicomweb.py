@@ -20,6 +20,7 @@ from retrying import RetryError
 
 from ultrasam.data.files import write_bytes
 from ultrasam.errors import DataError, UltraSamError
+from ultrasam.pacs.source_images import is_uid
 
 #: What ultrasound images are stored as: its own classes, retired ones too, and secondary captures.
 IMAGES = frozenset(
@@ -86,7 +87,7 @@ class DicomWeb:
             OutputError: an image can't be written.
         """
         for value in (study, series):
-            if value is not None and not uid.UID(value).is_valid:
+            if value is not None and not is_uid(value):
                 raise DataError(f"'{value}' is no DICOM UID: digits and dots, such as 1.2.840.113619.2")
         fetched = Fetched()
         for found in sorted(self._instances(study, series), key=_order):
@@ -166,7 +167,7 @@ class DicomWeb:
         except RetryError as error:
             raise DataError(f"{self.url} {what}: it is busy; start again later to go on") from error
         except (requests.RequestException, OSError) as error:
-            raise DataError(f"{self.url} {what}: {_reason(error)}; start again to go on") from error
+            raise DataError(f"{self.url} {what}: {_reason(error)}") from error
         # What pydicom and the client say of an answer that they do not understand.
         except Exception as error:
             raise DataError(f"{self.url} {what}: {error}") from error
@@ -175,7 +176,7 @@ class DicomWeb:
 def _check_uids(entry: Dataset) -> None:
     """They become the names of files."""
     for value in (entry.SeriesInstanceUID, entry.SOPInstanceUID):
-        if not uid.UID(str(value)).is_valid:
+        if not is_uid(value):
             raise ValueError(f"it sent '{value}', which is no UID")
 
 
@@ -190,4 +191,4 @@ def _reason(error: Exception) -> str:
     inner = error
     while inner.__cause__ or inner.__context__:
         inner = inner.__cause__ or inner.__context__  # type: ignore[assignment]
-    return getattr(inner, "strerror", None) or str(inner)
+    return f"{getattr(inner, 'strerror', None) or inner}; start again to go on"

@@ -14,6 +14,9 @@ from ultrasam.data import images
 from ultrasam.errors import DataError
 from ultrasam.predict.segmentation import Segmentation
 
+#: What of a record a report tells.
+_SIZES = ("area_mm2", "long_mm", "short_mm")
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -99,7 +102,7 @@ def from_records(
                     str(categories.get(entry["category_id"], entry["category_id"])),
                     partial(_read, out / entry["mask"]),
                     entry["score"],
-                    {k: v for k, v in entry.items() if k.endswith(("_mm", "_mm2"))},
+                    {k: entry[k] for k in _SIZES if k in entry},
                     entry.get("quality"),
                 )
             )

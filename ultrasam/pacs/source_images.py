@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from ultrasam.errors import DataError
 
@@ -73,6 +75,11 @@ class SourceImages:
         return frame + 1 if "NumberOfFrames" in self.header_of(frame) else None
 
 
+def is_uid(value: object) -> bool:
+    """Whether a value is one by the rules: digits and dots, 64 characters at most."""
+    return UID(str(value), IGNORE).is_valid
+
+
 def _header(path: Path) -> Dataset:
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
@@ -85,7 +92,7 @@ def _header(path: Path) -> Dataset:
         raise DataError(f"{path} is not a readable DICOM file: {error}") from error
     if len(missing) > 4:
         raise DataError(f"{path} is no DICOM image: DICOM results can refer to DICOM images alone")
-    wrong = missing or [name for name in _UIDS if not pydicom.uid.UID(header[name].value).is_valid]
+    wrong = missing or [name for name in _UIDS if not is_uid(header[name].value)]
     if wrong:
         raise DataError(f"{path} has no valid {', '.join(wrong)}: a DICOM result has nothing to refer to")
     return _completed(path, header)
