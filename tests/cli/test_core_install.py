@@ -49,6 +49,8 @@ NEED = {
     "annotate data/phantom/images --no-browser": "annotate",
     "serve --port 0": "annotate",
     "predict cine.dcm --box 1,1,20,20 --out dicom": "dicom",
+    "predict data/phantom/images --box 1,1,20,20 --dicom-seg --out seg": "dicom",
+    "predict --from-dicomweb http://127.0.0.1:9 --study 1.2 --auto --out web": "dicom",
 }
 
 
