@@ -83,6 +83,6 @@ DATASET = Dataset(
     categories=(Category("aponeurosis", "muscle"), Category("fascicle", "muscle")),
     cases=cases,
     read=read,
-    instances=Instances(min_area=20),
+    instances=Instances(min_area=20, border_strip=0),
     needs=("{NeilCronin,RyanCunningham}/images/*", "{NeilCronin,RyanCunningham}/aponeurosis_masks/*"),
 )

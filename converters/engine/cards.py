@@ -119,6 +119,7 @@ def describe(dataset: Dataset) -> str:
     for title, items in (
         ("Traps, and what is done", card.quirks),
         ("Assumed, and checked while converting", card.guesses),
+        ("Assumed; nothing in the files can check it", card.unchecked),
         ("Unlike the published conversion", card.differs),
     ):
         if items:
@@ -165,6 +166,7 @@ def details(datasets: Iterable[Dataset]) -> str:
         ]
         lines += [f"- {item}" for item in card.quirks]
         lines += [f"- Assumed and checked: {item}" for item in card.guesses]
+        lines += [f"- Assumed, and not to be checked: {item}" for item in card.unchecked]
         lines += [f"- Unlike the published conversion: {item}" for item in card.differs]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)

@@ -93,6 +93,8 @@ class Instances:
 
     Attributes:
         components: Split a mask into its 8-connected components.
+        border_strip: Pieces of so many pixels across and no more, that lie along the image border, are what
+            is left of a cropped frame or of a resized mask, and are dropped; 0 keeps them.
     """
 
     components: bool = True
@@ -100,6 +102,7 @@ class Instances:
     speck_share: float = 0.01
     min_share: float = 0.0
     min_area: int = 0
+    border_strip: int = 2
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ class Card:
         tree: The expected raw tree, for `info` and for error messages.
         quirks: Traps of the raw data and how they are met.
         guesses: Unconfirmed assumptions, each checked while converting.
+        unchecked: Assumptions that nothing in the files can confirm or refute.
         differs: Where the result differs from the published conversion.
         same_as: What another data set holds too.
         overlaps: Data sets that may share images or patients with it: an audit finds which.
@@ -152,6 +156,7 @@ class Card:
     tree: str = ""
     quirks: tuple[str, ...] = ()
     guesses: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
     same_as: Twin | None = None
     overlaps: tuple[str, ...] = ()

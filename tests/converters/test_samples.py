@@ -90,7 +90,7 @@ def test_breast(samples, tmp_path):
     names = {c["id"]: c["name"] for c in coco.dataset["categories"]}
     counted = Counter(names[a["category_id"]] for a in coco.dataset["annotations"])
     assert counted["breast_nodule"] == len(below(top, "*_tumor.png"))
-    assert counted["cyst"] == len(below(top, "*_other*.png"))
+    assert counted["other_finding"] == len(below(top, "*_other*.png"))
 
 
 def test_bus_uclm(samples, tmp_path):
@@ -111,7 +111,7 @@ def test_busi(samples, tmp_path):
         key = f"{path.parent.name}/{re.sub(r'_mask.*', '.png', path.name)}"
         wanted.setdefault(key, []).extend(parts(gray(path) >= 128))
     agree(coco, wanted, tmp_path / "busi/images", top)
-    assert report.skips["normal image"] == 3
+    assert report.skips["image without foreground"] == 3
 
 
 def test_ccaui(samples, tmp_path):
@@ -119,6 +119,11 @@ def test_ccaui(samples, tmp_path):
     _, coco = run("ccaui", samples / "ccaui", tmp_path)
     wanted = {f"US images/{p.name}": parts(gray(p) >= 128) for p in below(top, "Expert mask images/*")}
     agree(coco, wanted, tmp_path / "ccaui/images", top)
+    sides: dict[str, set] = {}
+    for image in coco.dataset["images"]:
+        sides.setdefault(image["file_name"].split("VAS")[0], set()).add(image["split"])
+    assert len(sides) == 5 and sorted(map(len, sides.values())) == [1] * 5
+    assert {"train", "val"} == set.union(*sides.values())
 
 
 def test_ddti(samples, tmp_path):

@@ -21,8 +21,13 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--limit", type=int, help="convert only the first cases, to try")
     parser.add_argument("--strict", action="store_true", help="stop at the first case that fails")
-    parser.add_argument("--keep-empty", action="store_true", default=None, help="keep images without objects")
-    parser.add_argument("--val", type=float, default=0.05, help="validation share of the subjects (0.05)")
+    parser.add_argument(
+        "--keep-empty",
+        action="store_true",
+        default=None,
+        help="keep images on which nothing is to be marked",
+    )
+    parser.add_argument("--val", type=float, help="validation share of the subjects (0.05)")
     parser.add_argument("--fresh", action="store_true", help="do not take up what an earlier run converted")
     parser.set_defaults(func=run)
 
@@ -106,6 +111,19 @@ def _ahu(args: argparse.Namespace) -> int:
 
     if args.raw is None:
         raise ConverterError("--raw is missing: a layer of the AHU database (raw, filtered or processed)")
-    report = convert_ahu(args.raw, args.out, val=args.val)
+    unheeded = [
+        option
+        for option, given in (
+            ("--workers", args.workers != 1),
+            ("--limit", args.limit is not None),
+            ("--strict", args.strict),
+            ("--keep-empty", args.keep_empty),
+            ("--fresh", args.fresh),
+        )
+        if given
+    ]
+    if unheeded:
+        raise ConverterError(f"ahu has clips and no masks: {', '.join(unheeded)} does nothing there")
+    report = convert_ahu(args.raw, args.out, **({} if args.val is None else {"val": args.val}))
     print(report.summary())
     return 0 if not report.failures else 1
