@@ -1,6 +1,8 @@
 """The whole command on phantoms with a tiny model, and its numbers against other ways to the same ones."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -207,7 +209,7 @@ class Knowing(Predictor):
 
 
 def test_perfect_and_empty_answers(data, tiny_weights):
-    samples, _ = read_samples([data / "one.json"], data / "images", limit=1)
+    samples, _ = read_samples({data / "one.json": data / "images"}, limit=1)
     truth = samples[0].item.masks()
     predictor, protocol = Knowing(tiny_weights, device="cpu"), Protocol(clicks=4)
     predictor.answers = truth
@@ -346,3 +348,39 @@ def test_weights_whose_answers_overflow_are_named(data, tmp_path, capsys):
     torch.save(model.state_dict(), tmp_path / "broken.pth")
     assert evaluate(str(tmp_path / "broken.pth"), data, tmp_path / "out", "--limit", "1") == 2
     assert "is not a number" in capsys.readouterr().err
+
+
+def test_converted_sets_each_with_its_own_folder_and_the_same_file_names(
+    tiny_weights, tmp_path, monkeypatch, capfd
+):
+    """As `ultrasam convert` lays them out; and the command of the report runs again."""
+    for name, seed in (("one", 1), ("two", 2)):
+        home = tmp_path / "data" / name
+        content = json.loads(write_data(tmp_path / "made", name, 2, seed).read_text())
+        (home / "annotations").mkdir(parents=True)
+        (tmp_path / "made/images" / name).rename(home / "images")
+        for image in content["images"]:
+            image["file_name"] = image["file_name"].split("/")[1]
+        (home / "annotations/test.json").write_text(json.dumps(content))
+    monkeypatch.chdir(tmp_path)
+    files = ["data/one/annotations/test.json", "data/two/annotations/test.json"]
+    asked = ["--prompts", "box", "--seed", "3", "--organ", "one=neck", "--title", "a 'fine' title"]
+    where = ["--out", "report", "--page", "docs/page.md", "--device", "cpu"]
+    weights = str(tiny_weights)
+    assert main(["evaluate", weights, *files, *asked, *where]) == 0
+    results, records = read(tmp_path / "report")
+    assert set(results["datasets"]) == {"one", "two"} and len(records) == 4
+    assert len({record["name"] for record in records}) == 2
+    capfd.readouterr()
+    for page in ("report/results.md", "docs/page.md"):
+        (command,) = re.findall(r"Made with\n\n```[a-z]*\n(.*)\n```", (tmp_path / page).read_text())
+        words = shlex.split(command)
+        assert words[:2] == ["ultrasam", "evaluate"] and words[3:5] == files
+        if page == "report/results.md":
+            assert main(words[1:]) == 0
+            assert "4 of 4 images were done before" in capfd.readouterr().out
+            again, _ = read(tmp_path / "report")
+            assert again == results
+    assert str(tmp_path) not in (tmp_path / "docs/page.md").read_text()
+    assert main(["evaluate", weights, files[0], files[0], "--out", "report"]) == 2
+    assert "named twice" in capfd.readouterr().err

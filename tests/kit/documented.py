@@ -114,7 +114,7 @@ def _data(folder: Path) -> None:
     for name in ("bus_bra", "mine"):
         shutil.copytree(phantom, data / name)
         for path in (data / name / "annotations").glob("*.json"):
-            _two_classes(path)
+            _two_classes(path, name)
     (data / "us43d").mkdir()
     for name in ("train", "val"):
         part = json.loads((phantom / f"annotations/{name}.agnostic.json").read_text())
@@ -142,13 +142,15 @@ def _data(folder: Path) -> None:
         (corpus / f"annotations/{name}.json").write_text(json.dumps(content))
 
 
-def _two_classes(path: Path) -> None:
-    """The names of BUS-BRA's categories, by turns."""
+def _two_classes(path: Path, name: str) -> None:
+    """The names of BUS-BRA's categories, by turns, in a data set of this name."""
     content = json.loads(path.read_text())
     names = ("breast_nodule_benign", "breast_nodule_malignant")
     content["categories"] = [{"id": i, "name": name} for i, name in enumerate(names, 1)]
     for annotation in content["annotations"]:
         annotation["category_id"] = 1 + annotation["image_id"] % 2
+    for image in content["images"]:
+        image["dataset"] = name
     path.write_text(json.dumps(content))
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """examples:
   ultrasam evaluate UltraSam.pth data/bus_bra.json --images data/images --out report
-  ultrasam evaluate UltraSam.pth data/*.json --images data/images --split test --noise --degrade --out report
+  ultrasam evaluate UltraSam.pth data/*/annotations/test.json --noise --degrade --out report
   ultrasam evaluate UltraSam.pth mine.json --images mine --prompts box --limit 50 --out quick
   ultrasam evaluate sam_vit_b data/*.json --images data/images --out sam --compare report
 
@@ -100,10 +103,8 @@ def run(args: argparse.Namespace) -> int:
     # All that can be wrong with the arguments, before the work.
     protocol, subject = _protocol(args), _subject(args)
     others = {results.title: results for results in map(Results.read, args.compare)}
-    files, images = _labels(args)
     samples, notes = read_samples(
-        files,
-        images,
+        _labels(args),
         splits=_names(args.split),
         limit=args.limit,
         organ_of={**_organs(), **args.organ},
@@ -122,23 +123,28 @@ def run(args: argparse.Namespace) -> int:
     )
     page = write_report(args.out, results, records, samples, others)
     if args.page:
-        write_markdown(args.page, results, records)
+        # A page that is shown to others says no folders of this machine.
+        command = _command(args, lambda path: path.name if path.is_absolute() else path)
+        write_markdown(args.page, replace(results, command=command), records)
     print(_short(results))
     print(f"report: {page.resolve().as_uri()}")
     return 0
 
 
-def _labels(args: argparse.Namespace) -> tuple[list[Path], Path]:
-    """The labels as COCO files, and the one folder of their images."""
+def _labels(args: argparse.Namespace) -> dict[Path, Path]:
+    """The labels as COCO files, each with the folder of its images."""
     from ultrasam.errors import ConfigError
 
-    if len({path.stem for path in args.coco}) < len(args.coco):
-        raise ConfigError("two of the files have one name; results are told apart by it, so rename one")
-    pairs = [labels_as_coco(path, args.images, args.out) for path in args.coco]
-    folders = {folder for _, folder in pairs}
-    if len(folders) > 1:
-        raise ConfigError(f"images lie in {len(folders)} folders; evaluate them one by one, or give --images")
-    return [path for path, _ in pairs], folders.pop()
+    if len({path.absolute() for path in args.coco}) < len(args.coco):
+        raise ConfigError("one of the files is named twice")
+    stems = Counter(path.absolute().stem for path in args.coco)
+    files = {}
+    for number, path in enumerate(args.coco, 1):
+        stem = path.absolute().stem
+        name = stem if stems[stem] == 1 else f"{stem}-{number}"
+        coco, folder = labels_as_coco(path, args.images, args.out, name)
+        files[coco] = folder
+    return files
 
 
 def _protocol(args: argparse.Namespace) -> Protocol:
@@ -175,27 +181,44 @@ def _organs() -> dict[str, str]:
     return {name: get(name).card.organ for name in names()}
 
 
-def _command(args: argparse.Namespace) -> str:
-    """The command to repeat it with; files by name alone, as folders differ from machine to machine."""
-    words = ["ultrasam", "evaluate", Path(args.checkpoint).name, *(path.name for path in args.coco)]
-    words += ["--images", args.images.name] if args.images else []
-    words += ["--out", args.out.name]
+def _command(args: argparse.Namespace, shown: Callable[[Path], Path | str] = lambda path: path) -> str:
+    """The command that repeats it, with files as they were named: in the same folder it runs again.
+
+    Args:
+        args: of the command line.
+        shown: how a file is written.
+    """
+    weights = Path(args.checkpoint)
+    words = ["ultrasam", "evaluate", shown(weights) if weights.exists() else args.checkpoint]
+    words += map(shown, args.coco)
     for option, value, default in (
+        ("--images", args.images, None),
+        ("--out", args.out, None),
         ("--split", args.split, ""),
         ("--limit", args.limit, None),
+        ("--organ", args.organ, {}),
         ("--prompts", args.prompts, "box,point,clicks"),
         ("--clicks", args.clicks, 8),
         ("--degrade", args.degrade, ""),
         ("--seed", args.seed, 0),
         ("--device", args.device, None),
+        ("--predictor", args.predictor, {}),
+        ("--workers", args.workers, 1),
+        ("--title", args.title, None),
+        ("--compare", args.compare, []),
+        ("--page", args.page, None),
     ):
-        words += [option, str(value)] if value != default else []
+        if value == default:
+            continue
+        if isinstance(value, dict):
+            words += [option, *(f"{key}={item}" for key, item in value.items())]
+        else:
+            paths = value if isinstance(value, list) else [value]
+            words += [option, *(shown(v) if isinstance(v, Path) else v for v in paths)]
     for flag in ("noise", "no_baselines", "single_mask", "published"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(args, flag) else []
     words += [] if args.closer is None else ["--closer" if args.closer else "--no-closer"]
-    if args.predictor:
-        words += ["--predictor", *(f"{key}={value}" for key, value in args.predictor.items())]
-    return shlex.join(words)
+    return shlex.join(map(str, words))
 
 
 def _short(results: Results) -> str:

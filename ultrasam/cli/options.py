@@ -132,17 +132,18 @@ def make_folder(path: Path) -> None:
         raise DataError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from error
 
 
-def labels_as_coco(source: Path, images: Path | None, out: Path) -> tuple[Path, Path]:
+def labels_as_coco(source: Path, images: Path | None, out: Path, name: str = "") -> tuple[Path, Path]:
     """Labels of any known format as a COCO file and an image folder; says what was read.
 
     Args:
         source: file or folder.
         images: folder below which the images lie, or None.
         out: the command's output folder, which gets a COCO file made of other labels.
+        name: of that file, where several labels have one name.
     """
     from ultrasam.data.formats.importing import as_coco
 
-    coco, folder, said = as_coco(source, images, out)
+    coco, folder, said = as_coco(source, images, out, name)
     if said:
         print(said)
     return coco, folder
