@@ -78,6 +78,7 @@ DATASET = Dataset(
             "endings differ between image and mask; stems repeat between the two parts",
         ),
         differs=("fascicles are annotated; the published conversion sets their masks to 0",),
+        overlaps=("dl_track",),
         facts={"mode": "2D diagnostic planes", "device": "linear", "centres": "several"},
     ),
     categories=(Category("aponeurosis", "muscle"), Category("fascicle", "muscle")),

@@ -57,6 +57,7 @@ DATASET = Dataset(
             "license CC BY 4.0 is not confirmed: counted as not stated",
         ),
         unchecked=("numbers follow the videos: blocks of 50 stay on one side of the split",),
+        overlaps=("jnu_ifm", "psfhs"),
         facts={
             "mode": "2D+t",
             "centres": "several",

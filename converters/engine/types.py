@@ -139,6 +139,9 @@ class Card:
         same_as: What another data set holds too.
         overlaps: Data sets that may share images or patients with it: an audit finds which.
         facts: SonoDQS characteristics that are known, by name (see cards.py).
+        annotation: What is marked: `masks`, or what a set has that is not converted (`boxes`, `classes`).
+        layout: Where the tree and the values of the files are known from; "" where from the files.
+        source: Where the card comes from, if neither its citation nor its link says.
     """
 
     title: str
@@ -161,6 +164,9 @@ class Card:
     same_as: Twin | None = None
     overlaps: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    annotation: str = "masks"
+    layout: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
