@@ -132,6 +132,8 @@ def test_the_card_is_complete(name):
 
 def test_the_page_of_all_data_sets_is_what_the_cards_say():
     assert docs.page() == docs.PAGE.read_text(encoding="utf-8"), "stale: run 'python -m converters.docs'"
+    written = docs.CATALOG.read_text(encoding="utf-8")
+    assert docs.catalog_page.page() == written, "stale: run 'python -m converters.docs'"
 
 
 def test_what_data_sets_share_is_said_on_both_cards():

@@ -29,25 +29,37 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--val", type=float, help="validation share of the subjects (0.05)")
     parser.add_argument("--fresh", action="store_true", help="do not take up what an earlier run converted")
+    which = parser.add_argument_group("with list")
+    which.add_argument("--organ", default="", metavar="WORD", help="only those that show it")
+    which.add_argument("--masks", action="store_true", help="only those with masks")
+    which.add_argument(
+        "--licence",
+        "--license",
+        choices=("open", "commercial", "stated", "any"),
+        default="any",
+        help="a public license, one that allows commercial use, any words, or none needed (any)",
+    )
+    which.add_argument("--sort", choices=("name", "organ", "images", "sonodqs"), default="name")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Dispatch; 1 where cases failed, 0 otherwise."""
-    from ultrasam.converters import get, names
-    from ultrasam.converters.engine.cards import describe
+    from ultrasam.converters import catalog
     from ultrasam.converters.engine.errors import ConverterError
 
     if args.target == "list":
-        for name in names():
-            card = get(name).card
-            license = card.license or "license not stated"
-            print(f"{name:20} {card.images or '?':>7}  {card.anatomy:40.40} {license}")
+        found = catalog.select(organ=args.organ, masks=args.masks, licence=args.licence, sort=args.sort)
+        print(catalog.table(found))
+        more = catalog.select(organ=args.organ, masks=args.masks)
+        if len(more) > len(found):
+            print(f"{len(more) - len(found)} others fit, but no license of theirs is known to be so")
+        print(f"{len(found)} of {len(catalog.entries())}; more on one: ultrasam convert info ID")
         return 0
     if args.target == "info":
         if args.name is None:
             raise ConverterError("which one? ultrasam convert info ID; see: ultrasam convert list")
-        print(describe(get(args.name)))
+        print(catalog.info(args.name))
         return 0
     if args.out is None:
         raise ConverterError("--out is missing: where the converted data go")
@@ -59,10 +71,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _one(name: str, raw: Path | None, args: argparse.Namespace) -> int:
-    from ultrasam.converters import convert, get
+    from ultrasam.converters import catalog, convert
     from ultrasam.converters.engine.errors import ConverterError
 
-    dataset = get(name)
+    dataset = catalog.converter(name)
     if raw is None:
         raise ConverterError(f"--raw is missing; how to get the data: ultrasam convert info {name}")
     report = convert(
