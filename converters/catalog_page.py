@@ -35,6 +35,7 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #d5dbe3; }
 th button { font: inherit; font-weight: 600; background: none; border: 0; padding: 0; cursor: pointer; }
 td.number { text-align: right; }
+td:last-child { overflow-wrap: anywhere; max-width: 16rem; }
 </style>
 <h1>Ultrasound data sets</h1>
 <p>What is known of public ultrasound data sets; those with a command are converted by UltraSam. The tiers are
