@@ -198,10 +198,11 @@ class Dataset:
     version: str = "1"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """To worker processes the project's own data sets go by name: their functions may be closures."""
-        module = f"{__package__.rpartition('.')[0]}.datasets.{self.name}"
-        if getattr(sys.modules.get(module), "DATASET", None) is self:
-            return _from_module, (module,)
+        """To worker processes the `DATASET` of a file goes by name: its functions may be closures."""
+        ours = f"{__package__.rpartition('.')[0]}.datasets.{self.name}"
+        for module in (ours, getattr(self.cases, "__module__", "")):
+            if getattr(sys.modules.get(module), "DATASET", None) is self:
+                return _from_module, (module,)
         return super().__reduce_ex__(protocol)
 
 

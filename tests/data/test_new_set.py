@@ -50,6 +50,18 @@ def test_the_skeleton_passes_as_written_and_fails_when_the_converter_is_wrong(ow
         run(test, tmp_path / "again")
 
 
+def test_worker_processes_find_it_by_its_file(own, tmp_path):
+    import pickle
+
+    from ultrasam.converters import convert
+
+    converter, archive, _ = own
+    assert pickle.loads(pickle.dumps(converter.DATASET)) is converter.DATASET
+    archive.make(tmp_path / "raw")
+    report = convert(converter.DATASET, tmp_path / "raw", tmp_path / "out", workers=2)
+    assert (report.images, len(report.failures)) == (3, 1)
+
+
 def test_it_has_a_command_of_its_own(own, tmp_path, capsys):
     from ultrasam.converters import own as command
 

@@ -124,7 +124,8 @@ def _data(folder: Path) -> None:
     (folder / "mine.json").write_text(json.dumps(whole))
     (folder / "images").mkdir(exist_ok=True)
     (folder / "images/labels.json").write_text(json.dumps(whole))
-    (data / "bus_bra.json").write_text(json.dumps(whole))
+    for name in ("bus_bra", "cart"):
+        (data / f"{name}.json").write_text(json.dumps(whole))
     exporting.export(folder / "mine.json", "labelme", folder / "my_labels", phantom / "images")
     for target in ("images", "data/images"):
         shutil.copytree(phantom / "images", folder / target, dirs_exist_ok=True)

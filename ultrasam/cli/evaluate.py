@@ -86,12 +86,16 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--compare", nargs="+", type=Path, default=[], metavar="DIR", help="earlier reports to show beside it"
     )
+    how.add_argument(
+        "--pairs", type=Path, metavar="DIR", help="another scanner's images of the same, by equal file names"
+    )
     how.add_argument("--page", type=Path, metavar="FILE", help="also write the results as a Markdown page")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from ultrasam.evaluate import pairs
     from ultrasam.evaluate.evaluate import examine_all
     from ultrasam.evaluate.evaluate_page import write_markdown, write_report
     from ultrasam.evaluate.results import Results
@@ -110,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
         organ_of={**_organs(), **args.organ},
     )
     print("\n".join(notes))
+    partners = pairs.find(samples, args.pairs) if args.pairs else []
     make_folder(args.out)
     records, card = examine_all(subject, samples, protocol, args.out, args.workers)
     print("scoring")
@@ -121,6 +126,9 @@ def run(args: argparse.Namespace) -> int:
         command=_command(args),
         data=notes,
     )
+    if args.pairs:
+        agreements = pairs.compare(subject, samples, records, partners, protocol, args.out, args.workers)
+        print(pairs.table(agreements).markdown())
     page = write_report(args.out, results, records, samples, others)
     if args.page:
         # A page that is shown to others says no folders of this machine.
@@ -206,6 +214,7 @@ def _command(args: argparse.Namespace, shown: Callable[[Path], Path | str] = lam
         ("--workers", args.workers, 1),
         ("--title", args.title, None),
         ("--compare", args.compare, []),
+        ("--pairs", args.pairs, None),
         ("--page", args.page, None),
     ):
         if value == default:

@@ -57,7 +57,7 @@ if __name__ == "__main__":
     sys.exit(own.main(DATASET))
 '''
 
-ARCHIVE = '''"""A made-up archive of the same layout, with the traps of the real one, and what has to come out of it."""
+ARCHIVE = '''"""A made-up archive of the same layout, with the real one's traps, and what must come out."""
 
 from __future__ import annotations
 
@@ -155,9 +155,7 @@ def write(name: str, out: Path) -> list[Path]:
         DataError: the name can't be one or is taken, or a file is there already.
     """
     if not name.isidentifier() or name != name.lower() or not name.isascii() or keyword.iskeyword(name):
-        raise DataError(
-            f"'{name}' can't name a data set: small letters, digits and underscores, a letter first"
-        )
+        raise DataError(f"'{name}' can't name a data set: small letters, digits, underscores; a letter first")
     if name in {entry.name for entry in catalog.entries()}:
         raise DataError(f"'{name}' is a data set of the catalogue; see: ultrasam convert info {name}")
     folder = out / name
