@@ -122,3 +122,14 @@ def test_strips_are_told_from_thin_structures_and_from_objects_at_the_border():
     assert not _is_strip((30, 3), 61, 0, size, 2)
     assert not _is_strip((2, 2), 62, 46, size, 2)
     assert not _is_strip((30, 2), 62, 0, size, 0)
+
+
+def test_a_mask_of_class_numbers_is_not_taken_for_an_empty_one(tmp_path):
+    for n, top in enumerate((1, 255)):
+        save(tmp_path / f"raw/original/{n}.png", picture(n))
+        save(tmp_path / f"raw/GT/{n}.png", rect(9, 9, 30, 30).astype("uint8") * top)
+    report = convert(get("bus_b"), tmp_path / "raw", tmp_path / "out")
+    assert (report.images, dict(report.skips)) == (1, {})
+    assert [f["reason"] for f in report.failures] == [
+        "a mask of the values 0 and 1, where foreground is 128 and up"
+    ]

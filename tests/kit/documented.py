@@ -127,7 +127,7 @@ def _data(folder: Path) -> None:
     for name in ("bus_bra", "cart"):
         (data / f"{name}.json").write_text(json.dumps(whole))
     exporting.export(folder / "mine.json", "labelme", folder / "my_labels", phantom / "images")
-    for target in ("images", "data/images"):
+    for target in ("images", "data/images", "data/portable"):
         shutil.copytree(phantom / "images", folder / target, dirs_exist_ok=True)
     for name in ("train", "test"):
         shutil.copy(data / f"bus_bra/annotations/{name}.json", folder / f"{name}.json")
