@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from ultrasam.converters.engine.names import locate
-from ultrasam.data.files import write_json, write_text
+from ultrasam.data.files import locate, write_json, write_text
 from ultrasam.data.images import read_image, write_image
 from ultrasam.errors import DataError
 from ultrasam.evaluate.evaluate import Subject, examine_all
