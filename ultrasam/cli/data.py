@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ultrasam.cli import phantom
+from ultrasam.cli import deidentify, phantom
 from ultrasam.cli.options import LABELS, make_folder
 
 #: Problems of a file that are printed one by one; the others are counted.
@@ -39,6 +39,7 @@ def add_parser(subparsers: Any) -> None:
     audit.add_argument("--root", type=Path, required=True, help="folder of converted data sets")
     audit.add_argument("--out", type=Path, required=True, help="folder for audit.json and audit.html")
     phantom.add_parser(commands)
+    deidentify.add_parser(commands)
     parser.set_defaults(func=run)
 
 
@@ -118,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
         "import": _import,
         "export": _export,
         "merge": _merge,
+        "deidentify": deidentify.run,
         "join": _join,
         "split": _split,
         "audit": _audit,

@@ -110,7 +110,9 @@ def read_table(path: Path, file: BinaryIO, dataset: Any, element: PixelElement, 
     try:
         options = as_pixel_options(dataset, transfer_syntax_uid=syntax)
         options |= {"pixel_keyword": element.keyword, "pixel_vr": element.vr}
-        options.pop("number_of_frames", None)
+        # Those of the whole file; each frame is decoded as one of its own.
+        for name in ("number_of_frames", "extended_offsets"):
+            options.pop(name, None)
         start, end = file.tell(), file.seek(0, 2)
         if syntax.is_encapsulated:
             file.seek(start)

@@ -15,9 +15,9 @@ from ultrasam.predict.files.sources import Source
 
 
 class LabelVolume:
-    """A `Product` of ``ultrasam predict``: ``volumes/NAME.nii.gz`` (or .nrrd, .mha) beside each input volume.
+    """A `Product` of ``ultrasam predict``: ``volumes/NAME.nii.gz`` (.nrrd, .mha) of each input volume.
 
-    It has the input's geometry. The first object of a slice has the value 1, the next 2; where objects overlap,
+    It has the input's geometry. The first object of a slice has the value 1, the next 2; where they overlap,
     the later one counts.
 
     Args:
