@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 import threading
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,9 @@ READERS = {
 AXES = ("x", "y", "z")
 #: What labels are written as: one compressed file.
 LABEL_ENDINGS = {".nii": ".nii.gz", ".nhdr": ".nrrd", ".mhd": ".mha"}
-#: The most bytes that a compressed volume may have once it is decompressed.
-_MAX_BYTES = 4 * 2**30
+#: The most bytes that a volume which is read whole may have, with eight for each value.
+_MAX_BYTES = 16 * 2**30
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -99,14 +102,14 @@ class Volume:
 
 
 class _Whole:
-    """The values of a volume that has to be decompressed whole; of others each slice is read alone."""
+    """The values of a volume that has to be read whole; of others each slice is read alone."""
 
-    def __init__(self, compressed: bool) -> None:
-        self._compressed, self._lock = compressed, threading.Lock()
+    def __init__(self, at_once: bool) -> None:
+        self._at_once, self._lock = at_once, threading.Lock()
         self._values: np.ndarray | None = None
 
     def slice(self, volume: Volume, number: int) -> np.ndarray:
-        if not self._compressed:
+        if not self._at_once:
             return _read(volume, number)
         with self._lock:
             if self._values is None:
@@ -140,11 +143,12 @@ def open_volume(path: Path, axis: str = "z") -> Volume:
     across = [size[i] for i in range(3) if i != number]
     if across[0] * across[1] > images.MAX_PIXELS:
         raise DataError(f"{path} has slices of {across[0]} x {across[1]} pixels, too many")
-    compressed = _is_compressed(path)
-    if compressed and np.prod(size, dtype=float) * parts * 8 > 8 * _MAX_BYTES:
-        raise DataError(f"{path} is compressed and too large to be read: write it uncompressed")
+    _check_gzip(path)
+    at_once = _at_once(path)
+    if at_once and np.prod(size, dtype=float) * parts * 8 > _MAX_BYTES:
+        raise DataError(f"{path} is too large to be read at once: write it as uncompressed MetaImage")
     x, y, z = size
-    return Volume(path, (x, y, z), (spacing[0], spacing[1], spacing[2]), number, _Whole(compressed))
+    return Volume(path, (x, y, z), (spacing[0], spacing[1], spacing[2]), number, _Whole(at_once))
 
 
 def _reader(path: Path) -> Any:
@@ -201,18 +205,26 @@ def _at(axis: int, number: int) -> tuple[Any, ...]:
     return tuple(index)
 
 
-def _is_compressed(path: Path) -> bool:
-    """As its header says; each slice of such a file would cost all that lie before it."""
-    if ending(path) == ".nii.gz":
-        return True
+def _at_once(path: Path) -> bool:
+    """Whether a volume has to be read whole: compressed ones, and NRRD, of which ITK reads no parts."""
     with path.open("rb") as file:
         head = file.read(4096)
-    if ending(path) == ".nii":
-        return head[:2] == b"\x1f\x8b"
-    if head.startswith(b"NRRD"):
-        text = head.split(b"\n\n")[0].lower().replace(b" ", b"")
-        return b"encoding:raw" not in text
+    if head.startswith((b"NRRD", _GZIP)):
+        return True
     return b"compresseddata=true" in head.lower().replace(b" ", b"")
+
+
+def _check_gzip(path: Path) -> None:
+    """Raise `DataError` for a damaged .nii.gz: ITK would fill what is missing with zeros, without a word."""
+    with path.open("rb") as file:
+        if file.read(2) != _GZIP:
+            return
+    try:
+        with gzip.open(path) as packed:
+            while packed.read(2**20):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is damaged or cut off: {error}") from error
 
 
 def _reason(error: Exception) -> str:
