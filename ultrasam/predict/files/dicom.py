@@ -294,8 +294,10 @@ def _rescaled(pixels: np.ndarray, dataset: Any) -> np.ndarray:
     """Stored values as those that windows are stated in (PS3.3, C.11.1)."""
     from pydicom.pixels import apply_rescale
 
+    if pixels.ndim != 2:
+        return pixels
     slope, intercept = (numbers(get(dataset, f"Rescale{name}"), 1) for name in ("Slope", "Intercept"))
-    if pixels.ndim != 2 or slope is None or intercept is None or (slope, intercept) == ((1.0,), (0.0,)):
+    if slope is None or intercept is None or (slope, intercept) == ((1.0,), (0.0,)):
         return pixels
     return apply_rescale(pixels, dataset)
 
