@@ -201,12 +201,12 @@ def test_spacing_of_regions(tmp_path):
 
     regions = [((0, 0, 49, 89), (0.02, 0.02), 3, 1), ((60, 0, 139, 89), (0.01, 0.01), 3, 1)]
     clip = reader.open_clip(dicom(tmp_path / "two.dcm", noise()[None, ..., 0], regions=regions))
-    assert clip.spacing_of((5, 5, 40, 40)) == pytest.approx((0.2, 0.2))
-    assert clip.spacing_of((70, 5, 140, 90)) == pytest.approx((0.1, 0.1))
+    assert clip.calibration((5, 5, 40, 40)) == pytest.approx((0.2, 0.2))
+    assert clip.calibration((70, 5, 140, 90)) == pytest.approx((0.1, 0.1))
     # Across both: no length is true.
-    assert clip.spacing_of((40, 5, 70, 40)) is None
+    assert clip.calibration((40, 5, 70, 40)) is None
     plain = reader.open_clip(dicom(tmp_path / "ps.dcm", noise()[None, ..., 0], PixelSpacing=[0.3, 0.2]))
-    assert plain.spacing_of((0, 0, 9, 9)) == (0.2, 0.3)
+    assert plain.calibration((0, 0, 9, 9)) == (0.2, 0.3)
 
 
 def test_video_and_follow(tiny_weights, tmp_path):

@@ -79,7 +79,11 @@ def fill(folder: Path) -> None:
 
 
 def _pictures(folder: Path) -> None:
+    import nibabel
+
+    from tests.kit.fuzz_files import dicom_bytes
     from tests.kit.scans import write_scan
+    from tests.kit.screens import sector_mask, speckle
     from ultrasam.phantom import simulate
 
     picture = cv2.cvtColor(simulate(1, 0, size=400).image, cv2.COLOR_RGB2BGR)
@@ -97,6 +101,13 @@ def _pictures(folder: Path) -> None:
     write_scan(folder / "cine.dcm", np.stack([picture] * 2))
     # Of the size of the image that Python blocks are given.
     write_scan(folder / "scan.dcm", np.zeros((300, 400), dtype=np.uint8))
+    slices = np.stack([picture[..., 0].T] * 2, axis=2)
+    nibabel.save(nibabel.Nifti1Image(slices, np.eye(4)), folder / "volume.nii.gz")
+    (folder / "study").mkdir()
+    rng = np.random.default_rng(3)
+    mask = sector_mask(rng, 400, 400)
+    screen = np.stack([speckle(rng, mask) for _ in range(5)])
+    (folder / "study/cine.dcm").write_bytes(dicom_bytes(screen, PatientName="Doe"))
 
 
 def _data(folder: Path) -> None:

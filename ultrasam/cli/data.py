@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ultrasam.cli import phantom
+from ultrasam.cli import deidentify, phantom
 from ultrasam.cli.options import LABELS, make_folder
 
 #: Problems of a file that are printed one by one; the others are counted.
@@ -42,6 +42,7 @@ def add_parser(subparsers: Any) -> None:
     new.add_argument("name", help="of the data set, e.g. liver_demo")
     new.add_argument("--out", type=Path, default=Path(), help="folder that gets the folder NAME (.)")
     phantom.add_parser(commands)
+    deidentify.add_parser(commands)
     parser.set_defaults(func=run)
 
 
@@ -121,6 +122,7 @@ def run(args: argparse.Namespace) -> int:
         "import": _import,
         "export": _export,
         "merge": _merge,
+        "deidentify": deidentify.run,
         "join": _join,
         "split": _split,
         "audit": _audit,

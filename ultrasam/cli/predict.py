@@ -10,7 +10,7 @@ from ultrasam.cli import predict_records
 from ultrasam.cli.options import add_weights, make_folder
 
 if TYPE_CHECKING:
-    from ultrasam.predict.files.file_run import FileRun, PromptsOf
+    from ultrasam.predict.files.file_run import FileRun, Product, PromptsOf
     from ultrasam.predict.object_prompt import ObjectPrompt
     from ultrasam.predict.predictor import Predictor
 
@@ -65,6 +65,11 @@ def add_parser(subparsers: Any) -> None:
         "--auto-min-iou", type=float, default=0.8, metavar="X", help="of --auto: lowest predicted IoU (0.8)"
     )
     ask.add_argument("--follow", action="store_true", help="in clips, prompt each frame with the last mask")
+    more = parser.add_argument_group("more results")
+    more.add_argument(
+        "--measures", action="store_true", help="measures.csv, and of each clip a plot and its extremes"
+    )
+    more.add_argument("--video", action="store_true", help="the overlays of each clip as an MP4 video")
     how = parser.add_argument_group("how")
     how.add_argument("--published", action="store_true", help="repeat the published test to the pixel")
     how.add_argument(
@@ -80,6 +85,9 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
     how.add_argument("--bf16", action="store_true", help="encode images in bfloat16")
     how.add_argument("--cache", metavar="DIR", help="keep image embeddings in this folder")
+    how.add_argument(
+        "--axis", choices=("x", "y", "z"), default="z", help="slices of volumes are counted along it (z)"
+    )
     how.add_argument("--no-overlays", action="store_true", help="don't draw")
     how.add_argument("--quiet", action="store_true", help="no progress bar")
     predict_records.add_options(parser)
@@ -99,6 +107,9 @@ def run(args: argparse.Namespace) -> int:
     predict_records.check(args)
     inputs, not_fetched = predict_records.fetch(args)
     files = sources.find(inputs)
+    # Prompts name files, and DICOM results are of files; else, the files of a series are one clip.
+    if not (args.prompts or args.dicom_seg or args.dicom_sr):
+        files = sources.join_series(files)
     prompts_of, categories = _prompts(args, [file.file_name for file in files])
     make_folder(args.out)
     settings = _settings(args)
@@ -109,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         prompts_of,
         categories=categories,
         settings=settings,
-        products=made,
+        products=[*made, *_products(args)],
         options=Options(
             multimask=not args.single_mask,
             window=parse_window(args.window),
@@ -117,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
             follow=args.follow,
             overlays=not args.no_overlays,
             everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
+            axis=args.axis,
         ),
     )
     _check_names(job, files, args)
@@ -126,6 +138,24 @@ def run(args: argparse.Namespace) -> int:
     failed = not_fetched + summary.failed
     predict_records.tell(failed, made)
     return 1 if failed else 0
+
+
+def _products(args: argparse.Namespace) -> list[Product]:
+    """What is made of whole files."""
+    from ultrasam.errors import UltraSamError
+    from ultrasam.predict.files import overlay_video
+    from ultrasam.predict.files.label_volume import LabelVolume
+    from ultrasam.predict.files.measures import Measures
+
+    products: list[Product] = [LabelVolume(args.out, args.axis)]
+    if args.measures:
+        products.append(Measures(args.out, tracked=not args.auto))
+    if args.video:
+        if args.no_overlays:
+            raise UltraSamError("--video is made of the overlays: leave --no-overlays out")
+        overlay_video.check_installed()
+        products.append(overlay_video.OverlayVideo(args.out))
+    return products
 
 
 def _prompts(args: argparse.Namespace, names: list[str]) -> tuple[PromptsOf | None, list[dict[str, Any]]]:
@@ -192,6 +222,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         "auto_points",
         "auto_min_iou",
         "follow",
+        "axis",
     )
     path = Path(args.checkpoint)
     stamp = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []

@@ -12,6 +12,7 @@ from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
 from ultrasam.predict.automatic import Everything, find_everything
 from ultrasam.predict.files import sources
+from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.files.file_records import Records, overlay_of
 from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -63,6 +64,7 @@ class Options:
         follow: in a clip, prompt each frame with the mask of the one before.
         overlays: draw them.
         everything: what automatic masks are.
+        axis: x, y or z, along which the slices of volumes are counted.
     """
 
     multimask: bool = True
@@ -71,6 +73,7 @@ class Options:
     follow: bool = False
     overlays: bool = True
     everything: Everything = field(default_factory=Everything)
+    axis: str = "z"
 
 
 @dataclass
@@ -153,7 +156,7 @@ class FileRun:
         errors: list[str] = []
         made: list[dict[str, Any]] = []
         before: Segmentation | None = None
-        frames = sources.frames(source, name, self.options.window)
+        frames = sources.frames(source, name, self.options.window, self.options.axis)
         while True:
             try:
                 frame = next(frames, None)
@@ -214,19 +217,21 @@ class FileRun:
         self, frame: Frame, asked: Asked | None, digest: str
     ) -> tuple[dict[str, Any], Segmentation | None]:
         image = frame.read()
+        calibration = (frame.spacing_of or Calibration()).or_else(self.options.spacing)
         prediction = None
         if asked is None:
             found = find_everything(self.predictor.encode(image), self.options.everything)
-            annotations = found.coco(spacing=frame.spacing_of or self.options.spacing)
+            annotations = found.coco(spacing=calibration)
             masks = list(found.masks)
         else:
             prediction = self.predictor.segment_once(image, asked.objects, multimask=self.options.multimask)
-            annotations = prediction.coco(spacing=frame.spacing_of or self.options.spacing)
+            annotations = prediction.coco(spacing=calibration)
             for entry, category in zip(annotations, asked.categories, strict=True):
                 entry["category_id"] = category
             masks = list(prediction.masks)
         files = {}
         for number, (entry, mask) in enumerate(zip(annotations, masks, strict=True)):
+            entry |= calibration.told(entry["bbox"])
             entry["mask"] = f"masks/{frame.name}_{number:03d}.png"
             files[entry["mask"]] = images.encode_mask(mask)
         if self.options.overlays:
@@ -236,6 +241,8 @@ class FileRun:
         described = {"file_name": frame.file_name, "height": height, "width": width, "name": frame.name}
         if frame.number is not None:
             described["frame"] = frame.number
+        if frame.time is not None:
+            described["time"] = frame.time
         record = {"settings": digest, "image": described, "annotations": annotations}
         self.records.keep(frame, record, files)
         return record, prediction
