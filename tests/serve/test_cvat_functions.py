@@ -15,7 +15,7 @@ from cvat_sdk.masks import decode_mask, encode_mask  # noqa: E402
 from ultrasam.errors import PromptError, UltraSamError  # noqa: E402
 from ultrasam.predict.automatic import Everything, find_everything  # noqa: E402
 from ultrasam.predict.object_prompt import ObjectPrompt  # noqa: E402
-from ultrasam.predict.propagate import Propagation  # noqa: E402
+from ultrasam.predict.track import Follower  # noqa: E402
 from ultrasam.serve import cvat_functions as cvat  # noqa: E402
 
 SIZE = (120, 200)
@@ -106,7 +106,7 @@ def test_tracking(predictor, picture, image, kind):
     frame = np.ascontiguousarray(np.roll(picture, 2, axis=1))
     found = function.track(of_shape, function.preprocess_image(context(), Image.fromarray(frame)), state)
     assert isinstance(found, auto.TrackableShape) and found.type == kind
-    (wanted,) = Propagation(predictor, picture, [start]).step(frame)
+    wanted = Follower(predictor, picture, {0: start}).step(frame)[0]
     if kind == "mask":
         assert np.array_equal(decoded(found), wanted.mask)
     elif kind == "rectangle":

@@ -10,7 +10,7 @@ from ultrasam.data import images
 from ultrasam.evaluate.metrics import iou
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.propagate import Propagation
+from ultrasam.predict.track import Follower
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_an_object_that_moves_and_grows_is_followed(small, tmp_path, backward):
     pictures, masks = clip(tmp_path / "clip.avi", 16)
     if backward:
         pictures, masks = pictures[::-1], masks[::-1]
-    work = Propagation(small, pictures[0], [masks[0]])
+    work = Follower(small, pictures[0], {0: masks[0]})
     found = [work.step(picture)[0] for picture in pictures[1:]]
     scores = [iou(entry.mask, mask) for entry, mask in zip(found, masks[1:], strict=True)]
     assert min(scores) > 0.85, np.round(scores, 2)
@@ -41,19 +41,19 @@ def test_an_object_that_moves_and_grows_is_followed(small, tmp_path, backward):
 def test_what_is_lost_drifts_and_does_not_become_the_rest_of_the_clip(small, tmp_path):
     pictures, masks = clip(tmp_path / "clip.avi", 6)
     pictures[3] = np.full_like(pictures[3], 90)
-    work = Propagation(small, pictures[0], [masks[0], np.zeros_like(masks[0]), masks[0]])
+    work = Follower(small, pictures[0], {0: masks[0], 1: np.zeros_like(masks[0]), 2: masks[0]})
     work.leave(2)
     found = [work.step(picture) for picture in pictures[1:]]
-    assert [row[1:] for row in found] == [[None, None]] * 5
+    assert [set(row) for row in found] == [{0, 1}] * 5 and not any(row[1] for row in found)
     drift = [row[0].drift for row in found]
     assert drift[:2] == [False, False] and drift[2]
     assert iou(found[4][0].mask, masks[5]) > 0.7
 
 
 def test_frames_of_other_sizes_end_it(tiny_model):
-    work = Propagation(Predictor(tiny_model), waves(), [np.ones((120, 200), bool)])
-    assert work.step(waves(90, 140)) == [None]
-    assert work.step(waves(90, 140)) == [None]
+    work = Follower(Predictor(tiny_model), waves(), {0: np.ones((120, 200), bool)})
+    assert work.step(waves(90, 140)) == {0: None}
+    assert work.step(waves(90, 140)) == {0: None}
 
 
 @pytest.mark.parametrize("closer", [False, True])
