@@ -31,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--cine",
         action="store_true",
-        help="moving clips: heartbeat, breath, probe, objects that leave and return",
+        help="clips: heartbeat, breath, a moving probe, objects that leave and return",
     )
     parser.add_argument("--frames", type=int, default=48, help="frames of each clip (48)")
     parser.set_defaults(func=run)

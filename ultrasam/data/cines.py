@@ -26,10 +26,10 @@ def write_cines(
 ) -> Path:
     """Write ``num`` simulated cines with exact masks to ``out/phantom_cine``.
 
-    ``videos`` list the cines; images name theirs by ``video_id`` and their place in it by ``frame_id``, from 0;
-    annotations name their object by ``instance_id``, the same in all frames and of no other object. An object
-    that can't be seen in a frame has no annotation there. (The names are those of COCO-VID, as MMTracking
-    reads it.)
+    ``videos`` list the cines; images name theirs by ``video_id`` and their place in it by ``frame_id``, from
+    0; annotations name their object by ``instance_id``, the same in all frames and of no other object. An
+    object that can't be seen in a frame has no annotation there. (The names are COCO-VID's, as MMTracking has
+    them.)
 
     Args:
         out: the folder that holds a folder for each data set.

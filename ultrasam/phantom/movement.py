@@ -73,8 +73,8 @@ class Beat:
         near = np.exp(-(dx * dx + dy * dy) / np.float32(self.reach**2)) * np.float32(self.contraction(time))
         # Seen nearer to the center than it is at rest, it comes from farther out.
         wide, high = 1 / (1 - np.float32(self.across) * near), 1 / (1 - np.float32(self.along) * near)
-        x, y = self.x + dx * wide, self.y + dy * high
-        return x.astype(np.float32), y.astype(np.float32)
+        x, y = (part.astype(np.float32) for part in (self.x + dx * wide, self.y + dy * high))
+        return x, y
 
 
 @dataclass(frozen=True)
