@@ -18,6 +18,7 @@ _EXAMPLES = """examples:
   ultrasam evaluate UltraSam.pth data/bus_bra.json --images data/images --out report
   ultrasam evaluate UltraSam.pth data/*.json --images data/images --split test --noise --degrade --out report
   ultrasam evaluate UltraSam.pth mine.json --images mine --prompts box --limit 50 --out quick
+  ultrasam evaluate small data/phantom_cine/annotations/all.json --cine --split test --out following
   ultrasam evaluate sam_vit_b data/*.json --images data/images --out sam --compare report
 
 writes report.html (tables, plots, worst and best masks), results.json, results.md; start it again to go on
@@ -61,6 +62,16 @@ def add_parser(subparsers: Any) -> None:
     )
     ask.add_argument("--no-baselines", action="store_true", help="without ellipses and grown regions")
     ask.add_argument("--seed", type=seed, default=0, help="of noise and degradations (0)")
+    cine = parser.add_argument_group("following objects through clips")
+    cine.add_argument(
+        "--cine", action="store_true", help="score following instead: J, F, loss; see docs/follow.md"
+    )
+    cine.add_argument(
+        "--start",
+        choices=("mask", "box"),
+        default="mask",
+        help="what is known of an object in its first frame (mask)",
+    )
     how = parser.add_argument_group("how")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--published", action="store_true", help="repeat the published test's two passes")
@@ -97,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.machine import process
 
     process.keep_memory()
+    if args.cine:
+        return _cine(args)
     # All that can be wrong with the arguments, before the work.
     protocol, subject = _protocol(args), _subject(args)
     others = {results.title: results for results in map(Results.read, args.compare)}
@@ -124,6 +137,29 @@ def run(args: argparse.Namespace) -> int:
     if args.page:
         write_markdown(args.page, results, records)
     print(_short(results))
+    print(f"report: {page.resolve().as_uri()}")
+    return 0
+
+
+def _cine(args: argparse.Namespace) -> int:
+    """Score following, which has a protocol of its own."""
+    from dataclasses import asdict
+
+    from ultrasam.evaluate.cine.cine_page import tables, write_cine_report
+    from ultrasam.evaluate.cine.clips import read_clips
+    from ultrasam.evaluate.cine.follow_clips import follow_all
+
+    subject = _subject(args)
+    clips, notes = read_clips(args.coco, args.images, splits=_names(args.split), limit=args.limit)
+    print("\n".join(notes))
+    make_folder(args.out)
+    predictor = subject.predictor()
+    settings = {"subject": asdict(subject.describe(predictor))}
+    records = follow_all(predictor, clips, args.out, args.start, settings)
+    title = args.title or f"{Path(args.checkpoint).name}, following"
+    page = write_cine_report(args.out, title, records, {**settings, "data": notes}, _command(args))
+    for table in tables(records):
+        print(table.text())
     print(f"report: {page.resolve().as_uri()}")
     return 0
 
@@ -187,10 +223,11 @@ def _command(args: argparse.Namespace) -> str:
         ("--clicks", args.clicks, 8),
         ("--degrade", args.degrade, ""),
         ("--seed", args.seed, 0),
+        ("--start", args.start, "mask"),
         ("--device", args.device, None),
     ):
         words += [option, str(value)] if value != default else []
-    for flag in ("noise", "no_baselines", "single_mask", "published"):
+    for flag in ("cine", "noise", "no_baselines", "single_mask", "published"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(args, flag) else []
     words += [] if args.closer is None else ["--closer" if args.closer else "--no-closer"]
     if args.predictor:

@@ -22,7 +22,7 @@ def between(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
     if not first.any() or not second.any():
         return second if share > 0.5 else first
     x1, y1, x2, y2 = surroundings(tight_box(first | second), first.shape, 0.1)
-    distances = [_signed(mask[y1:y2, x1:x2]) for mask in (first, second)]
+    distances = [signed(mask[y1:y2, x1:x2]) for mask in (first, second)]
     out = np.zeros_like(first)
     out[y1:y2, x1:x2] = (1 - share) * distances[0] + share * distances[1] > 0
     return out
@@ -37,7 +37,7 @@ def surroundings(box: np.ndarray, shape: tuple[int, ...], room: float) -> tuple[
     return left, top, min(int(x2 + more), width), min(int(y2 + more), height)
 
 
-def _signed(mask: np.ndarray) -> np.ndarray:
+def signed(mask: np.ndarray) -> np.ndarray:
     """Distance to the outline of a mask (h, w), positive within."""
     inside = mask.astype(np.uint8)
     within, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 3) for part in (inside, 1 - inside))

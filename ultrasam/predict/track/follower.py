@@ -1,29 +1,87 @@
 """Objects carried from one frame to the next.
 
-Optical flow moves each mask, and the model segments in the box of where it is then. What is carried on is the
-moved mask, with a little of what the model found: a model that finds each object slightly too small would
-else lose it in thirty frames. Where both disagree, the moved mask counts and the frame is said to drift.
+Optical flow moves each mask, and the model segments in the box of where it is then. Both are blended: the
+model does not drift but has an outline of its own, flow keeps the outline but adds up its errors. How much the
+model counts depends on how well it finds the object in the frame in which that was given.
+
+Where an object no longer looks as it did, it is searched for in the whole frame, and is lost if nothing looks
+like it. A lost one is searched for in each frame after that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ultrasam.data.boxes import tight_box
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.track.appearance import likeness, patch, search
 from ultrasam.predict.track.distance import between
+from ultrasam.predict.track.habit import Habit
 from ultrasam.predict.track.motion import Motion
 from ultrasam.predict.track.tracked import Tracked
 
+# All numbers were chosen on simulated cines and carotid recordings that docs/follow.md does not score.
 #: By how much of its longer side a moved box is enlarged: flow rounds corners off.
 _PAD = 0.02
-#: The model's share in what is carried on, so that the errors of flow do not add up for ever.
-_SHARE = 0.1
-#: Drift: IoU with where flow puts the mask below this, predicted IoU below this, area changed by more.
-_LEAST_OVERLAP, _LEAST_IOU, _MOST_CHANGE = 0.75, 0.6, 1.5
+#: The model's share in what is shown and in what flow moves on, where it agrees with what was given little
+#: and much.
+_SHOWN, _CARRIED = (0.2, 0.8), (0.05, 0.2)
+#: IoU of the model's and the given mask that is little, and that is much.
+_AGREE = (0.5, 0.9)
+#: Overlap with the moved mask below which the model has found something else.
+_LEAST_OVERLAP = 0.75
+#: Predicted IoU below which a frame should be looked at.
+_LEAST_IOU = 0.6
+#: Likeness below which an object is lost, is searched for elsewhere, is sure enough to be remembered.
+_LOST, _DOUBTED, _SURE = 0.35, 0.55, 0.7
+#: By how much more a place elsewhere must look like the object than where flow takes it.
+_BETTER = 0.1
+#: Area against the given one below which nothing is left of an object, and between which one is found again.
+_LEAST_AREA, _FOUND_AREA = 0.12, (0.4, 2.0)
+
+
+@dataclass(frozen=True)
+class _Object:
+    """An object on its way.
+
+    Attributes:
+        mask: (H, W) bool in the present frame, as flow moves it on; None where it is lost.
+        sure: (H, W) bool where it was last found for sure.
+        given: its patch in the frame it was given in.
+        recent: its patch where it was last found for sure.
+        area: of the given mask, pixels.
+        agreement: 0 where the model finds something else than was given, 1 where it finds the same.
+        habit: how the given mask differs from the model's.
+    """
+
+    mask: np.ndarray | None
+    sure: np.ndarray
+    given: np.ndarray
+    recent: np.ndarray
+    area: int
+    agreement: float
+    habit: Habit
+
+    def likeness(self, image: np.ndarray, mask: np.ndarray) -> float:
+        """How much what a mask shows in an image looks like the object."""
+        here = patch(image, mask)
+        return max(likeness(here, self.given), likeness(here, self.recent))
+
+    def share(self, limits: tuple[float, float]) -> float:
+        """The model's share in a mask."""
+        return limits[0] + (limits[1] - limits[0]) * self.agreement
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """Where an object should be in the next frame: its mask (H, W) bool, and whether it was searched for."""
+
+    mask: np.ndarray
+    searched: bool
 
 
 class Follower:
@@ -32,7 +90,7 @@ class Follower:
     Args:
         predictor: segments.
         image: (H, W, 3) uint8 RGB, the first frame.
-        masks: id of each object -> its mask (H, W) bool in the first frame; an empty one is lost.
+        masks: id of each object -> its mask (H, W) bool in the first frame; an empty one is lost for good.
     """
 
     def __init__(
@@ -42,50 +100,95 @@ class Follower:
         masks: Mapping[int, np.ndarray] | None = None,
     ) -> None:
         self._predictor, self._image, self._motion = predictor, image, Motion()
-        self._masks: dict[int, np.ndarray] = {}
+        self._objects: dict[int, _Object | None] = {}
         for name, mask in (masks or {}).items():
             self.start(name, mask)
 
     def start(self, name: int, mask: np.ndarray) -> None:
         """Follow an object from the present frame on, or go on from another mask (H, W) bool of it."""
-        self._masks[name] = mask
+        self._objects[name] = None
+        if not mask.any():
+            return
+        box = _padded(tight_box(mask), mask.shape)
+        found = self._predictor.segment_once(self._image, [ObjectPrompt(box=box)]).masks[0]
+        little, much = _AGREE
+        agreement = float(np.clip((_iou(found, mask) - little) / (much - little), 0, 1))
+        here = patch(self._image, mask)
+        self._objects[name] = _Object(
+            mask, mask, here, here, int(mask.sum()), agreement, Habit.of(mask, found)
+        )
 
     def leave(self, name: int) -> None:
         """Do not follow an object any further."""
-        self._masks.pop(name, None)
+        self._objects.pop(name, None)
 
     def step(self, image: np.ndarray) -> dict[int, Tracked | None]:
         """All objects that are followed in the next frame (H, W, 3) uint8 RGB; None where one is lost."""
-        moved = {
-            name: self._motion.move(mask, self._image, image).mask
-            for name, mask in self._masks.items()
-            if mask.any()
+        expected = {
+            name: place
+            for name, entry in self._objects.items()
+            if entry is not None and (place := self._expected(entry, image)) is not None
         }
-        names = [name for name, mask in moved.items() if mask.any()]
-        boxes = [_padded(tight_box(moved[name]), image.shape) for name in names]
-        tracked: dict[int, Tracked | None] = dict.fromkeys(self._masks)
-        if names:
-            found = self._predictor.segment_once(image, [ObjectPrompt(box=box) for box in boxes])
-            for row, (name, box) in enumerate(zip(names, boxes, strict=True)):
-                entry = _judged(
-                    found.masks[row], float(found.scores[row]), box, moved[name], self._masks[name]
-                )
-                tracked[name] = entry
-                moved[name] = between(moved[name], entry.mask, _SHARE)
-        empty = np.zeros(image.shape[:2], dtype=bool)
-        self._masks = {name: moved.get(name, empty) for name in self._masks}
+        tracked: dict[int, Tracked | None] = dict.fromkeys(self._objects)
+        boxes = [_padded(tight_box(place.mask), image.shape) for place in expected.values()]
+        found = (
+            self._predictor.segment_once(image, [ObjectPrompt(box=box) for box in boxes]) if boxes else None
+        )
+        for name, entry in self._objects.items():
+            if entry is not None:
+                self._objects[name] = replace(entry, mask=None)
+        for row, (name, place) in enumerate(expected.items()):
+            entry = self._objects[name]
+            assert entry is not None
+            assert found is not None
+            mask, iou = entry.habit.apply(found.masks[row]), float(found.scores[row])
+            tracked[name], self._objects[name] = _judged(entry, place, mask, iou, boxes[row], image)
         self._image = image
         return tracked
 
+    def _expected(self, entry: _Object, image: np.ndarray) -> _Expected | None:
+        """Where flow takes an object, or where else something looks more like it."""
+        moved, alike = None, -1.0
+        if image.shape != self._image.shape:
+            return None
+        if entry.mask is not None:
+            moved = self._motion.move(entry.mask, self._image, image).mask
+            alike = entry.likeness(image, moved) if moved.any() else -1.0
+        if alike < _DOUBTED:
+            place = search(image, entry.sure, [entry.given, entry.recent])
+            if place is not None and place.likeness > max(alike + _BETTER, _DOUBTED):
+                return _Expected(place.mask, True)
+        return _Expected(moved, False) if moved is not None and moved.any() else None
 
-def _judged(found: np.ndarray, iou: float, box: np.ndarray, moved: np.ndarray, old: np.ndarray) -> Tracked:
-    """What the model found, or the moved mask where the two do not agree."""
-    both, either = int((found & moved).sum()), int((found | moved).sum())
-    if both < _LEAST_OVERLAP * either:
-        return Tracked(moved, iou, box, True)
-    change = found.sum() / old.sum()
-    drift = iou < _LEAST_IOU or not 1 / _MOST_CHANGE <= change <= _MOST_CHANGE
-    return Tracked(found, iou, box, bool(drift))
+
+def _judged(
+    entry: _Object, place: _Expected, found: np.ndarray, iou: float, box: np.ndarray, image: np.ndarray
+) -> tuple[Tracked | None, _Object]:
+    """An object in a frame and on its further way; None where what was found is not it."""
+    apart = _iou(found, place.mask) < _LEAST_OVERLAP
+    if place.searched:
+        shown = carried = found
+    else:
+        shown = place.mask if apart else between(place.mask, found, entry.share(_SHOWN))
+        carried = between(place.mask, found, entry.share(_CARRIED))
+    if not shown.any() or not carried.any():
+        return None, entry
+    alike, change = entry.likeness(image, shown), shown.sum() / entry.area
+    if alike < _LOST or change < _LEAST_AREA:
+        return None, entry
+    low, high = _FOUND_AREA
+    if place.searched and (alike < _DOUBTED or iou < _LEAST_IOU or not low < change < high):
+        return None, entry
+    drift = bool(place.searched or apart or iou < _LEAST_IOU)
+    tracked = Tracked(shown, iou, box, drift)
+    if alike > _SURE:
+        entry = replace(entry, sure=shown, recent=patch(image, shown))
+    return tracked, replace(entry, mask=carried)
+
+
+def _iou(first: np.ndarray, second: np.ndarray) -> float:
+    either = int((first | second).sum())
+    return int((first & second).sum()) / either if either else 0.0
 
 
 def _padded(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
