@@ -15,8 +15,8 @@ from ultrasam.predict.clip_reader import ClipReader
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import to_rgb8
+from ultrasam.predict.track.passage import steps
 from ultrasam.predict.track.state import FrameReader, TrackingState
-from ultrasam.predict.track.steps import steps
 from ultrasam.predict.track.tracked import Tracked
 from ultrasam.types import pixel_centers
 

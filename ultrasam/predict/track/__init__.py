@@ -5,8 +5,8 @@ clip, between any number of prompted frames; `ultrasam.predict.video_predictor` 
 """
 
 from ultrasam.predict.track.follower import Follower
+from ultrasam.predict.track.passage import Step, steps
 from ultrasam.predict.track.state import TrackingState
-from ultrasam.predict.track.steps import Step, steps
 from ultrasam.predict.track.tracked import Tracked
 
 __all__ = ["Follower", "Step", "Tracked", "TrackingState", "steps"]

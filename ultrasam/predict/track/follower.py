@@ -1,8 +1,8 @@
 """Objects carried from one frame to the next.
 
 Optical flow moves each mask, and the model segments in the box of where it is then. Both are blended: the
-model does not drift but has an outline of its own, flow keeps the outline but adds up its errors. How much the
-model counts depends on how well it finds the object in the frame in which that was given.
+model does not drift but has an outline of its own, flow keeps the outline but adds up its errors. How much
+the model counts depends on how well it finds the object in the frame in which that was given.
 
 Where an object no longer looks as it did, it is searched for in the whole frame, and is lost if nothing looks
 like it. A lost one is searched for in each frame after that.
@@ -29,19 +29,21 @@ from ultrasam.predict.track.tracked import Tracked
 _PAD = 0.02
 #: The model's share in what is shown and in what flow moves on, where it agrees with what was given little
 #: and much.
-_SHOWN, _CARRIED = (0.2, 0.8), (0.05, 0.2)
+_SHOWN, _CARRIED = (0.1, 0.8), (0.02, 0.2)
 #: IoU of the model's and the given mask that is little, and that is much.
-_AGREE = (0.5, 0.9)
+_AGREE = (0.75, 0.9)
 #: Overlap with the moved mask below which the model has found something else.
 _LEAST_OVERLAP = 0.75
 #: Predicted IoU below which a frame should be looked at.
 _LEAST_IOU = 0.6
-#: Likeness below which an object is lost, is searched for elsewhere, is sure enough to be remembered.
-_LOST, _DOUBTED, _SURE = 0.35, 0.55, 0.7
+#: Evidence below which an object is lost, and from which it is found elsewhere; see `_Object.evidence`.
+_LOST, _FOUND = 0.42, 0.5
+#: Likeness below which an object is searched for elsewhere.
+_DOUBTED = 0.8
+#: Likeness to what was given from which an object's look is remembered: what is not it must not be learned.
+_SURE = 0.7
 #: By how much more a place elsewhere must look like the object than where flow takes it.
 _BETTER = 0.1
-#: Area against the given one below which nothing is left of an object, and between which one is found again.
-_LEAST_AREA, _FOUND_AREA = 0.12, (0.4, 2.0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class _Object:
         given: its patch in the frame it was given in.
         recent: its patch where it was last found for sure.
         area: of the given mask, pixels.
+        iou: predicted for what the model finds in the frame it was given in.
         agreement: 0 where the model finds something else than was given, 1 where it finds the same.
         habit: how the given mask differs from the model's.
     """
@@ -63,6 +66,7 @@ class _Object:
     given: np.ndarray
     recent: np.ndarray
     area: int
+    iou: float
     agreement: float
     habit: Habit
 
@@ -70,6 +74,16 @@ class _Object:
         """How much what a mask shows in an image looks like the object."""
         here = patch(image, mask)
         return max(likeness(here, self.given), likeness(here, self.recent))
+
+    def evidence(self, image: np.ndarray, mask: np.ndarray, iou: float) -> float:
+        """How much speaks for a mask, 0..1: how the object looks, how sure the model is, and its size.
+
+        What the model finds where an object was until now looks a little like it, is a little surer than
+        nothing, and is smaller: each alone would not tell.
+        """
+        size = mask.sum() / self.area
+        sureness = min(iou / max(self.iou, 0.1), 1.0)
+        return max(self.likeness(image, mask), 0.0) * sureness * float(np.sqrt(min(size, 1 / size)))
 
     def share(self, limits: tuple[float, float]) -> float:
         """The model's share in a mask."""
@@ -110,12 +124,13 @@ class Follower:
         if not mask.any():
             return
         box = _padded(tight_box(mask), mask.shape)
-        found = self._predictor.segment_once(self._image, [ObjectPrompt(box=box)]).masks[0]
+        answer = self._predictor.segment_once(self._image, [ObjectPrompt(box=box)])
+        found, iou = answer.masks[0], float(answer.scores[0])
         little, much = _AGREE
         agreement = float(np.clip((_iou(found, mask) - little) / (much - little), 0, 1))
         here = patch(self._image, mask)
         self._objects[name] = _Object(
-            mask, mask, here, here, int(mask.sum()), agreement, Habit.of(mask, found)
+            mask, mask, here, here, int(mask.sum()), iou, agreement, Habit.of(mask, found)
         )
 
     def leave(self, name: int) -> None:
@@ -156,7 +171,7 @@ class Follower:
             alike = entry.likeness(image, moved) if moved.any() else -1.0
         if alike < _DOUBTED:
             place = search(image, entry.sure, [entry.given, entry.recent])
-            if place is not None and place.likeness > max(alike + _BETTER, _DOUBTED):
+            if place is not None and place.likeness > max(alike + _BETTER, _LOST):
                 return _Expected(place.mask, True)
         return _Expected(moved, False) if moved is not None and moved.any() else None
 
@@ -173,16 +188,13 @@ def _judged(
         carried = between(place.mask, found, entry.share(_CARRIED))
     if not shown.any() or not carried.any():
         return None, entry
-    alike, change = entry.likeness(image, shown), shown.sum() / entry.area
-    if alike < _LOST or change < _LEAST_AREA:
-        return None, entry
-    low, high = _FOUND_AREA
-    if place.searched and (alike < _DOUBTED or iou < _LEAST_IOU or not low < change < high):
+    if entry.evidence(image, shown, iou) < (_FOUND if place.searched else _LOST):
         return None, entry
     drift = bool(place.searched or apart or iou < _LEAST_IOU)
     tracked = Tracked(shown, iou, box, drift)
-    if alike > _SURE:
-        entry = replace(entry, sure=shown, recent=patch(image, shown))
+    here = patch(image, shown)
+    if not drift and likeness(here, entry.given) > _SURE:
+        entry = replace(entry, sure=shown, recent=here)
     return tracked, replace(entry, mask=carried)
 
 
