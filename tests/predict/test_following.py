@@ -42,16 +42,17 @@ def test_what_is_not_there_is_lost_and_found_again_where_it_returns(small, tmp_p
     pictures, masks = clip(tmp_path / "clip.avi", 7)
     away = [np.roll(picture, (20, 70), axis=(0, 1)) for picture in pictures[5:]]
     blank = np.full_like(pictures[0], 90)
-    frames = [*pictures[:3], blank, blank, *away]
+    frames = [*pictures[:3], blank, blank, blank, *away]
     work = Follower(small, frames[0], {0: masks[0], 1: np.zeros_like(masks[0]), 2: masks[0]})
     work.leave(2)
     found = [work.step(frame) for frame in frames[1:]]
-    assert [set(row) for row in found] == [{0, 1}] * 6 and not any(row[1] for row in found)
-    assert [row[0] is None for row in found] == [False, False, True, True, False, False]
-    for row, mask in zip(found[4:], masks[5:], strict=True):
+    assert [set(row) for row in found] == [{0, 1}] * 7 and not any(row[1] for row in found)
+    assert [row[0] is None for row in found] == [False, False, False, True, True, False, False]
+    assert found[2][0].drift
+    for row, mask in zip(found[5:], masks[5:], strict=True):
         assert iou(row[0].mask, np.roll(mask, (20, 70), axis=(0, 1))) > 0.85
     # Where it is found again, a person should look.
-    assert found[4][0].drift and not found[1][0].drift
+    assert found[5][0].drift and not found[1][0].drift
 
 
 def test_frames_of_other_sizes_end_it(tiny_model):

@@ -59,6 +59,7 @@ class _Object:
         iou: predicted for what the model finds in the frame it was given in.
         agreement: 0 where the model finds something else than was given, 1 where it finds the same.
         habit: how the given mask differs from the model's.
+        doubted: whether little spoke for it in the present frame; it is lost if that is so in the next one too.
     """
 
     mask: np.ndarray | None
@@ -69,6 +70,7 @@ class _Object:
     iou: float
     agreement: float
     habit: Habit
+    doubted: bool = False
 
     def likeness(self, image: np.ndarray, mask: np.ndarray) -> float:
         """How much what a mask shows in an image looks like the object."""
@@ -82,7 +84,8 @@ class _Object:
         nothing, and is smaller: each alone would not tell.
         """
         size = mask.sum() / self.area
-        sureness = min(iou / max(self.iou, 0.1), 1.0)
+        # What a model says that never knew the object counts for nothing.
+        sureness = 1 - self.agreement * (1 - min(iou / max(self.iou, 0.1), 1.0))
         return max(self.likeness(image, mask), 0.0) * sureness * float(np.sqrt(min(size, 1 / size)))
 
     def share(self, limits: tuple[float, float]) -> float:
@@ -188,14 +191,15 @@ def _judged(
         carried = between(place.mask, found, entry.share(_CARRIED))
     if not shown.any() or not carried.any():
         return None, entry
-    if entry.evidence(image, shown, iou) < (_FOUND if place.searched else _LOST):
-        return None, entry
-    drift = bool(place.searched or apart or iou < _LEAST_IOU)
+    doubted = entry.evidence(image, shown, iou) < (_FOUND if place.searched else _LOST)
+    if doubted and (place.searched or entry.doubted):
+        return None, replace(entry, doubted=False)
+    drift = bool(place.searched or apart or doubted or iou < _LEAST_IOU)
     tracked = Tracked(shown, iou, box, drift)
     here = patch(image, shown)
     if not drift and likeness(here, entry.given) > _SURE:
         entry = replace(entry, sure=shown, recent=here)
-    return tracked, replace(entry, mask=carried)
+    return tracked, replace(entry, mask=carried, doubted=doubted)
 
 
 def _iou(first: np.ndarray, second: np.ndarray) -> float:
