@@ -222,7 +222,7 @@ def test_video_and_follow(tiny_weights, tmp_path):
     assert len(plain) == len(followed) == 3 and "area_mm2" in plain[0]
     assert plain[0]["segmentation"] == followed[0]["segmentation"]
     assert plain[1]["segmentation"] != followed[1]["segmentation"]
-    assert [entry["track"] for entry in followed] == [0, 0, 0] and "drift" in followed[1]
+    assert [entry["track_id"] for entry in followed] == [0, 0, 0] and "drift" in followed[1]
     assert all(
         image["lost"] == [] for image in json.loads((tmp_path / "b/predictions.json").read_text())["images"]
     )

@@ -237,7 +237,7 @@ class FileRun:
             entry["mask"] = f"masks/{frame.name}_{number:03d}.png"
             files[entry["mask"]] = images.encode_mask(mask)
             if followed:
-                entry["track"] = number
+                entry["track_id"] = number
         if self.options.overlays:
             files[overlay_of(frame)] = images.encode_image(result.draw())
         height, width = image.shape[:2]

@@ -72,7 +72,7 @@ def of_prompts(
 def of_followed(
     follower: Follower, image: np.ndarray, categories: Sequence[Any], spacing: Spacing
 ) -> FrameResult:
-    """The objects of the frame before, in the next one; each is the ``track`` of its number."""
+    """The objects of the frame before, in the next one; its number is its ``track_id``."""
     tracked = follower.step(image)
     shown = {number: entry for number, entry in tracked.items() if entry is not None}
     annotations = [

@@ -39,7 +39,7 @@ _LEAST_IOU = 0.6
 #: Evidence below which an object is lost, and from which it is found elsewhere; see `_Object.evidence`.
 _LOST, _FOUND = 0.42, 0.5
 #: Likeness below which an object is searched for elsewhere.
-_DOUBTED = 0.8
+_DOUBTED = 0.6
 #: Likeness to what was given from which an object's look is remembered: what is not it must not be learned.
 _SURE = 0.7
 #: By how much more a place elsewhere must look like the object than where flow takes it.
@@ -59,7 +59,7 @@ class _Object:
         iou: predicted for what the model finds in the frame it was given in.
         agreement: 0 where the model finds something else than was given, 1 where it finds the same.
         habit: how the given mask differs from the model's.
-        doubted: whether little spoke for it in the present frame; it is lost if that is so in the next one too.
+        doubted: whether little spoke for it in the present frame; twice in a row, it is lost.
     """
 
     mask: np.ndarray | None
@@ -95,10 +95,17 @@ class _Object:
 
 @dataclass(frozen=True)
 class _Expected:
-    """Where an object should be in the next frame: its mask (H, W) bool, and whether it was searched for."""
+    """Where an object should be in the next frame.
+
+    Attributes:
+        mask: (H, W) bool, there.
+        searched: whether it was searched for.
+        moved: (H, W) bool where flow takes it, or None where nothing is left of that.
+    """
 
     mask: np.ndarray
     searched: bool
+    moved: np.ndarray | None
 
 
 class Follower:
@@ -172,11 +179,12 @@ class Follower:
         if entry.mask is not None:
             moved = self._motion.move(entry.mask, self._image, image).mask
             alike = entry.likeness(image, moved) if moved.any() else -1.0
+        moved = moved if moved is not None and moved.any() else None
         if alike < _DOUBTED:
             place = search(image, entry.sure, [entry.given, entry.recent])
             if place is not None and place.likeness > max(alike + _BETTER, _LOST):
-                return _Expected(place.mask, True)
-        return _Expected(moved, False) if moved is not None and moved.any() else None
+                return _Expected(place.mask, True, moved)
+        return None if moved is None else _Expected(moved, False, moved)
 
 
 def _judged(
@@ -190,10 +198,12 @@ def _judged(
         shown = place.mask if apart else between(place.mask, found, entry.share(_SHOWN))
         carried = between(place.mask, found, entry.share(_CARRIED))
     if not shown.any() or not carried.any():
-        return None, entry
-    doubted = entry.evidence(image, shown, iou) < (_FOUND if place.searched else _LOST)
-    if doubted and (place.searched or entry.doubted):
         return None, replace(entry, doubted=False)
+    doubted = entry.evidence(image, shown, iou) < (_FOUND if place.searched else _LOST)
+    if doubted and (entry.doubted or place.moved is None):
+        return None, replace(entry, doubted=False)
+    if doubted and place.searched and place.moved is not None:
+        shown = carried = place.moved
     drift = bool(place.searched or apart or doubted or iou < _LEAST_IOU)
     tracked = Tracked(shown, iou, box, drift)
     here = patch(image, shown)
