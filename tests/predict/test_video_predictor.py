@@ -9,7 +9,7 @@ from tests.kit.annotating import make_clip
 from ultrasam import VideoPredictor
 from ultrasam.errors import DataError, PromptError
 from ultrasam.evaluate.metrics import iou
-from ultrasam.predict.clip_reader import ClipReader
+from ultrasam.predict.files.clip_reader import ClipReader
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.track import Tracked
 from ultrasam.predict.track.distance import between

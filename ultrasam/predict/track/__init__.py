@@ -1,7 +1,7 @@
 """Objects followed through time: one engine for the annotator, the service, ``--follow`` and your own code.
 
 `Follower` takes one frame after the other. `TrackingState` and `steps` go forwards and backwards through a
-clip, between any number of prompted frames; `ultrasam.predict.video_predictor` gives them SAM 2's interface.
+clip, between any number of prompted frames; `ultrasam.VideoPredictor` gives them SAM 2's interface.
 """
 
 from ultrasam.predict.track.follower import Follower

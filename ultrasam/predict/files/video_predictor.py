@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ultrasam.errors import PromptError
-from ultrasam.predict.clip_reader import ClipReader
+from ultrasam.predict.files.clip_reader import ClipReader
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import to_rgb8
