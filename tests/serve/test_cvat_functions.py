@@ -18,7 +18,7 @@ from ultrasam.errors import PromptError, UltraSamError  # noqa: E402
 from ultrasam.predict.automatic import Everything, find_everything  # noqa: E402
 from ultrasam.predict.object_prompt import ObjectPrompt  # noqa: E402
 from ultrasam.predict.predictor import Predictor  # noqa: E402
-from ultrasam.predict.propagate import Propagation  # noqa: E402
+from ultrasam.predict.track import Follower  # noqa: E402
 from ultrasam.serve import cvat_functions as cvat  # noqa: E402
 
 SIZE = (120, 200)
@@ -113,7 +113,7 @@ def test_tracking(predictor, picture, image, kind):
     frame = np.ascontiguousarray(np.roll(picture, 2, axis=1))
     found = function.track(of_shape, function.preprocess_image(context(), Image.fromarray(frame)), state)
     assert isinstance(found, auto.TrackableShape) and found.type == kind
-    (wanted,) = Propagation(predictor, picture, [start]).step(frame)
+    wanted = Follower(predictor, picture, {0: start}).step(frame)[0]
     if kind == "mask":
         assert np.array_equal(decoded(found), wanted.mask)
     elif kind == "rectangle":
@@ -182,7 +182,7 @@ def test_the_agents_worker_tracks(worker, picture, image):
     states = driver._worker_job_init_tracking(7, image, given)
     moved = np.ascontiguousarray(np.roll(picture, 2, axis=1))
     mask, rectangle = driver._worker_job_track(7, Image.fromarray(moved), states)
-    (wanted,) = Propagation(Predictor("small", device="cpu"), picture, [start]).step(moved)
+    wanted = Follower(Predictor("small", device="cpu"), picture, {0: start}).step(moved)[0]
     assert np.array_equal(decode(attrs.asdict(mask)["points"]), wanted.mask)
     assert attrs.asdict(rectangle)["type"] == "rectangle"
     assert np.allclose(rectangle.points, np.add(BOX, [2, 0, 2, 0]), atol=4)

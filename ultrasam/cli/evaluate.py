@@ -21,6 +21,7 @@ _EXAMPLES = """examples:
   ultrasam evaluate UltraSam.pth data/bus_bra.json --images data/images --out report
   ultrasam evaluate UltraSam.pth data/*/annotations/test.json --noise --degrade --out report
   ultrasam evaluate UltraSam.pth mine.json --images mine --prompts box --limit 50 --out quick
+  ultrasam evaluate small data/phantom_cine/annotations/all.json --cine --split test --out following
   ultrasam evaluate sam_vit_b data/*.json --images data/images --out sam --compare report
 
 writes report.html (tables, plots, worst and best masks), results.json, results.md; start it again to go on
@@ -64,6 +65,16 @@ def add_parser(subparsers: Any) -> None:
     )
     ask.add_argument("--no-baselines", action="store_true", help="without ellipses and grown regions")
     ask.add_argument("--seed", type=seed, default=0, help="of noise and degradations (0)")
+    cine = parser.add_argument_group("following objects through clips")
+    cine.add_argument(
+        "--cine", action="store_true", help="score following instead: J, F, loss; see docs/follow.md"
+    )
+    cine.add_argument(
+        "--start",
+        choices=("mask", "box"),
+        default="mask",
+        help="what is known of an object in its first frame (mask)",
+    )
     how = parser.add_argument_group("how")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--published", action="store_true", help="repeat the published test's two passes")
@@ -104,6 +115,8 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.machine import process
 
     process.keep_memory()
+    if args.cine:
+        return _cine(args)
     # All that can be wrong with the arguments, before the work.
     protocol, subject = _protocol(args), _subject(args)
     others = {results.title: results for results in map(Results.read, args.compare)}
@@ -135,6 +148,29 @@ def run(args: argparse.Namespace) -> int:
         command = _command(args, lambda path: path.name if path.is_absolute() else path)
         write_markdown(args.page, replace(results, command=command), records)
     print(_short(results))
+    print(f"report: {page.resolve().as_uri()}")
+    return 0
+
+
+def _cine(args: argparse.Namespace) -> int:
+    """Score following, which has a protocol of its own."""
+    from dataclasses import asdict
+
+    from ultrasam.evaluate.cine.cine_page import tables, write_cine_report
+    from ultrasam.evaluate.cine.clips import read_clips
+    from ultrasam.evaluate.cine.follow_clips import follow_all
+
+    subject = _subject(args)
+    clips, notes = read_clips(args.coco, args.images, splits=_names(args.split), limit=args.limit)
+    print("\n".join(notes))
+    make_folder(args.out)
+    predictor = subject.predictor()
+    settings = {"subject": asdict(subject.describe(predictor))}
+    records = follow_all(predictor, clips, args.out, args.start, settings)
+    title = args.title or f"{Path(args.checkpoint).name}, following"
+    page = write_cine_report(args.out, title, records, {**settings, "data": notes}, _command(args))
+    for table in tables(records):
+        print(table.text())
     print(f"report: {page.resolve().as_uri()}")
     return 0
 
@@ -209,6 +245,7 @@ def _command(args: argparse.Namespace, shown: Callable[[Path], Path | str] = lam
         ("--clicks", args.clicks, 8),
         ("--degrade", args.degrade, ""),
         ("--seed", args.seed, 0),
+        ("--start", args.start, "mask"),
         ("--device", args.device, None),
         ("--predictor", args.predictor, {}),
         ("--workers", args.workers, 1),
@@ -224,7 +261,7 @@ def _command(args: argparse.Namespace, shown: Callable[[Path], Path | str] = lam
         else:
             paths = value if isinstance(value, list) else [value]
             words += [option, *(shown(v) if isinstance(v, Path) else v for v in paths)]
-    for flag in ("noise", "no_baselines", "single_mask", "published"):
+    for flag in ("cine", "noise", "no_baselines", "single_mask", "published"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(args, flag) else []
     words += [] if args.closer is None else ["--closer" if args.closer else "--no-closer"]
     return shlex.join(map(str, words))

@@ -64,7 +64,7 @@ def add_parser(subparsers: Any) -> None:
     ask.add_argument(
         "--auto-min-iou", type=float, default=0.8, metavar="X", help="of --auto: lowest predicted IoU (0.8)"
     )
-    ask.add_argument("--follow", action="store_true", help="in clips, prompt each frame with the last mask")
+    ask.add_argument("--follow", action="store_true", help="in clips, follow the objects of the first frame")
     more = parser.add_argument_group("more results")
     more.add_argument(
         "--measures", action="store_true", help="measures.csv, and of each clip a plot and its extremes"

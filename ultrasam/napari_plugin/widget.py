@@ -22,7 +22,7 @@ from ultrasam.napari_plugin.layer_data import (
     write_masks,
 )
 from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.propagate import Propagation
+from ultrasam.predict.track import Follower
 
 if TYPE_CHECKING:
     from ultrasam.predict.encoded import Encoded
@@ -35,9 +35,10 @@ def carried(
     predictor: Predictor, frames: Iterator[np.ndarray], masks: Sequence[np.ndarray]
 ) -> Iterator[list[np.ndarray | None]]:
     """Masks (H, W) bool of the first frame in each of the others; None where one is lost."""
-    work = Propagation(predictor, next(frames), masks)
+    work = Follower(predictor, next(frames), dict(enumerate(masks)))
     for frame in frames:
-        yield [None if found is None else found.mask for found in work.step(frame)]
+        found = work.step(frame)
+        yield [None if (one := found[number]) is None else one.mask for number in range(len(masks))]
 
 
 class SegmentWidget(Container):
