@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -114,8 +114,13 @@ def write_decoder(model: Sam, path: Path, single_mask: bool) -> None:
     write_decoder_graph(DecoderGraph(model, single_mask).eval(), path, example_prompts(model))
 
 
-def write_decoder_graph(graph: nn.Module, path: Path, example: tuple[Tensor, ...]) -> None:
-    """A graph with the decoder's inputs and outputs as an ONNX file."""
+def write_decoder_graph(
+    graph: nn.Module,
+    path: Path,
+    example: tuple[Tensor, ...],
+    more: Mapping[str, dict[int, str]] | None = None,
+) -> None:
+    """A graph with the decoder's inputs and outputs as an ONNX file; ``more`` names further free sides."""
     prompts, points = {0: "num_prompts"}, {0: "num_prompts", 1: "num_points"}
     axes = {
         "point_coords": points,
@@ -124,6 +129,7 @@ def write_decoder_graph(graph: nn.Module, path: Path, example: tuple[Tensor, ...
         "masks": {**prompts, 2: "height", 3: "width"},
         "iou_predictions": prompts,
         "low_res_masks": prompts,
+        **(more or {}),
     }
     with torch.no_grad():
         write_graph(graph, example, path, list(DECODER_INPUTS), list(DECODER_OUTPUTS), axes)

@@ -75,7 +75,7 @@ class LabelStudio:
         context = (request.params or {}).get("context") or {}
         results = context.get("result") if isinstance(context, dict) else None
         if not results or not request.tasks:
-            # A list for each task: Label Studio would keep an empty prediction and show it beside the user's work.
+            # A list for each task: Label Studio would keep an empty prediction and show it beside others.
             return {"results": [[] for _ in request.tasks], "model_version": VERSION}
         if len(request.tasks) > 1:
             raise DataError("a user's results are for one task, and several came with them")

@@ -113,7 +113,9 @@ class TaskImages:
                 )
         return f"Bearer {self._access}"
 
-    def _ask(self, method: str, target: str, authorization: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def _ask(
+        self, method: str, target: str, authorization: str, body: bytes | None = None
+    ) -> tuple[int, bytes]:
         """Status and body of an answer of the server."""
         assert self._server is not None
         scheme, host, port = self._server
