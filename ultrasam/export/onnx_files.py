@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ultrasam.errors import ConfigError, UltraSamError
+from ultrasam.errors import ConfigError
 from ultrasam.export.graphs import (
     DECODER_INPUTS,
     DECODER_OUTPUTS,
@@ -22,6 +22,7 @@ from ultrasam.export.graphs import (
     plain_attention,
 )
 from ultrasam.export.parity import report
+from ultrasam.machine.extras import need
 from ultrasam.modeling.sam import Sam
 from ultrasam.types import ModelUsage
 
@@ -73,7 +74,7 @@ def to_onnx(
         raise ConfigError(
             f"precision must be of {', '.join(PRECISIONS)}, got {', '.join(precisions) or 'none'}"
         )
-    need_packages("onnx", "onnxruntime")
+    need("export", "onnx", "onnxruntime")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     model = model.cpu().eval()
@@ -200,12 +201,3 @@ def _in_precision(encoder: Path, precision: str) -> Path:
 
         onnx.save(convert_float_to_float16(onnx.load(encoder), keep_io_types=True), path)
     return path
-
-
-def need_packages(*modules: str) -> None:
-    """Raise `UltraSamError` where a package is not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise UltraSamError(f"export needs {', '.join(missing)}: pip install 'ultrasam[export]'")
