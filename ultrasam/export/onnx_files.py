@@ -152,8 +152,13 @@ def write_graph(
     inputs: list[str],
     outputs: list[str],
     axes: dict[str, dict[int, str]],
+    *,
+    open_weights: bool = False,
 ) -> None:
-    """A graph as an ONNX file, with the sides that are free named by axes."""
+    """A graph as an ONNX file, with the sides that are free named by axes.
+
+    With ``open_weights`` parameters keep their names and shapes, and are inputs that have values.
+    """
     with warnings.catch_warnings():
         # Tracing warns of every shape that it takes for a constant; the parity report is the judge.
         warnings.simplefilter("ignore")
@@ -166,6 +171,8 @@ def write_graph(
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
+            keep_initializers_as_inputs=open_weights,
+            do_constant_folding=not open_weights,
         )
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ultrasam import checkpoints
 from ultrasam.data import files
 from ultrasam.export.graphs import DecoderGraph, EncoderGraph, example_prompts, plain_attention
-from ultrasam.export.onnx_files import OPSET
+from ultrasam.export.onnx_files import write_graph
 from ultrasam.machine.extras import need
 from ultrasam.modeling.sam import Sam
 from ultrasam.predict.graph_files import GraphFiles, description
@@ -57,7 +57,7 @@ def to_predictor(model: Sam, out: str | Path, name: str, *, half: bool = False) 
     """
     need("export", "onnx", "onnxruntime")
     weights = Path(out) / f"{name}.safetensors"
-    checkpoints.save(model.state_dict(), weights, half=half)
+    checkpoints.save(model.state_dict(), weights, "safetensors", half=half)
     return write_graphs(weights)
 
 
@@ -99,18 +99,8 @@ def _write(
 
     with tempfile.TemporaryDirectory() as folder:
         traced, simple = Path(folder) / "traced.onnx", Path(folder) / "simple.onnx"
-        torch.onnx.export(
-            module.eval(),
-            tuple(inputs.values()),
-            str(traced),
-            input_names=list(inputs),
-            output_names=outputs,
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            dynamo=False,
-            keep_initializers_as_inputs=True,
-            do_constant_folding=False,
-        )
+        given = tuple(inputs.values())
+        write_graph(module.eval(), given, traced, list(inputs), outputs, axes, open_weights=True)
         _simplify(traced, simple)
         proto = onnx.load(simple)
     _refer(proto, graphs.weights)

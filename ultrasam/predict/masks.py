@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ultrasam.data.coco import compress, counts
+from ultrasam.data.run_lengths import compress, counts
 from ultrasam.predict.crop import Crop
 from ultrasam.preprocess import Geometry, Postprocessing
 

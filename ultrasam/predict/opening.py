@@ -74,9 +74,9 @@ def pytorch(engine: Engine) -> TorchEngine:
     Raises:
         UltraSamError: it is another.
     """
-    from ultrasam.predict.torch_engine import TorchEngine
-
-    if not isinstance(engine, TorchEngine):
+    # Whoever made one has imported it; nobody else needs PyTorch for the answer.
+    home = sys.modules.get("ultrasam.predict.torch_engine")
+    if home is None or not isinstance(engine, home.TorchEngine):
         raise UltraSamError("this needs the model in PyTorch: make the predictor with engine='torch'")
     return engine
 
