@@ -17,6 +17,8 @@ from pathlib import Path
 #: How many processes of one run share this machine, as launchers say it: torchrun, Open MPI, MPICH and
 #: Intel's MPI, MVAPICH.
 _RANKS = ("LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE")
+#: Cores of a task of SLURM, which counts where it does not bind tasks to cores.
+_SLURM = "SLURM_CPUS_PER_TASK"
 #: How many threads there are to be; the first counts for all libraries here, OpenBLAS and MKL too.
 _NUMBER = "OMP_NUM_THREADS"
 #: Waiting without spinning: for GNU's OpenMP, which PyTorch's wheels bring, and for LLVM's and Intel's.
@@ -53,9 +55,10 @@ def wanted(ranks: int | None = None) -> int:
     given = _number(os.environ.get(_NUMBER))
     if given is not None:
         return given
+    cores = min(usable_cores(), _number(os.environ.get(_SLURM)) or sys.maxsize)
     if ranks is None:
         ranks = next((n for name in _RANKS if (n := _number(os.environ.get(name)))), 1)
-    return max(usable_cores() // max(ranks, 1), 1)
+    return max(cores // max(ranks, 1), 1)
 
 
 def usable_cores() -> int:
