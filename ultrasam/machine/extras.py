@@ -25,7 +25,7 @@ EXTRAS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("h5py", "libarchive", "nibabel", "scipy", "sklearn"), "convert"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "export"),
-    **dict.fromkeys(("fastapi", "pydantic", "starlette", "uvicorn"), "annotate"),
+    **dict.fromkeys(("anyio", "fastapi", "pydantic", "starlette", "uvicorn"), "annotate"),
     "huggingface_hub": "hub",
     "pydicom": "dicom",
     "yaml": "formats",
