@@ -119,6 +119,7 @@ def test_the_shipped_graphs_are_small_and_whole():
     model = checkpoints.load()
     facts = (model.img_size, model.prompt_encoder.mask_input_size, model.usage)
     assert (kept.img_size, kept.mask_size, kept.usage) == facts
+    assert Predictor(engine="onnx").device == "cpu"
     assert sum(path.stat().st_size for path in BESIDE[1:]) < 500_000
 
 

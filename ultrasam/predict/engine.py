@@ -36,6 +36,11 @@ class Engine(ABC):
     precision: str = "None"
 
     @property
+    @abstractmethod
+    def device(self) -> Any:
+        """Where it runs: PyTorch's device, or ``cpu`` or ``cuda``."""
+
+    @property
     def batch(self) -> int:
         """Images that it pays to encode together."""
         return 1

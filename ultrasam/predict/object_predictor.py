@@ -98,9 +98,9 @@ class ObjectPredictor:
         return pytorch(self.engine).model
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is; as `model`."""
-        return self.model.device
+    def device(self) -> Any:
+        """Where the model runs; see `Engine.device`."""
+        return self.engine.device
 
     def encode(self, image: np.ndarray, image_format: str = "RGB") -> Encoded:
         """Encode an image (H, W, 3) or (H, W); see `pixels.to_rgb8` for what it may be.

@@ -58,6 +58,12 @@ class OnnxEngine(Engine):
         if provider not in self._encoder.get_providers():
             logger.warning("onnxruntime can't use %s here: the model runs on the processor", provider)
 
+    @property
+    def device(self) -> str:
+        """``cpu``, or ``cuda`` where that could be used."""
+        used = self._encoder.get_providers()[0]
+        return next(name for name, (provider, _) in _PROVIDERS.items() if provider == used)
+
     def fingerprint(self) -> str:
         """A digest of the files."""
         return f"onnx-{self._digest}"

@@ -38,6 +38,11 @@ class TorchEngine(Engine):
         self._fingerprint = ""
 
     @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.device
+
+    @property
     def batch(self) -> int:
         """Images that it pays to encode together."""
         return _ON_A_GPU if self.model.device.type == "cuda" else 1
