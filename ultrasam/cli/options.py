@@ -71,6 +71,17 @@ def add_weights(
         parser.add_argument(renamed, dest=dest, action=Renamed, new=option, **kwargs)
 
 
+def add_engine(parser: argparse._ActionsContainer) -> None:
+    """Add ``--engine`` of a predictor."""
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "torch", "onnx"),
+        default="auto",
+        help="what runs the model: PyTorch, or onnxruntime, which needs the weights' ONNX files (auto: the "
+        "quicker one of those that are installed)",
+    )
+
+
 def add_host(parser: argparse._ActionsContainer) -> None:
     """Add ``--host`` of a local server."""
     parser.add_argument(

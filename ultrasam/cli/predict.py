@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ultrasam.cli import predict_records
-from ultrasam.cli.options import add_weights, make_folder
+from ultrasam.cli.options import add_engine, add_weights, make_folder
 
 if TYPE_CHECKING:
     from ultrasam.predict.files.file_run import FileRun, Product, PromptsOf
@@ -83,6 +83,7 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument("--window", metavar="LOW,HIGH", help="gray values shown as black and white, or 'minmax'")
     how.add_argument("--spacing", metavar="X,Y", help="mm a pixel, for files that don't say")
     how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
+    add_engine(how)
     how.add_argument("--bf16", action="store_true", help="encode images in bfloat16")
     how.add_argument("--cache", metavar="DIR", help="keep image embeddings in this folder")
     how.add_argument(
@@ -192,13 +193,17 @@ def _objects(args: argparse.Namespace) -> list[ObjectPrompt]:
 
 
 def _predictor(args: argparse.Namespace) -> Predictor:
-    import torch
-
     from ultrasam.predict.predictor import Predictor
     from ultrasam.prompts.refine import Refinement
 
-    options: dict[str, Any] = {"device": args.device, "cache": args.cache, "closer": args.closer}
+    names = ("device", "cache", "closer", "engine")
+    options: dict[str, Any] = {name: getattr(args, name) for name in names}
     if args.bf16:
+        from ultrasam.machine.extras import need
+
+        need("--bf16", "torch")
+        import torch
+
         options["dtype"] = torch.bfloat16
     if args.refine:
         options["refinement"] = Refinement(passes=args.refine)

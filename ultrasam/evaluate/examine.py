@@ -92,7 +92,7 @@ class _Examination:
 
     def _segment(self, objects: list[ObjectPrompt], multimask: bool) -> Segmentation:
         answers = self.predictor.segment(objects, multimask=multimask)
-        if not np.isfinite(answers.scores).all() or not bool(answers.logits.isfinite().all()):
+        if not np.isfinite(answers.scores).all() or not np.isfinite(answers.logits).all():
             raise CheckpointError(
                 f"the model's answer for {self.sample.name} is not a number; are its weights damaged, "
                 "or its precision too low?"

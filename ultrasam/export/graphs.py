@@ -137,7 +137,9 @@ class DecoderGraph(nn.Module):
         sparse = self._embed(coords, labels)
         none = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
         dense = has_mask_input * self.prompt_encoder.mask_downscaling(mask_input)
-        dense = dense + (1 - has_mask_input) * none + 0 * sparse[:, :1, :1, None]
+        # Of as many rows as there are prompts, of which those with a mask alone have no tokens.
+        each = 0 * sparse.sum(dim=(1, 2))[:, None, None, None]
+        dense = dense + (1 - has_mask_input) * none + each
         pe = self.prompt_encoder.get_dense_pe()
         return self.mask_decoder(embeddings, pe, sparse, dense, None)
 

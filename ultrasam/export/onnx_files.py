@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ultrasam.errors import ConfigError, UltraSamError
+from ultrasam.errors import ConfigError
 from ultrasam.export.graphs import (
     DECODER_INPUTS,
     DECODER_OUTPUTS,
@@ -22,6 +22,7 @@ from ultrasam.export.graphs import (
     plain_attention,
 )
 from ultrasam.export.parity import report
+from ultrasam.machine.extras import need
 from ultrasam.modeling.sam import Sam
 from ultrasam.types import ModelUsage
 
@@ -73,7 +74,7 @@ def to_onnx(
         raise ConfigError(
             f"precision must be of {', '.join(PRECISIONS)}, got {', '.join(precisions) or 'none'}"
         )
-    need_packages("onnx", "onnxruntime")
+    need("export", "onnx", "onnxruntime")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     model = model.cpu().eval()
@@ -157,8 +158,13 @@ def write_graph(
     inputs: list[str],
     outputs: list[str],
     axes: dict[str, dict[int, str]],
+    *,
+    open_weights: bool = False,
 ) -> None:
-    """A graph as an ONNX file, with the sides that are free named by axes."""
+    """A graph as an ONNX file, with the sides that are free named by axes.
+
+    With ``open_weights`` parameters keep their names and shapes, and are inputs that have values.
+    """
     with warnings.catch_warnings():
         # Tracing warns of every shape that it takes for a constant; the parity report is the judge.
         warnings.simplefilter("ignore")
@@ -171,6 +177,8 @@ def write_graph(
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
+            keep_initializers_as_inputs=open_weights,
+            do_constant_folding=not open_weights,
         )
 
 
@@ -206,12 +214,3 @@ def _in_precision(encoder: Path, precision: str) -> Path:
 
         onnx.save(convert_float_to_float16(onnx.load(encoder), keep_io_types=True), path)
     return path
-
-
-def need_packages(*modules: str) -> None:
-    """Raise `UltraSamError` where a package is not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise UltraSamError(f"export needs {', '.join(missing)}: pip install 'ultrasam[export]'")

@@ -13,7 +13,8 @@ from ultrasam.data.files import write_text
 from ultrasam.export.closer_graphs import CloserDecoder, CloserEncoder, closer_example
 from ultrasam.export.frame_graphs import FRAME, FrameDecoder, FrameEncoder
 from ultrasam.export.graphs import plain_attention
-from ultrasam.export.onnx_files import need_packages, note_usage, write_decoder_graph, write_graph
+from ultrasam.export.onnx_files import note_usage, write_decoder_graph, write_graph
+from ultrasam.machine.extras import need
 from ultrasam.modeling.sam import Sam
 
 
@@ -40,7 +41,7 @@ def to_x_anylabeling(model: Sam, out: str | Path, name: str) -> ClientFiles:
     Raises:
         UltraSamError: onnx is not installed.
     """
-    need_packages("onnx")
+    need("export", "onnx")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     model = model.cpu().eval()

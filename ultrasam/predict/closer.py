@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ultrasam.data.boxes import tight_box
 from ultrasam.errors import UltraSamError
@@ -53,19 +51,19 @@ class CloserEncoded(Encoded):
             logits.append(np.stack([resample(mask.logits, crop, whole) for mask in row]))
             holds = None if entry.box is None else box
             made.append([replace(mask, crop=crop, box=holds) for mask in row])
-        return Answer(torch.from_numpy(np.stack(logits)), answer.iou, made)
+        return Answer(np.stack(logits), answer.iou, made)
 
     def _boxes(self, objects: Sequence[ObjectPrompt]) -> list[np.ndarray]:
         """Where each object is, (4,) xyxy in its image: its box or that of a first mask, and its points."""
         missing = [row for row, entry in enumerate(objects) if entry.box is None]
         boxes = [entry.box for entry in objects]
         if missing:
-            prompts = self.pack(objects)[torch.tensor(missing)]
-            for row, logits in zip(missing, self.decode(prompts, True).best().logits, strict=True):
+            prompts = self.pack(objects)[np.array(missing)]
+            for row, logits in zip(missing, self.decode(prompts, True, best=True).logits, strict=True):
                 boxes[row] = self._box_of(logits, self.geometries[objects[row].image])
         return [_with_points(box, entry) for box, entry in zip(boxes, objects, strict=True)]
 
-    def _box_of(self, logits: Tensor, geometry: Geometry) -> np.ndarray:
+    def _box_of(self, logits: np.ndarray, geometry: Geometry) -> np.ndarray:
         """The box (4,) of a first mask; of the whole image where it is empty."""
         (mask,) = masks.masks_of(logits, geometry, self.postprocessing)
         return tight_box(mask) if mask.any() else np.array([0.0, 0.0, *geometry.original[::-1]])

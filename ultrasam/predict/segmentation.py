@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from ultrasam.data.boxes import tight_boxes, to_xywh
 from ultrasam.data.polygons import polygons
@@ -33,7 +32,7 @@ class Segmentation:
         objects: the prompts.
     """
 
-    logits: Tensor
+    logits: np.ndarray
     scores: np.ndarray
     size: tuple[int, int]
     sources: Sequence[MaskLogits]
