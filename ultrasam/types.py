@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -53,12 +53,18 @@ class ModelUsage:
 
     Attributes:
         closer: segment each object in a view of its own, see `ultrasam.predict.closer`.
+        single: give the one mask for a prompt and never the best of three, which was not trained.
+        normalization: of images, see `ultrasam.preprocess`.
+        img_size: side of the network's input in pixels, where shapes do not tell; 0 where they do.
     """
 
     #: Under which files and state dicts keep it.
     KEY: ClassVar[str] = "ultrasam"
 
     closer: bool = False
+    single: bool = False
+    normalization: Literal["imagenet", "minmax"] = "imagenet"
+    img_size: int = 0
 
     @classmethod
     def of(cls, note: Mapping[str, Any] | str | None) -> ModelUsage:
@@ -69,15 +75,28 @@ class ModelUsage:
         """
         try:
             found = json.loads(note) if isinstance(note, str) else dict(note or {})
-            known = {f.name: found[f.name] for f in fields(cls) if f.name in found}
-        except (ValueError, TypeError, KeyError):
-            known = {"note": None}
-        if not all(isinstance(value, bool) for value in known.values()):
+            made = cls(**{f.name: found[f.name] for f in fields(cls) if f.name in found})
+            made._check()
+        except (ValueError, TypeError, KeyError) as error:
             raise CheckpointError(
                 f"'{cls.KEY}' should say how the weights are used, as in "
                 f'{{"closer": true}}, and says {note!r}'
-            )
-        return cls(**known)
+            ) from error
+        return made
+
+    def note(self) -> dict[str, Any]:
+        """What files keep: ``closer``, and what is not as usual."""
+        usual = ModelUsage()
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {n: value for n, value in values.items() if n == "closer" or value != getattr(usual, n)}
+
+    def _check(self) -> None:
+        if type(self.closer) is not bool or type(self.single) is not bool:
+            raise ValueError("neither true nor false")
+        if self.normalization not in ("imagenet", "minmax"):
+            raise ValueError("an unknown normalization")
+        if type(self.img_size) is not int or not 0 <= self.img_size <= 1 << 14:
+            raise ValueError("no size of an input")
 
 
 @dataclass(frozen=True)

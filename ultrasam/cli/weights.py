@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 _EXAMPLES = """examples:
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from ultrasam import checkpoints
     from ultrasam.checkpoints.download import OWN, WEIGHTS
-    from ultrasam.types import ModelUsage
+    from ultrasam.checkpoints.reading import read_with_usage
 
     if args.action == "list":
         print(f"{OWN:10} Apache-2.0, comes with this package: docs/small.md")
@@ -66,7 +67,11 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "fetch":
         print(checkpoints.fetch(args.name))
     elif args.action == "convert":
-        usage = None if args.closer is None else ModelUsage(closer=args.closer)
+        usage = (
+            None
+            if args.closer is None
+            else replace(read_with_usage(checkpoints.resolve(args.file))[1], closer=args.closer)
+        )
         for path in checkpoints.convert(
             args.file, args.out, args.to, fold_residual=args.fold_residual, half=args.half, usage=usage
         ):

@@ -73,13 +73,17 @@ class Embedder:
             return self.model.encode_images(inputs).float()
 
     def _input(self, image: np.ndarray) -> Tensor:
-        return preprocess.to_input(image, self.model.img_size, self.size_rule, self.resampling)[0]
+        size, how = self.model.img_size, self.model.usage.normalization
+        return preprocess.to_input(image, size, self.size_rule, self.resampling, how)[0]
 
     def _key(self, image: np.ndarray) -> str:
         if self.cache is None:
             return ""
         self._fingerprint = self._fingerprint or fingerprint(self.model)
-        settings = (self.model.img_size, self.size_rule, self.resampling, str(self.dtype))
+        settings: tuple[object, ...] = (
+            *(self.model.img_size, self.size_rule, self.resampling, str(self.dtype)),
+            *([] if (how := self.model.usage.normalization) == "imagenet" else [how]),
+        )
         return self.cache.key(image, self._fingerprint, *settings)
 
 

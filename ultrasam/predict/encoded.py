@@ -73,7 +73,8 @@ class Encoded:
         Args:
             objects: any mixture of points, boxes and masks; each names its image.
             multimask: make three masks of each and keep the one with the highest predicted IoU, which is
-                better for a single point; refinement does so in its last pass anyway.
+                better for a single point; refinement does so in its last pass anyway. Weights that were
+                trained for one mask (``model.usage.single``) give that.
 
         Returns:
             one `Segmentation` for each image.
@@ -81,7 +82,8 @@ class Encoded:
         Raises:
             PromptError: a prompt makes no sense; the message names it.
         """
-        answer = self.answer(objects, multimask=multimask or self.refinement is not None, best=True)
+        several = (multimask or self.refinement is not None) and not self.embedder.model.usage.single
+        answer = self.answer(objects, multimask=several, best=True)
         results = []
         for number, geometry in enumerate(self.geometries):
             rows = [i for i, entry in enumerate(objects) if entry.image == number]
