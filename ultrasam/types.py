@@ -53,6 +53,7 @@ class ModelUsage:
 
     Attributes:
         closer: segment each object in a view of its own, see `ultrasam.predict.closer`.
+        cleanup: give masks in one piece and without holes, see `ultrasam.predict.cleanup`.
         single: give the one mask for a prompt and never the best of three, which was not trained.
         normalization: of images, see `ultrasam.preprocess`.
         img_size: side of the network's input in pixels, where shapes do not tell; 0 where they do.
@@ -62,6 +63,7 @@ class ModelUsage:
     KEY: ClassVar[str] = "ultrasam"
 
     closer: bool = False
+    cleanup: bool = False
     single: bool = False
     normalization: Literal["imagenet", "minmax"] = "imagenet"
     img_size: int = 0
@@ -91,7 +93,7 @@ class ModelUsage:
         return {n: value for n, value in values.items() if n == "closer" or value != getattr(usual, n)}
 
     def _check(self) -> None:
-        if type(self.closer) is not bool or type(self.single) is not bool:
+        if any(type(value) is not bool for value in (self.closer, self.cleanup, self.single)):
             raise ValueError("neither true nor false")
         if self.normalization not in ("imagenet", "minmax"):
             raise ValueError("an unknown normalization")

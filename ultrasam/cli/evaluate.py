@@ -69,6 +69,12 @@ def add_parser(subparsers: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="segment each object in the region round it (as the weights note)",
     )
+    how.add_argument(
+        "--adapter",
+        default="",
+        metavar="MODULE:NAME",
+        help="a foreign model: NAME(CHECKPOINT) of a Python module has set_image and segment",
+    )
     how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
     how.add_argument(
         "--predictor",
@@ -161,7 +167,7 @@ def _subject(args: argparse.Namespace) -> Subject:
 
     given = {"device": args.device, "closer": args.closer}
     options = {**args.predictor, **{name: value for name, value in given.items() if value is not None}}
-    return Subject(args.checkpoint, options, args.published)
+    return Subject(args.checkpoint, options, args.published, args.adapter)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -187,6 +193,7 @@ def _command(args: argparse.Namespace) -> str:
         ("--clicks", args.clicks, 8),
         ("--degrade", args.degrade, ""),
         ("--seed", args.seed, 0),
+        ("--adapter", args.adapter, ""),
         ("--device", args.device, None),
     ):
         words += [option, str(value)] if value != default else []

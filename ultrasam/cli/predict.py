@@ -72,6 +72,11 @@ def add_parser(subparsers: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="cut out the region round each object and segment it there (as the weights note)",
     )
+    how.add_argument(
+        "--cleanup",
+        action=argparse.BooleanOptionalAction,
+        help="masks in one piece and without holes (as the weights note)",
+    )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--postprocess", choices=("logits", "official"), help="how logits become masks")
@@ -168,6 +173,7 @@ def _predictor(args: argparse.Namespace) -> Predictor:
     from ultrasam.prompts.refine import Refinement
 
     options: dict[str, Any] = {"device": args.device, "cache": args.cache, "closer": args.closer}
+    options |= {} if args.cleanup is None else {"cleanup": args.cleanup}
     if args.bf16:
         options["dtype"] = torch.bfloat16
     if args.refine:
@@ -182,6 +188,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     names = (
         "published",
         "closer",
+        "cleanup",
         "refine",
         "single_mask",
         "postprocess",

@@ -39,6 +39,12 @@ def add_parser(subparsers: Any) -> None:
         default=None,
         help="note in the file that predictors look closer at each object (as FILE notes)",
     )
+    convert.add_argument(
+        "--cleanup",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="note in the file that predictors give masks in one piece and without holes (as FILE notes)",
+    )
     for sub in (info, convert):
         sub.add_argument(
             "--fold-residual",
@@ -67,11 +73,10 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "fetch":
         print(checkpoints.fetch(args.name))
     elif args.action == "convert":
-        usage = (
-            None
-            if args.closer is None
-            else replace(read_with_usage(checkpoints.resolve(args.file))[1], closer=args.closer)
-        )
+        given = {"closer": args.closer, "cleanup": args.cleanup}
+        given = {name: value for name, value in given.items() if value is not None}
+        noted = read_with_usage(checkpoints.resolve(args.file))[1] if given else None
+        usage = replace(noted, **given) if noted else None
         for path in checkpoints.convert(
             args.file, args.out, args.to, fold_residual=args.fold_residual, half=args.half, usage=usage
         ):
@@ -98,5 +103,11 @@ def _info(file: str, fold_residual: bool | None) -> str:
         weights, spec = read_encoder(path)
         return f"{head}\n{weights.kind} weights of an image encoder alone, {checkpoints.describe(spec)}"
     model, report = checkpoints.load_with_report(path, fold_residual=fold_residual)
-    closer = "yes" if model.usage.closer else "no"
-    return f"{head}\n{report}\nlooks closer at each object: {closer}"
+    said = {True: "yes", False: "no"}
+    lines = [
+        f"looks closer at each object: {said[model.usage.closer]}",
+        f"masks in one piece: {said[model.usage.cleanup]}",
+        *(["one mask for a prompt"] if model.usage.single else []),
+        *(["images from 0 to 1"] if model.usage.normalization == "minmax" else []),
+    ]
+    return "\n".join([head, str(report), *lines])

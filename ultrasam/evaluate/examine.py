@@ -15,18 +15,16 @@ from ultrasam.data import coco
 from ultrasam.data.degrade import degrade
 from ultrasam.errors import CheckpointError
 from ultrasam.evaluate import metrics
-from ultrasam.evaluate.prompting import Baselines, as_prompts, central_points, read_checked
+from ultrasam.evaluate.prompting import Baselines, Segmenter, as_prompts, central_points, read_checked
 from ultrasam.evaluate.protocol import BASELINES, BOX_NOISE, POINT_NOISE, STRENGTHS, Condition, Protocol
 from ultrasam.evaluate.records import Answer, Record
 from ultrasam.evaluate.samples import Sample
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.segmentation import Segmentation
 from ultrasam.prompts.clicks import error_click
 from ultrasam.prompts.noise import disturb_box, off_center
 
 
-def examine(sample: Sample, predictor: Predictor, protocol: Protocol) -> Record:
+def examine(sample: Sample, predictor: Segmenter, protocol: Protocol) -> Record:
     """Ask everything of one image.
 
     Raises:
@@ -37,7 +35,7 @@ def examine(sample: Sample, predictor: Predictor, protocol: Protocol) -> Record:
 
 
 class _Examination:
-    def __init__(self, sample: Sample, predictor: Predictor, protocol: Protocol) -> None:
+    def __init__(self, sample: Sample, predictor: Segmenter, protocol: Protocol) -> None:
         self.sample, self.predictor, self.protocol = sample, predictor, protocol
         self.image = read_checked(sample.item)
         self.shape = sample.item.size
@@ -86,13 +84,15 @@ class _Examination:
         """Random numbers of this image and this kind of disturbance: the same for each of its steps."""
         return np.random.default_rng([self.protocol.seed, zlib.crc32(f"{self.sample.name} {kind}".encode())])
 
-    def _ask(self, prompt: str, places: Iterable[np.ndarray]) -> Segmentation:
+    def _ask(self, prompt: str, places: Iterable[np.ndarray]) -> Any:
         """Boxes (4,) or points (2,) in the image, one for each object."""
         return self._segment(as_prompts(prompt, places), self.protocol.multimask)
 
-    def _segment(self, objects: list[ObjectPrompt], multimask: bool) -> Segmentation:
+    def _segment(self, objects: list[ObjectPrompt], multimask: bool) -> Any:
         answers = self.predictor.segment(objects, multimask=multimask)
-        if not np.isfinite(answers.scores).all() or not bool(answers.logits.isfinite().all()):
+        logits = getattr(answers, "logits", None)
+        finite = logits is None or bool(logits.isfinite().all())
+        if not np.isfinite(answers.scores).all() or not finite:
             raise CheckpointError(
                 f"the model's answer for {self.sample.name} is not a number; are its weights damaged, "
                 "or its precision too low?"
@@ -146,7 +146,8 @@ class _Examination:
                 answers = self._segment(objects, number == 0 or self.protocol.multimask)
                 for place, i in enumerate(rows):
                     masks[i], scores[i] = answers.masks[place], answers.scores[place]
-                    logits[i] = answers.logits[place]
+                    # A foreign model may have none to feed back.
+                    logits[i] = answers.logits[place] if hasattr(answers, "logits") else None
             self._keep(condition, masks, scores)
 
     def _clicked(self, i: int, logits: Any) -> ObjectPrompt:

@@ -96,6 +96,8 @@ class DecoderGraph(nn.Module):
         self.mask_decoder = model.mask_decoder
         self.size = model.img_size
         self.single_mask = single_mask
+        # The best of three is no choice where three were not trained.
+        self.only = model.usage.single
         rows = [model.prompt_encoder.not_a_point_embed, *model.prompt_encoder.point_embeddings]
         self.register_buffer("kinds", torch.cat([row.weight for row in rows]).detach())
 
@@ -134,6 +136,8 @@ class DecoderGraph(nn.Module):
         dense = dense + (1 - has_mask_input) * none + 0 * sparse[:, :1, :1, None]
         pe = self.prompt_encoder.get_dense_pe()
         low, iou = self.mask_decoder(embeddings, pe, sparse, dense, None)
+        if self.single_mask and self.only:
+            return low[:, :1], iou[:, :1]
         return _choose(low, iou, coords.shape[1]) if self.single_mask else (low, iou)
 
     def _embed(self, coords: Tensor, labels: Tensor) -> Tensor:

@@ -16,10 +16,11 @@ from torch import Tensor
 from ultrasam.data.boxes import tight_box
 from ultrasam.errors import UltraSamError
 from ultrasam.predict import masks
+from ultrasam.predict.cleanup import cleaned
 from ultrasam.predict.crop import Crop, resample
 from ultrasam.predict.encoded import Answer, Encoded
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.preprocess import Geometry, region
+from ultrasam.preprocess import region
 from ultrasam.types import NEGATIVE
 
 
@@ -62,12 +63,14 @@ class CloserEncoded(Encoded):
         if missing:
             prompts = self.pack(objects)[torch.tensor(missing)]
             for row, logits in zip(missing, self.decode(prompts, True).best().logits, strict=True):
-                boxes[row] = self._box_of(logits, self.geometries[objects[row].image])
+                boxes[row] = self._box_of(logits, objects[row])
         return [_with_points(box, entry) for box, entry in zip(boxes, objects, strict=True)]
 
-    def _box_of(self, logits: Tensor, geometry: Geometry) -> np.ndarray:
+    def _box_of(self, logits: Tensor, entry: ObjectPrompt) -> np.ndarray:
         """The box (4,) of a first mask; of the whole image where it is empty."""
-        (mask,) = masks.masks_of(logits, geometry, self.postprocessing)
+        geometry = self.geometries[entry.image]
+        first = masks.of_whole(logits, geometry, self.postprocessing)
+        (mask,) = masks.draw(cleaned(first, [entry]) if self.cleanup else first, geometry.original)
         return tight_box(mask) if mask.any() else np.array([0.0, 0.0, *geometry.original[::-1]])
 
     def _cut_out(

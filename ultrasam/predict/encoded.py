@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ultrasam.data.boxes import tight_boxes
 from ultrasam.predict import masks
+from ultrasam.predict.cleanup import cleaned
 from ultrasam.predict.embedder import Embedder
 from ultrasam.predict.masks import MaskLogits
 from ultrasam.predict.object_prompt import ObjectPrompt, check, pack
@@ -48,6 +49,7 @@ class Encoded:
         images: RGB (H, W, 3) uint8, or None where only the embeddings are known.
         postprocessing: how logits become masks.
         refinement: feed each prediction back as a mask prompt; None for none.
+        cleanup: masks of `segment` and `segment_batch` are in one piece, see `ultrasam.predict.cleanup`.
     """
 
     embedder: Embedder
@@ -56,6 +58,7 @@ class Encoded:
     images: Sequence[np.ndarray] | None = None
     postprocessing: Postprocessing = "logits"
     refinement: Refinement | None = None
+    cleanup: bool = False
 
     def whole(self) -> Encoded:
         """The same images, with every object looked for on the whole of its image: quicker."""
@@ -87,13 +90,15 @@ class Encoded:
         results = []
         for number, geometry in enumerate(self.geometries):
             rows = [i for i, entry in enumerate(objects) if entry.image == number]
+            sources = [answer.masks[i][0] for i in rows]
+            mine = [objects[i] for i in rows]
             results.append(
                 Segmentation(
                     answer.logits[rows, 0],
                     answer.iou[rows, 0],
                     geometry.original,
-                    [answer.masks[i][0] for i in rows],
-                    [objects[i] for i in rows],
+                    cleaned(sources, mine) if self.cleanup else sources,
+                    mine,
                 )
             )
         return results

@@ -31,7 +31,7 @@ def adapt(model: nn.Module, type: str, **options: Any) -> None:
     encoder = next((part for part in model.modules() if isinstance(part, ImageEncoderViT)), None)
     if encoder is None:
         raise ConfigError(
-            f"a {model.__class__.__name__} holds no ViT to adapt; a TinyViT is trained "
+            f"a {model.__class__.__name__} holds no image encoder that is a ViT; a TinyViT is trained "
             "whole (full) or left as it is (decoder)"
         )
     try:
