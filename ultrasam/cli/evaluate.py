@@ -59,6 +59,11 @@ def add_parser(subparsers: Any) -> None:
         metavar="KIND[,KIND]",
         help="also on degraded images (all kinds): downsample, speckle, noise, lines, gain, blur, portable",
     )
+    ask.add_argument(
+        "--sonobase",
+        action="store_true",
+        help="also as SonoBase asks: noised prompts, 3 seeds, 0 to 7 clicks",
+    )
     ask.add_argument("--no-baselines", action="store_true", help="without ellipses and grown regions")
     ask.add_argument("--seed", type=seed, default=0, help="of noise and degradations (0)")
     how = parser.add_argument_group("how")
@@ -158,6 +163,7 @@ def _protocol(args: argparse.Namespace) -> Protocol:
         noise=args.noise,
         degradations=tuple(KINDS) if args.degrade == "all" else _names(args.degrade),
         multimask=not args.single_mask,
+        sonobase=args.sonobase,
         seed=args.seed,
     )
 
@@ -197,7 +203,7 @@ def _command(args: argparse.Namespace) -> str:
         ("--device", args.device, None),
     ):
         words += [option, str(value)] if value != default else []
-    for flag in ("noise", "no_baselines", "single_mask", "published"):
+    for flag in ("noise", "sonobase", "no_baselines", "single_mask", "published"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(args, flag) else []
     words += [] if args.closer is None else ["--closer" if args.closer else "--no-closer"]
     if args.predictor:

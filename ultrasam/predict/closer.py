@@ -42,12 +42,7 @@ class CloserEncoded(Encoded):
             return super().answer(objects, multimask=multimask, best=best)
         objects = self.check(objects)
         boxes = self._boxes(objects)
-        near, crops = self._cut_out(objects, boxes)
-        wholes = [Crop((0, 0), self.geometries[entry.image]) for entry in objects]
-        moved = [
-            replace(_moved(*row), image=number)
-            for number, row in enumerate(zip(objects, wholes, crops, strict=True))
-        ]
+        near, crops, wholes, moved = self._near(objects, boxes)
         answer = near.answer(moved, multimask=multimask, best=best)
         logits, made = [], []
         for entry, box, whole, crop, row in zip(objects, boxes, wholes, crops, answer.masks, strict=True):
@@ -55,6 +50,23 @@ class CloserEncoded(Encoded):
             holds = None if entry.box is None else box
             made.append([replace(mask, crop=crop, box=holds) for mask in row])
         return Answer(torch.from_numpy(np.stack(logits)), answer.iou, made)
+
+    def nearer(self, objects: Sequence[ObjectPrompt]) -> tuple[Encoded, list[ObjectPrompt]]:
+        """The regions round N objects as N images, and the prompts in them."""
+        objects = self.check(objects)
+        near, _, _, moved = self._near(objects, self._boxes(objects))
+        return near, moved
+
+    def _near(
+        self, objects: Sequence[ObjectPrompt], boxes: Sequence[np.ndarray]
+    ) -> tuple[Encoded, list[Crop], list[Crop], list[ObjectPrompt]]:
+        near, crops = self._cut_out(objects, boxes)
+        wholes = [Crop((0, 0), self.geometries[entry.image]) for entry in objects]
+        moved = [
+            replace(_moved(*row), image=number)
+            for number, row in enumerate(zip(objects, wholes, crops, strict=True))
+        ]
+        return near, crops, wholes, moved
 
     def _boxes(self, objects: Sequence[ObjectPrompt]) -> list[np.ndarray]:
         """Where each object is, (4,) xyxy in its image: its box or that of a first mask, and its points."""
