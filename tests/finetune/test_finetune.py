@@ -106,8 +106,19 @@ def test_small_is_tested_as_it_is_used_and_stays_so(data, tmp_path):
     assert evaluate(score_images(plain, items)["box"]) != scores["before"]["box"]
 
 
+def test_worse_weights_are_not_kept(data, start, tmp_path, monkeypatch, capsys):
+    """The file is then the start's, of its architecture, also where the tuned one had parts of its own."""
+    monkeypatch.setattr("ultrasam.finetune.finetune.keeps_tuned", lambda before, after: False)
+    assert main(command(data, start, tmp_path, "--mode", "adapter", "--steps", "1", "--batch-size", "1")) == 0
+    before, after = checkpoints.read(start), checkpoints.read(tmp_path / "model.pth")
+    assert before.keys() == after.keys() and all(torch.equal(v, after[n]) for n, v in before.items())
+    assert "the weights that it started from" in capsys.readouterr().out
+    assert "the weights that it started from" in (tmp_path / "index.html").read_text()
+
+
 @pytest.mark.parametrize("mode", ["decoder", "lora", "adapter"])
-def test_what_is_frozen_stays(mode, data, start, tmp_path, capsys):
+def test_what_is_frozen_stays(mode, data, start, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ultrasam.finetune.finetune.keeps_tuned", lambda before, after: True)
     assert main(command(data, start, tmp_path, "--mode", mode, "--steps", "6", "--batch-size", "2")) == 0
     before, after = checkpoints.read(start), checkpoints.read(tmp_path / "model.pth")
     changed = {name for name in before if not torch.equal(before[name], after[name])}

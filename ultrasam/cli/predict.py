@@ -77,6 +77,11 @@ def add_parser(subparsers: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="masks in one piece and without holes (as the weights note)",
     )
+    how.add_argument(
+        "--quality",
+        action="store_true",
+        help="say how far each mask can be believed, and which images don't look like ultrasound",
+    )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--postprocess", choices=("logits", "official"), help="how logits become masks")
@@ -120,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
             window=parse_window(args.window),
             spacing=_pair(args.spacing, "--spacing"),
             follow=args.follow,
+            quality=args.quality,
             overlays=not args.no_overlays,
             everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
         ),
@@ -189,6 +195,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         "published",
         "closer",
         "cleanup",
+        "quality",
         "refine",
         "single_mask",
         "postprocess",

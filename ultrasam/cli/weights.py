@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ultrasam.types import QualityFit
 
 _EXAMPLES = """examples:
   ultrasam weights list
@@ -45,6 +48,11 @@ def add_parser(subparsers: Any) -> None:
         default=None,
         help="note in the file that predictors give masks in one piece and without holes (as FILE notes)",
     )
+    convert.add_argument(
+        "--quality",
+        metavar="FILE",
+        help="note what predicted IoU is worth, as python -m experiments.quality writes",
+    )
     for sub in (info, convert):
         sub.add_argument(
             "--fold-residual",
@@ -73,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "fetch":
         print(checkpoints.fetch(args.name))
     elif args.action == "convert":
-        given = {"closer": args.closer, "cleanup": args.cleanup}
+        given: dict[str, Any] = {"closer": args.closer, "cleanup": args.cleanup}
+        given |= {"quality": _quality(args.quality)} if args.quality else {}
         given = {name: value for name, value in given.items() if value is not None}
         noted = read_with_usage(checkpoints.resolve(args.file))[1] if given else None
         usage = replace(noted, **given) if noted else None
@@ -84,6 +93,24 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(_info(args.file, args.fold_residual))
     return 0
+
+
+def _quality(file: str) -> QualityFit:
+    """The fit in a file.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    import json
+    from pathlib import Path
+
+    from ultrasam.errors import ConfigError
+    from ultrasam.types import QualityFit
+
+    try:
+        return QualityFit.of(json.loads(Path(file).read_text()))
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ConfigError(f"{file} holds no fit of quality: {error}") from error
 
 
 def _info(file: str, fold_residual: bool | None) -> str:
@@ -107,6 +134,7 @@ def _info(file: str, fold_residual: bool | None) -> str:
     lines = [
         f"looks closer at each object: {said[model.usage.closer]}",
         f"masks in one piece: {said[model.usage.cleanup]}",
+        *(["says how far its masks can be believed"] if model.usage.quality else []),
         *(["one mask for a prompt"] if model.usage.single else []),
         *(["images from 0 to 1"] if model.usage.normalization == "minmax" else []),
     ]

@@ -1,8 +1,8 @@
 """SonoBase's way of asking (arXiv 2609.19230): inexact prompts, three seeds, corrected with some clicks.
 
 Each side of a box is moved by up to a tenth of the box, at most 20 pixels of an image whose longest side is
-1024; a point is any of the object's. Each is then corrected by clicks in the middle of the largest error. Dice is
-averaged over objects (micro) and over data sets (macro).
+1024; a point is any of the object's. Each is then corrected by clicks in the middle of the largest error.
+Dice is averaged over objects (micro) and over data sets (macro).
 """
 
 from __future__ import annotations

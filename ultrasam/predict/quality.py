@@ -41,6 +41,16 @@ class Quality:
     quality: np.ndarray
     area: np.ndarray
 
+    def entries(self) -> list[dict[str, float]]:
+        """What a COCO annotation of each mask is told."""
+        found = []
+        for agreement, quality, (low, high) in zip(self.agreement, self.quality, self.area, strict=True):
+            entry = {"quality": round(float(quality), 4), "agreement": round(float(agreement), 4)}
+            if np.isfinite(low):
+                entry |= {"area_low_px": round(float(low), 1), "area_high_px": round(float(high), 1)}
+            found.append(entry)
+        return found
+
 
 def assess(
     encoded: Encoded, found: Segmentation, *, multimask: bool = False, fit: QualityFit | None = None

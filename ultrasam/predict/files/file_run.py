@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
 from ultrasam.predict.automatic import Everything, find_everything
+from ultrasam.predict.bmode import LEAST, bmode_score
 from ultrasam.predict.files import sources
 from ultrasam.predict.files.file_records import Records, overlay_of
 from ultrasam.predict.files.sources import Frame, Source
@@ -18,6 +21,7 @@ from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.propagate import next_prompts
+from ultrasam.predict.quality import assess
 from ultrasam.predict.segmentation import Segmentation
 from ultrasam.report import draw
 
@@ -63,6 +67,7 @@ class Options:
         follow: in a clip, prompt each frame with the mask of the one before.
         overlays: draw them.
         everything: what automatic masks are.
+        quality: judge each prompted mask, and whether an image is ultrasound; see `ultrasam.predict.quality`.
     """
 
     multimask: bool = True
@@ -71,21 +76,27 @@ class Options:
     follow: bool = False
     overlays: bool = True
     everything: Everything = field(default_factory=Everything)
+    quality: bool = False
 
 
 @dataclass
 class Summary:
-    """What a run did: images segmented, taken over from an earlier run, without prompts, and failed."""
+    """What a run did: images segmented, kept from an earlier run, skipped, not like ultrasound, failed."""
 
     done: int = 0
     kept: int = 0
     skipped: int = 0
     objects: int = 0
+    doubtful: int = 0
     failed: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         text = f"{self.done} images segmented, {self.objects} objects"
-        for count, what in ((self.kept, "kept from an earlier run"), (self.skipped, "without prompts")):
+        for count, what in (
+            (self.kept, "kept from an earlier run"),
+            (self.skipped, "without prompts"),
+            (self.doubtful, "that don't look like B-mode ultrasound"),
+        ):
             text += f", {count} {what}" if count else ""
         return text + (f", {len(self.failed)} failed" if self.failed else "")
 
@@ -222,6 +233,9 @@ class FileRun:
         else:
             prediction = self.predictor.segment_once(image, asked.objects, multimask=self.options.multimask)
             annotations = prediction.coco(spacing=frame.spacing_of or self.options.spacing)
+            if self.options.quality:
+                for entry, told in zip(annotations, self._judged(image, prediction), strict=True):
+                    entry.update(told)
             for entry, category in zip(annotations, asked.categories, strict=True):
                 entry["category_id"] = category
             masks = list(prediction.masks)
@@ -236,9 +250,16 @@ class FileRun:
         described = {"file_name": frame.file_name, "height": height, "width": width, "name": frame.name}
         if frame.number is not None:
             described["frame"] = frame.number
+        if self.options.quality:
+            described["bmode"] = round(bmode_score(image), 4)
+            self.summary.doubtful += described["bmode"] < LEAST
         record = {"settings": digest, "image": described, "annotations": annotations}
         self.records.keep(frame, record, files)
         return record, prediction
+
+    def _judged(self, image: np.ndarray, found: Segmentation) -> list[dict[str, float]]:
+        encoded = self.predictor.encode(image)
+        return assess(encoded, found, multimask=self.options.multimask).entries()
 
 
 def _told(errors: Sequence[str]) -> str:
