@@ -105,6 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = measure(predictor, samples(FITTED, ("val",)))
     values = np.array(rows.values)
     fit = fit_quality(rows.kinds, values[:, 0] * values[:, 1], values[:, 2], values[:, 3])
+    # Before the check, which takes longer.
+    write_json(args.out, ModelUsage(quality=fit).note()["quality"], indent=1)
     checked = {
         "fitted on": check(fit, rows),
         "unseen": check(fit, measure(predictor, samples(UNSEEN, ("test",)))),

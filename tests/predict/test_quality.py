@@ -10,6 +10,7 @@ from tests.kit.models import tiny
 from tests.kit.pictures import scan
 from ultrasam import checkpoints
 from ultrasam.cli.main import main
+from ultrasam.data.images import write_image
 from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.evaluate.metrics import calibration
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -92,3 +93,16 @@ def test_fitted_on_masks_whose_iou_is_known():
     assert ((ratio >= low) & (ratio <= high)).mean() == pytest.approx(0.9, abs=0.04)
     with pytest.raises(UltraSamError, match="too few"):
         fit_quality(["box"] * 5, np.ones(5), np.ones(5), np.ones(5))
+
+
+def test_predict_tells_it(tmp_path, tiny_weights):
+    write_image(tmp_path / "a.png", scan(1, size=90))
+    asked = ["--checkpoint", str(tiny_weights), "--box", "20,30,70,80", "--device", "cpu", "--no-overlays"]
+    for name, extra in (("plain", []), ("judged", ["--quality"])):
+        assert main(["predict", str(tmp_path / "a.png"), *asked, *extra, "--out", str(tmp_path / name)]) == 0
+    plain, judged = (
+        json.loads((tmp_path / name / "predictions.json").read_text())["annotations"][0]
+        for name in ("plain", "judged")
+    )
+    assert judged.keys() - plain.keys() == {"quality", "agreement"}
+    assert 0 < judged["quality"] == pytest.approx(judged["agreement"] * min(judged["score"], 1), abs=2e-4)

@@ -80,7 +80,7 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--quality",
         action="store_true",
-        help="say how far each mask can be believed, and which images don't look like ultrasound",
+        help="say how far each mask can be believed, and between which areas the true one lies",
     )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")

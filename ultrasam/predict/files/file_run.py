@@ -13,7 +13,6 @@ import numpy as np
 from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
 from ultrasam.predict.automatic import Everything, find_everything
-from ultrasam.predict.bmode import LEAST, bmode_score
 from ultrasam.predict.files import sources
 from ultrasam.predict.files.file_records import Records, overlay_of
 from ultrasam.predict.files.sources import Frame, Source
@@ -67,7 +66,7 @@ class Options:
         follow: in a clip, prompt each frame with the mask of the one before.
         overlays: draw them.
         everything: what automatic masks are.
-        quality: judge each prompted mask, and whether an image is ultrasound; see `ultrasam.predict.quality`.
+        quality: judge each prompted mask, see `ultrasam.predict.quality`.
     """
 
     multimask: bool = True
@@ -81,13 +80,12 @@ class Options:
 
 @dataclass
 class Summary:
-    """What a run did: images segmented, kept from an earlier run, skipped, not like ultrasound, failed."""
+    """What a run did: images segmented, kept from an earlier run, without prompts, and failed."""
 
     done: int = 0
     kept: int = 0
     skipped: int = 0
     objects: int = 0
-    doubtful: int = 0
     failed: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -95,7 +93,6 @@ class Summary:
         for count, what in (
             (self.kept, "kept from an earlier run"),
             (self.skipped, "without prompts"),
-            (self.doubtful, "that don't look like B-mode ultrasound"),
         ):
             text += f", {count} {what}" if count else ""
         return text + (f", {len(self.failed)} failed" if self.failed else "")
@@ -250,9 +247,6 @@ class FileRun:
         described = {"file_name": frame.file_name, "height": height, "width": width, "name": frame.name}
         if frame.number is not None:
             described["frame"] = frame.number
-        if self.options.quality:
-            described["bmode"] = round(bmode_score(image), 4)
-            self.summary.doubtful += described["bmode"] < LEAST
         record = {"settings": digest, "image": described, "annotations": annotations}
         self.records.keep(frame, record, files)
         return record, prediction
