@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ultrasam.checkpoints.shapes import shape_of
+from ultrasam.checkpoints.parameter_shapes import shape_of
 from ultrasam.checkpoints.tiny_detection import is_tiny, tiny_variant
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.build import VARIANTS, Variant

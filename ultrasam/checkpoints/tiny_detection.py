@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ultrasam.checkpoints.shapes import shape_of
+from ultrasam.checkpoints.parameter_shapes import shape_of
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.tiny_vit import PATCH_OF_KERNEL, TinyVariant
 from ultrasam.types import ModelUsage

@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
     convert.add_argument(
         "--quality",
         metavar="FILE",
-        help="note what predicted IoU is worth, as python -m experiments.quality writes",
+        help="note what predicted IoU is worth, as python -m experiments.calibration_fit writes",
     )
     for sub in (info, convert):
         sub.add_argument(

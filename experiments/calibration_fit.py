@@ -1,6 +1,6 @@
 """What the small model's predicted IoU is worth: fitted on val parts, checked on sets that it never saw.
 
-  python -m experiments.quality --data corpus more --weights small --out quality.json
+  python -m experiments.calibration_fit --data corpus more --weights small --out quality.json
 
 Each folder of --data has ``images`` and ``annotations/*.json``. The fit goes into a weight file with
 ``ultrasam weights convert small new.safetensors --to safetensors --half --quality quality.json``.
@@ -83,7 +83,7 @@ def check(fit: QualityFit, rows: Rows) -> dict[str, dict[str, float]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.quality",
+        prog="python -m experiments.calibration_fit",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
