@@ -17,6 +17,8 @@ NAMES = (
     "decoder",
     "masks",
     "predictor",
+    "light",
+    "threads",
     "training",
     "activations",
     "data",

@@ -79,7 +79,8 @@ def same_answers(bench: Bench, theirs: Any, ours: Any, count: int) -> None:
     found = ours.segment([ObjectPrompt(box=box) for box in boxes])
     low = np.stack([theirs.predict(box=box, multimask_output=False)[2][0] for box in boxes])
     bench.fact(
-        "logits, relative error", f"{np.linalg.norm(found.logits.numpy() - low) / np.linalg.norm(low):.1e}"
+        "logits, relative error",
+        f"{np.linalg.norm(np.asarray(found.logits) - low) / np.linalg.norm(low):.1e}",
     )
     expected = asked_of_peer(theirs, boxes)
     same = sum(a == b["counts"] for a, b in zip(codes(expected), found.rles(), strict=True))

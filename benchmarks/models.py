@@ -16,7 +16,7 @@ import segment_anything  # noqa: E402
 import segment_anything.modeling as peer  # noqa: E402
 
 import ultrasam  # noqa: E402
-from ultrasam.checkpoints.download import OWN_FILE  # noqa: E402
+from ultrasam.checkpoints.places import OWN_FILE  # noqa: E402
 from ultrasam.modeling.build import VARIANTS, Variant, build_variant  # noqa: E402
 from ultrasam.modeling.sam import Sam  # noqa: E402
 from ultrasam.predict.predictor import Predictor  # noqa: E402

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ultrasam.errors import UltraSamError
     from ultrasam.modeling.build import build_ultrasam
     from ultrasam.modeling.sam import Sam
+    from ultrasam.predict.files.video_predictor import VideoPredictor
     from ultrasam.predict.object_prompt import ObjectPrompt
     from ultrasam.predict.predictor import Predictor
     from ultrasam.prompts.refine import Refinement
@@ -43,6 +44,7 @@ __all__ = [
     "Refinement",
     "Sam",
     "UltraSamError",
+    "VideoPredictor",
     "__version__",
     "build_ultrasam",
     "checkpoints",
@@ -67,6 +69,7 @@ _HOME = {
     "Refinement": "ultrasam.prompts.refine",
     "Sam": "ultrasam.modeling.sam",
     "UltraSamError": "ultrasam.errors",
+    "VideoPredictor": "ultrasam.predict.files.video_predictor",
     "build_ultrasam": "ultrasam.modeling.build",
     "load": "ultrasam.checkpoints",
     "load_encoder": "ultrasam.downstream.encoder",

@@ -8,16 +8,16 @@ OpenCV's bilinear resize (without antialias) is what the published model was tra
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from ultrasam.errors import DataError, UltraSamError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: ImageNet statistics in 0..255, RGB order.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
@@ -105,6 +105,8 @@ def resize_image(image: NDArray[Any], geometry: Geometry, resampling: Resampling
 
 def normalize(image: Tensor, how: Normalization = "imagenet") -> Tensor:
     """RGB (..., 3, h, w) in 0..255 -> float32, by ImageNet's mean and deviation or from 0 to 1."""
+    import torch
+
     if how == "minmax":
         image = image.float()
         low, high = image.amin((-3, -2, -1), keepdim=True), image.amax((-3, -2, -1), keepdim=True)
@@ -116,6 +118,8 @@ def normalize(image: Tensor, how: Normalization = "imagenet") -> Tensor:
 
 def pad(image: Tensor, size: int) -> Tensor:
     """Zeros at the right and bottom: (..., h, w) -> (..., S, S)."""
+    from torch.nn import functional as F
+
     height, width = image.shape[-2:]
     if height > size or width > size:
         raise DataError(
@@ -132,13 +136,35 @@ def to_input(
     normalization: Normalization = "imagenet",
 ) -> tuple[Tensor, Geometry]:
     """An RGB image (H, W, 3) uint8 as network input (3, S, S) float32, and its geometry."""
+    import torch
+
     geometry = Geometry.of(image.shape[0], image.shape[1], size, rule)
-    resized = torch.from_numpy(resize_image(image, geometry, resampling)).permute(2, 0, 1)
-    return pad(normalize(resized, normalization), size), geometry
+    return torch.from_numpy(input_array(image, geometry, resampling, normalization)), geometry
+
+
+def input_array(
+    image: NDArray[Any],
+    geometry: Geometry,
+    resampling: Resampling = "opencv",
+    normalization: Normalization = "imagenet",
+) -> NDArray[Any]:
+    """An RGB image (H, W, 3) uint8 as network input (3, S, S) float32: resized, `normalize`d and padded."""
+    resized = resize_image(image, geometry, resampling).transpose(2, 0, 1)
+    made = np.zeros((3, geometry.size, geometry.size), dtype=np.float32)
+    inside = made[:, : resized.shape[1], : resized.shape[2]]
+    if normalization == "minmax":
+        low, high = float(resized.min()), float(resized.max())
+        np.divide(np.subtract(resized, low, dtype=np.float32), np.float32(max(high - low, 1e-8)), out=inside)
+        return made
+    mean, deviation = (np.array(v, dtype=np.float32)[:, None, None] for v in (PIXEL_MEAN, PIXEL_STD))
+    np.divide(np.subtract(resized, mean, dtype=np.float32), deviation, out=inside)
+    return made
 
 
 def upsample_logits(logits: Tensor, geometry: Geometry) -> Tensor:
     """Logits (N, M, 4h, 4w) -> (N, M, H, W) float in the original image, as segment-anything does."""
+    from torch.nn import functional as F
+
     logits = F.interpolate(logits, (geometry.size, geometry.size), mode="bilinear", align_corners=False)
     logits = logits[..., : geometry.resized[0], : geometry.resized[1]]
     return F.interpolate(logits, geometry.original, mode="bilinear", align_corners=False)
@@ -147,7 +173,7 @@ def upsample_logits(logits: Tensor, geometry: Geometry) -> Tensor:
 def to_masks(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> Tensor:
     """Logits (N, M, 4h, 4w) -> masks (N, M, H, W) bool in the original image."""
     if mode == "official":
-        return upsample_logits((logits > 0).to(torch.float32), geometry) > 0
+        return upsample_logits((logits > 0).float(), geometry) > 0
     return upsample_logits(logits.float(), geometry) > 0
 
 

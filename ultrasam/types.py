@@ -21,21 +21,32 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
-import torch
+import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ultrasam.errors import CheckpointError, PromptError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from typing_extensions import TypeVar
+
+    #: Tensors of PyTorch, or arrays where another runtime has the network.
+    Array = TypeVar("Array", NDArray[Any], Tensor, default=Tensor)
+    Other = TypeVar("Other", NDArray[Any], Tensor)
+    Coordinates = TypeVar("Coordinates", NDArray[Any], Tensor)
+else:
+    from typing import TypeVar
+
+    Array = TypeVar("Array")
 
 NEGATIVE, POSITIVE = 0, 1
 #: Side of a cell of mask logits, in pixels of the input.
 MASK_STRIDE = 4
 #: Label of a slot that holds no point: rows with fewer points than K are filled up with it.
 PADDING = -1
-
-Coordinates = TypeVar("Coordinates", NDArray[Any], Tensor)
 
 
 def pixel_centers(indices: Coordinates) -> Coordinates:
@@ -156,7 +167,7 @@ class ModelUsage:
 
 
 @dataclass(frozen=True)
-class Prompts:
+class Prompts(Generic[Array]):
     """N prompts over the images of one batch, in pixels of the network's square input.
 
     Attributes:
@@ -168,12 +179,12 @@ class Prompts:
         has_mask: (N,) bool, which rows of ``masks`` count; None means all of them.
     """
 
-    image_index: Tensor
-    points: Tensor | None = None
-    labels: Tensor | None = None
-    boxes: Tensor | None = None
-    masks: Tensor | None = None
-    has_mask: Tensor | None = None
+    image_index: Array
+    points: Array | None = None
+    labels: Array | None = None
+    boxes: Array | None = None
+    masks: Array | None = None
+    has_mask: Array | None = None
 
     def __post_init__(self) -> None:
         n = len(self)
@@ -197,43 +208,46 @@ class Prompts:
         if self.has_mask is not None and self.has_mask.shape != (n,):
             raise PromptError(f"has_mask must be ({n},), got {tuple(self.has_mask.shape)}")
 
-    @classmethod
-    def of_images(cls, parts: Sequence[Any]) -> Prompts:
+    @staticmethod
+    def of_images(parts: Sequence[Any]) -> Prompts[Tensor]:
         """The prompts of several images as those of a batch.
 
         Args:
             parts: for each image a record of its n objects with ``points`` (n, K, 2), ``labels`` (n, K) and
                 ``boxes`` (n, 4), tensors or arrays.
         """
+        import torch
+
         points, labels, boxes = (
             torch.cat([torch.as_tensor(getattr(part, name)) for part in parts])
             for name in ("points", "labels", "boxes")
         )
         index = torch.arange(len(parts)).repeat_interleave(torch.tensor([len(part.boxes) for part in parts]))
-        return cls(index.to(boxes.device), points, labels, boxes)
+        return Prompts(index.to(boxes.device), points, labels, boxes)
 
     def __len__(self) -> int:
         return int(self.image_index.shape[0])
 
-    def __getitem__(self, rows: Tensor | slice) -> Prompts:
+    def __getitem__(self, rows: Array | slice) -> Prompts[Array]:
         """The prompts of some rows: an index, bool mask or slice over N."""
-        return self._map(lambda value: value[rows])
+        return self.map(lambda value: value[rows])
 
-    def to(self, device: torch.device | str) -> Prompts:
+    def to(self: Prompts[Tensor], device: torch.device | str) -> Prompts[Tensor]:
         """The same prompts on another device."""
-        return self._map(lambda value: value.to(device))
+        return self.map(lambda value: value.to(device))
 
-    def _map(self, change: Callable[[Tensor], Tensor]) -> Prompts:
+    def map(self, change: Callable[[Array], Other]) -> Prompts[Other]:
+        """The same prompts with each of their arrays changed."""
         given = {f.name: v for f in fields(self) if (v := getattr(self, f.name)) is not None}
         return Prompts(**{name: change(value) for name, value in given.items()})
 
-    def with_masks(self, masks: Tensor | None) -> Prompts:
+    def with_masks(self, masks: Array | None) -> Prompts[Array]:
         """The same prompts with the logits of an earlier prediction, (N, 1, 4h, 4w), as mask prompts."""
         return replace(self, masks=masks, has_mask=None)
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Generic[Array]):
     """What the mask decoder says of N prompts.
 
     Attributes:
@@ -241,19 +255,28 @@ class Prediction:
         iou: (N, M) predicted IoU of each mask.
     """
 
-    logits: Tensor
-    iou: Tensor
+    logits: Array
+    iou: Array
 
-    def best(self) -> Prediction:
+    def best(self) -> Prediction[Array]:
         """The mask with the highest predicted IoU of each prompt: M becomes 1."""
-        rows = torch.arange(len(self.iou), device=self.iou.device)
-        index = self.iou.argmax(dim=1)
+        index = self.iou.argmax(1)
+        rows = _numbered(index)
         return Prediction(self.logits[rows, index][:, None], self.iou[rows, index][:, None])
 
-    def single(self) -> Prediction:
+    def single(self) -> Prediction[Array]:
         """The mask for an unambiguous prompt, of all four."""
         return Prediction(self.logits[:, :1], self.iou[:, :1])
 
-    def several(self) -> Prediction:
+    def several(self) -> Prediction[Array]:
         """The three masks for an ambiguous prompt, of all four."""
         return Prediction(self.logits[:, 1:], self.iou[:, 1:])
+
+
+def _numbered(rows: Array) -> Array:
+    """0 to N - 1, of the kind and on the device of (N,) rows."""
+    if isinstance(rows, np.ndarray):
+        return np.arange(len(rows))
+    import torch
+
+    return torch.arange(len(rows), device=rows.device)

@@ -54,7 +54,7 @@ DATASET = Dataset(
     card=Card(
         title="ACOUSLIC-AI: Abdominal Circumference Operator-agnostic UltraSound measurement, public "
         "training set",
-        link="https://acouslic-ai.grand-challenge.org/",
+        link="https://acouslic-ai.grand-challenge.org/datasets/",
         license="CC BY-NC-SA 4.0",
         anatomy="fetal abdomen",
         application="fetal biometry",
@@ -72,7 +72,13 @@ DATASET = Dataset(
             "mode": "2D+t",
             "device": "Telemed MicrUs Pro-C60S convex",
             "machines": "one",
-            "operators": "novices, blind sweeps",
+            "operators": "several",
+            "operator": "novices after an hour of training, blind sweeps",
+            "geography": "Sierra Leone",
+            "centres": "several",
+            "centre": "three public health units",
+            "split_sizes": "300 public, 10 and 290 hidden",
+            "protocol": "obstetric sweep protocol, six sweeps",
             "sample": "sweep of 140 frames",
             "metadata": "abdominal circumference per sweep",
             "challenge": "ACOUSLIC-AI",

@@ -10,12 +10,14 @@ from ..engine.errors import CaseError
 from ..engine.find import glob
 from ..engine.masks import binary, fit
 from ..engine.read import image
-from ..engine.types import Card, Case, Category, Dataset, Frame, Object, Skip
+from ..engine.types import Card, Case, Category, Dataset, Frame, Object
 
+#: Their row of the table says normal; every other case has a mask.
+NORMAL = {"case045", "case061", "case209", "case213"}
 NAME = re.compile(r"(case\d+)(?:_(tumor|other\d*))?", re.IGNORECASE)
 
 
-def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
+def cases(root: Path) -> Iterator[Case | CaseError]:
     """Group the flat folder by case number."""
     images: dict[str, Path] = {}
     masks: dict[str, dict[str, Path]] = {}
@@ -28,10 +30,10 @@ def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
         else:
             masks.setdefault(found[1], {})[found[2].lower()] = path
     for key, path in images.items():
-        if key in masks:
-            yield Case(key, {"image": path, **masks[key]}, subject=key)
+        if (key in masks) != (key.lower() in NORMAL):
+            yield Case(key, {"image": path, **masks.get(key, {})}, subject=key)
         else:
-            yield Skip("normal case without mask")
+            yield CaseError(path, "a normal case with a mask" if key in masks else "image without mask")
     for key in sorted(set(masks) - set(images)):
         yield from (CaseError(path, "mask without image") for path in masks[key].values())
 
@@ -43,7 +45,7 @@ def read(case: Case) -> Iterator[Frame]:
     for role, path in case.files.items():
         if role != "image":
             mask, _ = fit(image(path), (picture.shape[0], picture.shape[1]))
-            name = "breast_nodule" if role == "tumor" else "cyst"
+            name = "breast_nodule" if role == "tumor" else "other_finding"
             objects += binary(mask if mask.ndim == 2 else mask[..., 0], name)
     yield Frame(picture, objects)
 
@@ -65,10 +67,12 @@ DATASET = Dataset(
         tree="BrEaST-Lesions_USG-images_and_masks/\n  case001.png  case001_tumor.png  case022_other1.png ...",
         quirks=(
             "files are RGBA; 30 images are partly transparent: the color is used and alpha ignored",
-            "four normal cases have no mask",
+            "four normal cases (045, 061, 209, 213) have no mask: left out unless empty images are kept",
+            "the 15 masks of other findings are dilated ducts, implants, dysplasia, a cyst in one case of "
+            "seven: called other_finding",
             "masks of one case may overlap (036, 140, 151) and stay separate instances",
         ),
-        guesses=("other findings are called cyst, as in the published set; the files only say other",),
+        differs=("other findings are not called cyst: the table denies it for six of seven cases",),
         facts={
             "mode": "2D diagnostic planes",
             "machines": "several",
@@ -77,8 +81,9 @@ DATASET = Dataset(
             "sample": "one image a patient",
         },
     ),
-    categories=(Category("breast_nodule", "breast lesion"), Category("cyst", "breast lesion")),
+    categories=(Category("breast_nodule", "breast lesion"), Category("other_finding", "breast lesion")),
     cases=cases,
     read=read,
+    version="2",
     needs=("case*.png", "case*_tumor.png"),
 )

@@ -27,15 +27,12 @@ def cases(root: Path) -> Iterator[Case | Skip | CaseError]:
             if found:
                 masks.setdefault(found[1], {})["mask" + (found[2] or "")] = path
         images = {path.stem: path for path in files if not MASK.fullmatch(path.stem)}
-        if label == "normal":
-            yield Skip("normal image", len(images))
-            continue
         for stem, path in images.items():
             key = f"{label}/{stem}"
             if key in CONTRADICTION:
                 yield Skip("same picture with opposite labels")
-            elif stem in masks:
-                yield Case(key, {"image": path, **masks[stem]}, label=label)
+            elif stem in masks or label == "normal":
+                yield Case(key, {"image": path, **masks.get(stem, {})}, label=label)
             else:
                 yield CaseError(path, "image without mask")
         for stem in sorted(set(masks) - set(images)):
@@ -50,6 +47,8 @@ def read(case: Case) -> Iterator[Frame]:
         if role != "image":
             mask, _ = fit(gray(path), (picture.shape[0], picture.shape[1]))
             objects += binary(mask, "breast_nodule")
+    if objects and case.label == "normal":
+        raise ValueError("a lesion is marked on an image of the folder `normal`")
     yield Frame(picture, objects, extra={"label": case.label})
 
 
@@ -68,6 +67,7 @@ DATASET = Dataset(
         "\n  benign/benign (1).png, benign (1)_mask.png, benign (4)_mask_1.png ...\n"
         "  malignant/...\n  normal/...",
         quirks=(
+            "normal images have black masks: left out unless empty images are kept",
             "17 images have more than one mask, some of which overlap: each is an instance of its own",
             "23 masks have stray specks of 1 to 8 pixels: dropped and counted",
             "benign (433) and malignant (145) are the same picture: both are left out",
@@ -85,5 +85,6 @@ DATASET = Dataset(
     categories=(Category("breast_nodule", "breast lesion"),),
     cases=cases,
     read=read,
+    version="2",
     needs=("benign/*.png|benign/images/*.png", "malignant/*.png|malignant/images/*.png"),
 )

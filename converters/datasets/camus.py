@@ -57,6 +57,8 @@ DATASET = Dataset(
         title="CAMUS: Cardiac Acquisitions for Multi-structure Ultrasound Segmentation",
         link="https://humanheart-project.creatis.insa-lyon.fr/database/#collection/6373703d73e9f0047faa1bc8",
         citation="Leclerc et al., TMI 2019",
+        license="CC BY-NC-SA 4.0",
+        overlaps=("ted",),
         anatomy="heart",
         application="cardiac",
         organ="heart",
@@ -70,7 +72,6 @@ DATASET = Dataset(
             "ED and ES files repeat frames of the half sequence and are left out",
             "labels reach over the sector: clipped to the sector of the whole sequence, holes filled",
             "the myocardium is a ring",
-            "terms with mandatory citation, no license name",
         ),
         guesses=("label values are 0 to 3; others are refused",),
         differs=(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..engine.errors import CaseError
@@ -10,12 +12,19 @@ from ..engine.find import pairs
 from ..engine.recipes import binary_still
 from ..engine.types import Card, Case, Category, Dataset
 
+#: Day, time and number of the recording; frame.
+NAME = re.compile(r"(\d{18})VAS_slice_\d+", re.IGNORECASE)
+
 
 def cases(root: Path) -> Iterator[Case | CaseError]:
-    """Grouped by the day of the recording, the first eight digits of the name."""
-    return pairs(
-        root, "US images/*.png", "Expert mask images/*.png", make=lambda key, path: {"subject": key[:8]}
-    )
+    """Grouped by recording, the digits in front of `VAS`."""
+    for case in pairs(root, "US images/*.png", "Expert mask images/*.png"):
+        if isinstance(case, CaseError):
+            yield case
+        elif found := NAME.fullmatch(case.key):
+            yield replace(case, subject=found[1])
+        else:
+            yield CaseError(case.files["image"], "unknown name; expected <recording>VAS_slice_<number>.png")
 
 
 DATASET = Dataset(
@@ -36,10 +45,11 @@ DATASET = Dataset(
         "\n  US images/202201121748100022VAS_slice_1393.png ...\n"
         "  Expert mask images/<same names>",
         quirks=(
-            "frames of one recording are near duplicates: recordings of one day stay on one side",
+            "frames of one recording are near duplicates: a recording stays on one side",
+            "all subjects were recorded on one day, so the day does not tell them apart",
             "both folders hold the same names",
         ),
-        guesses=("a day of recording never shares a subject with another day",),
+        unchecked=("a recording shows a subject that no other recording shows",),
         facts={
             "mode": "2D+t",
             "device": "Mindray UMT-500Plus, L13-3s linear",
@@ -52,5 +62,6 @@ DATASET = Dataset(
     categories=(Category("carotid_artery", "vessel"),),
     cases=cases,
     read=binary_still("carotid_artery"),
+    version="2",
     needs=("US images/*.png", "Expert mask images/*.png"),
 )

@@ -78,11 +78,12 @@ DATASET = Dataset(
             "endings differ between image and mask; stems repeat between the two parts",
         ),
         differs=("fascicles are annotated; the published conversion sets their masks to 0",),
+        overlaps=("dl_track",),
         facts={"mode": "2D diagnostic planes", "device": "linear", "centres": "several"},
     ),
     categories=(Category("aponeurosis", "muscle"), Category("fascicle", "muscle")),
     cases=cases,
     read=read,
-    instances=Instances(min_area=20),
+    instances=Instances(min_area=20, border_strip=0),
     needs=("{NeilCronin,RyanCunningham}/images/*", "{NeilCronin,RyanCunningham}/aponeurosis_masks/*"),
 )

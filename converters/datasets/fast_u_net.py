@@ -72,10 +72,8 @@ DATASET = Dataset(
             "numeric masks have anti-aliased edges, fa_ masks are 1 bit: foreground is 128 and up",
             "the demo pairs of test_data have JPEG masks and are the test part",
         ),
-        guesses=(
-            "the folder in HC_mask.rar has `mask` in its name, as in AC_mask.rar",
-            "the demo pairs are heads",
-        ),
+        guesses=("the folder in HC_mask.rar has `mask` in its name, as in AC_mask.rar",),
+        unchecked=("the demo pairs are heads",),
         differs=("abdomen and head are two categories", "edges are cut at 128, not at 255"),
         same_as=Twin("hc18", subjects="HC ", what="head image"),
         facts={"mode": "2D diagnostic planes", "split_sizes": "1,130/281", "sample": "image"},

@@ -56,7 +56,8 @@ DATASET = Dataset(
             "labels may reach over the sector: kept, and noted where it is more than 5 %",
             "license CC BY 4.0 is not confirmed: counted as not stated",
         ),
-        guesses=("numbers follow the videos: blocks of 50 stay on one side of the split",),
+        unchecked=("numbers follow the videos: blocks of 50 stay on one side of the split",),
+        overlaps=("jnu_ifm", "psfhs"),
         facts={
             "mode": "2D+t",
             "centres": "several",

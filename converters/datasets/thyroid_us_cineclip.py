@@ -14,6 +14,7 @@ from ..engine.recipes import NO_LABEL
 from ..engine.types import Card, Case, Category, Dataset, Frame, Skip
 
 PARTS = ("image", "mask", "annot_id", "frame_num")
+SEVERAL = "mask of several values, all taken for nodule"
 CHUNK = 32
 
 
@@ -63,7 +64,8 @@ def read(case: Case) -> Iterator[Frame | Skip]:
                         yield Skip(NO_LABEL)
                         continue
                     extra = {"clip_frame": numbers[low + offset - start]}
-                    yield Frame(np.asarray(picture, np.uint8), objects, index=low + offset, extra=extra)
+                    notes = [SEVERAL] if len(np.unique(mask[mask > 0])) > 1 else []
+                    yield Frame(np.asarray(picture, np.uint8), objects, low + offset, notes, extra)
 
 
 DATASET = Dataset(
@@ -85,7 +87,7 @@ DATASET = Dataset(
             "192 nodules of 167 patients, no patient column: a few patients may have clips on both sides",
             "masks may be drawn as outlines: holes are filled",
         ),
-        guesses=("any non-zero mask pixel is nodule",),
+        guesses=("any non-zero mask pixel is nodule: masks of several values are noted",),
         differs=("called thyroid_nodule", "split by clip; the frame number is kept"),
         facts={
             "mode": "2D+t",

@@ -44,6 +44,9 @@ def to_annotations(
             if is_speck(area, largest, rule):
                 dropped[f"speck: {item.category}"] += 1
                 continue
+            if not item.whole and rule.components and _is_strip(crop.shape, x, y, size, rule.border_strip):
+                dropped[f"strip along the image border: {item.category}"] += 1
+                continue
             found.append(
                 {
                     "category": item.category,
@@ -59,6 +62,14 @@ def is_speck(area: int, largest: int, rule: Instances) -> bool:
     """Whether a piece is too small to be an object, next to the largest piece of its mask."""
     small = area < rule.speck_area and area < rule.speck_share * largest
     return small or area < rule.min_share * largest or area < rule.min_area
+
+
+def _is_strip(shape: tuple[int, ...], x: int, y: int, size: tuple[int, int], width: int) -> bool:
+    """Whether a piece is at most `width` pixels across and lies along the border that it touches."""
+    height, length = shape[0], shape[1]
+    upright = length <= width and length < height and (x == 0 or x + length == size[1])
+    flat = height <= width and height < length and (y == 0 or y + height == size[0])
+    return upright or flat
 
 
 def _pieces(item: Object, rule: Instances) -> Iterator[tuple[NDArray[np.bool_], int, int, int]]:

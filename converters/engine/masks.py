@@ -16,8 +16,14 @@ RGB = tuple[int, int, int]
 
 
 def binary(values: Array, category: str, *, threshold: int = 128) -> list[Object]:
-    """The pixels from `threshold` up are one mask; none if it is empty."""
+    """The pixels from `threshold` up are one mask; none if it is empty.
+
+    Raises:
+        ValueError: The values are 0 and 1 and the threshold is above: class numbers, not an empty mask.
+    """
     mask = values >= threshold
+    if threshold > 1 and values.max(initial=0) == 1:
+        raise ValueError(f"a mask of the values 0 and 1, where foreground is {threshold} and up")
     return [Object(category, mask)] if mask.any() else []
 
 

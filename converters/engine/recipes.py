@@ -36,6 +36,19 @@ def binary_still(category: str | Mapping[str, str], *, threshold: int = 128) -> 
     return still(objects)
 
 
+def two_valued_still(category: str | Mapping[str, str]) -> Reader:
+    """As `binary_still`, for masks of 0 and one other value, whichever it is; more values are refused."""
+
+    def objects(mask: Array, case: Case) -> list[Object]:
+        values = np.unique(mask)
+        if len(values) > 2 or (len(values) == 2 and values[0] != 0):
+            raise ValueError(f"a mask of two values was expected, found {len(values)}: {values[:6].tolist()}")
+        name = category if isinstance(category, str) else category[case.label or ""]
+        return binary(mask, name, threshold=1)
+
+    return still(objects)
+
+
 def label_still(names: Mapping[int, str]) -> Reader:
     """An image and a mask of class numbers."""
     return still(lambda mask, case: label_map(mask, names), read.indices)

@@ -19,6 +19,7 @@ from .alone import alone, start_worker
 from .archive import discard, prepare
 from .coco import digest, to_coco, write_json, write_splits
 from .errors import CaseError, ConverterError, TreeError
+from .expectations import unheeded, warnings
 from .find import walk
 from .journal import ENGINE_VERSION, Journal, Record, fingerprint, header
 from .types import SPLITS, Case, Dataset, Skip
@@ -94,7 +95,7 @@ def convert(
     strict: bool = False,
     keep_empty: bool | None = None,
     seed: str = splitting.SEED,
-    val: float = splitting.VAL_FRACTION,
+    val: float | None = None,
     progress: bool = False,
     keep_raw: bool = False,
 ) -> Report:
@@ -111,7 +112,8 @@ def convert(
         strict: Stop at the first case that fails.
         keep_empty: Overrides the data set's own rule for images without objects.
         seed: Seed of the split.
-        val: Share of the training subjects for validation where there is no official validation part.
+        val: Share of the training subjects for validation where there is no official validation part
+            (`split.VAL_FRACTION`).
         progress: Show a bar.
         keep_raw: Keep what was unpacked, under `out/.raw`.
 
@@ -131,10 +133,13 @@ def convert(
         task = partial(convert_case, dataset, root=root, images=folder / "images", keep_empty=keep)
         with _journal(folder, header(dataset, keep), resume) as journal:
             records = _records(task, cases, journal, report, workers, strict, progress)
-        sides = splitting.assign_cases(cases, dataset.name, seed=seed, val=val)
-        _finish(
-            dataset, folder, [records[c.key] for c in cases], sides, _count_files(source and root), report
-        )
+        share = splitting.VAL_FRACTION if val is None else val
+        sides = splitting.assign_cases(cases, dataset.name, seed=seed, val=share)
+        done = [records[c.key] for c in cases]
+        _finish(dataset, folder, done, sides, _count_files(source and root), report)
+        report.warnings += warnings(dataset, cases, report.images, whole=limit is None)
+        report.warnings += unheeded(cases, sides, report.skips, val, keep_empty)
+        write_json(report.to_json(), folder / "report.json", indent=1)
         if source is not None and not keep_raw:
             discard(work)
     return report
@@ -279,10 +284,6 @@ def _finish(
     report.by_category = {name: found[name] for name in names.values()}
     counted = Counter(image["split"] for image in coco["images"])
     report.by_split = {name: counted[name] for name in (*SPLITS, "held_out") if counted[name]}
-    expected = dataset.card.images
-    if expected is not None and expected != report.images:
-        report.warnings.append(f"the card expects {expected} annotated images, {report.images} were found")
-    write_json(report.to_json(), folder / "report.json", indent=1)
 
 
 def _info(dataset: Dataset, files: int, cases: int) -> dict[str, Any]:

@@ -93,6 +93,8 @@ class Instances:
 
     Attributes:
         components: Split a mask into its 8-connected components.
+        border_strip: Pieces of so many pixels across and no more, that lie along the image border, are what
+            is left of a cropped frame or of a resized mask, and are dropped; 0 keeps them.
     """
 
     components: bool = True
@@ -100,6 +102,7 @@ class Instances:
     speck_share: float = 0.01
     min_share: float = 0.0
     min_area: int = 0
+    border_strip: int = 2
 
 
 @dataclass(frozen=True)
@@ -131,10 +134,14 @@ class Card:
         tree: The expected raw tree, for `info` and for error messages.
         quirks: Traps of the raw data and how they are met.
         guesses: Unconfirmed assumptions, each checked while converting.
+        unchecked: Assumptions that nothing in the files can confirm or refute.
         differs: Where the result differs from the published conversion.
         same_as: What another data set holds too.
         overlaps: Data sets that may share images or patients with it: an audit finds which.
         facts: SonoDQS characteristics that are known, by name (see cards.py).
+        annotation: What is marked: `masks`, or what a set has that is not converted (`boxes`, `classes`).
+        layout: Where the tree and the values of the files are known from; "" where from the files.
+        source: Where the card comes from, if neither its citation nor its link says.
     """
 
     title: str
@@ -152,10 +159,14 @@ class Card:
     tree: str = ""
     quirks: tuple[str, ...] = ()
     guesses: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
     same_as: Twin | None = None
     overlaps: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    annotation: str = "masks"
+    layout: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,10 +198,11 @@ class Dataset:
     version: str = "1"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """To worker processes the project's own data sets go by name: their functions may be closures."""
-        module = f"{__package__.rpartition('.')[0]}.datasets.{self.name}"
-        if getattr(sys.modules.get(module), "DATASET", None) is self:
-            return _from_module, (module,)
+        """To worker processes the `DATASET` of a file goes by name: its functions may be closures."""
+        ours = f"{__package__.rpartition('.')[0]}.datasets.{self.name}"
+        for module in (ours, getattr(self.cases, "__module__", "")):
+            if getattr(sys.modules.get(module), "DATASET", None) is self:
+                return _from_module, (module,)
         return super().__reduce_ex__(protocol)
 
 

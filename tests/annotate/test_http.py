@@ -321,12 +321,14 @@ def test_propagation_goes_to_the_next_corrected_frame(start, tmp_path):
     brush = {"kind": "brush", "object": carried[3]["id"], "points": [[x, y]], "radius": 3}
     corrected = client.post(at.format(4), json={"base": frame["revision"], "edit": brush}).json()["frame"]
     told = events(client.post("/api/items/0/propagate", json={"from": 0, "to": 6, "objects": [first["id"]]}))
-    assert [step["frame"] and step["frame"]["frame"] for step in told] == [None, 1, 2, 3]
-    assert all(len(step["frame"]["objects"]) == 1 for step in told[1:])
+    # First back from the corrected one, so that what lies between is followed from both sides.
+    assert [step["frame"] and step["frame"]["frame"] for step in told] == [None] * 5 + [1, 2, 3]
+    assert [step["done"] for step in told] == list(range(8)) and told[-1]["total"] == 10
+    assert all(len(step["frame"]["objects"]) == 1 for step in told[5:])
     assert client.get("/api/items/0/frames/4").json()["objects"] == corrected["objects"]
     # Backward from the corrected one: frame 0 was drawn, so it stays.
     told = events(client.post("/api/items/0/propagate", json={"from": 4, "to": 0}))
-    assert [step["frame"] and step["frame"]["frame"] for step in told] == [None, 3, 2, 1]
+    assert [step["frame"] and step["frame"]["frame"] for step in told] == [None] * 5 + [3, 2, 1]
     session.close()
     labels = json.loads((tmp_path / "labels.json").read_text())
     assert [entry["frame"] for entry in labels["images"]] == list(range(7))

@@ -508,9 +508,9 @@ def test_a_full_disk_changes_nothing_and_loses_nothing(start, folder):
 
 def test_the_next_image_is_encoded_while_this_one_is_looked_at(start, predictor, monkeypatch):
     encoded = []
-    encode = predictor.embedder.model.encode_images
+    encode = predictor.model.encode_images
     monkeypatch.setattr(
-        predictor.embedder.model,
+        predictor.model,
         "encode_images",
         lambda x: encoded.append(threading.get_ident()) or encode(x),
     )

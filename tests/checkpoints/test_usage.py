@@ -10,7 +10,7 @@ from safetensors import safe_open
 import ultrasam
 from ultrasam import checkpoints
 from ultrasam.checkpoints import writing
-from ultrasam.checkpoints.download import OWN_FILE
+from ultrasam.checkpoints.places import OWN_FILE
 from ultrasam.cli.main import main
 from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.modeling.build import Variant, build_variant

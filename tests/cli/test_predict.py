@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
+from tests.kit.annotating import make_clip
 from tests.kit.pictures import noise
 from ultrasam.cli.main import main
 
@@ -201,20 +202,17 @@ def test_spacing_of_regions(tmp_path):
 
     regions = [((0, 0, 49, 89), (0.02, 0.02), 3, 1), ((60, 0, 139, 89), (0.01, 0.01), 3, 1)]
     clip = reader.open_clip(dicom(tmp_path / "two.dcm", noise()[None, ..., 0], regions=regions))
-    assert clip.spacing_of((5, 5, 40, 40)) == pytest.approx((0.2, 0.2))
-    assert clip.spacing_of((70, 5, 140, 90)) == pytest.approx((0.1, 0.1))
+    assert clip.calibration((5, 5, 40, 40)) == pytest.approx((0.2, 0.2))
+    assert clip.calibration((70, 5, 140, 90)) == pytest.approx((0.1, 0.1))
     # Across both: no length is true.
-    assert clip.spacing_of((40, 5, 70, 40)) is None
+    assert clip.calibration((40, 5, 70, 40)) is None
     plain = reader.open_clip(dicom(tmp_path / "ps.dcm", noise()[None, ..., 0], PixelSpacing=[0.3, 0.2]))
-    assert plain.spacing_of((0, 0, 9, 9)) == (0.2, 0.3)
+    assert plain.calibration((0, 0, 9, 9)) == (0.2, 0.3)
 
 
 def test_video_and_follow(tiny_weights, tmp_path):
     path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 5, (140, 90))
-    for i in range(3):
-        writer.write(noise(seed=i))
-    writer.release()
+    make_clip(path, 3, (90, 140))
     args = (path, "--checkpoint", tiny_weights, "--box", "20,10,90,70", "--spacing", "0.2,0.2")
     assert predict(*args, "--out", tmp_path / "a") == 0
     assert predict(*args, "--follow", "--out", tmp_path / "b") == 0
@@ -224,3 +222,7 @@ def test_video_and_follow(tiny_weights, tmp_path):
     assert len(plain) == len(followed) == 3 and "area_mm2" in plain[0]
     assert plain[0]["segmentation"] == followed[0]["segmentation"]
     assert plain[1]["segmentation"] != followed[1]["segmentation"]
+    assert [entry["track_id"] for entry in followed] == [0, 0, 0] and "drift" in followed[1]
+    assert all(
+        image["lost"] == [] for image in json.loads((tmp_path / "b/predictions.json").read_text())["images"]
+    )

@@ -90,7 +90,7 @@ def test_breast(samples, tmp_path):
     names = {c["id"]: c["name"] for c in coco.dataset["categories"]}
     counted = Counter(names[a["category_id"]] for a in coco.dataset["annotations"])
     assert counted["breast_nodule"] == len(below(top, "*_tumor.png"))
-    assert counted["cyst"] == len(below(top, "*_other*.png"))
+    assert counted["other_finding"] == len(below(top, "*_other*.png"))
 
 
 def test_bus_uclm(samples, tmp_path):
@@ -111,7 +111,7 @@ def test_busi(samples, tmp_path):
         key = f"{path.parent.name}/{re.sub(r'_mask.*', '.png', path.name)}"
         wanted.setdefault(key, []).extend(parts(gray(path) >= 128))
     agree(coco, wanted, tmp_path / "busi/images", top)
-    assert report.skips["normal image"] == 3
+    assert report.skips["image without foreground"] == 3
 
 
 def test_ccaui(samples, tmp_path):
@@ -119,6 +119,11 @@ def test_ccaui(samples, tmp_path):
     _, coco = run("ccaui", samples / "ccaui", tmp_path)
     wanted = {f"US images/{p.name}": parts(gray(p) >= 128) for p in below(top, "Expert mask images/*")}
     agree(coco, wanted, tmp_path / "ccaui/images", top)
+    sides: dict[str, set] = {}
+    for image in coco.dataset["images"]:
+        sides.setdefault(image["file_name"].split("VAS")[0], set()).add(image["split"])
+    assert len(sides) == 5 and sorted(map(len, sides.values())) == [1] * 5
+    assert {"train", "val"} == set.union(*sides.values())
 
 
 def test_ddti(samples, tmp_path):
@@ -260,3 +265,56 @@ def test_rar_masks_of_fast_u_net_are_single_pieces(samples, tmp_path):
     masks = below(tmp_path, "**/*.png")
     assert len(masks) == 412
     assert all(len(parts(gray(p) >= 128)) == 1 for p in masks[::20])
+
+
+def as_masks(more: Path, name: str, top: Path, place, write, step: int) -> dict[str, list[np.ndarray]]:
+    """Every n-th image of a compact set as its archive has it; gives the objects of each image."""
+    content = json.loads((more / f"annotations/{name}.json").read_text())
+    wanted = {}
+    for image in content["images"][::step]:
+        labels = np.zeros((image["height"], image["width"]), np.uint8)
+        for annotation in content["annotations"]:
+            if annotation["image_id"] == image["id"]:
+                labels[coco_mask.decode(annotation["segmentation"]) > 0] = annotation["category_id"]
+        file, mask = place(image)
+        for path in (top / file, top / mask):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(more / "images" / image["file_name"]).save(top / file)
+        write(labels, top / mask)
+        wanted[file] = [p for value in np.unique(labels[labels > 0]) for p in parts(labels == value)]
+    return wanted
+
+
+def test_usgra_seg(samples, tmp_path):
+    """The archive's palette masks, on real pictures of half the size."""
+
+    def place(image):
+        stem, folder = Path(image["file_name"]).stem, "test/" if image["split"] == "test" else ""
+        return f"{folder}images/{stem}.png", f"{folder}masks/{stem}.png"
+
+    def write(labels, path):
+        image = Image.fromarray(labels, "P")
+        image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+        image.save(path)
+
+    top = tmp_path / "raw/dataset"
+    wanted = as_masks(samples.parent / "more", "usgra_seg", top, place, write, 12)
+    report, coco = run("usgra_seg", tmp_path / "raw", tmp_path / "out")
+    agree(coco, wanted)
+    assert report.images == 21 and report.by_split["test"] > 0
+
+
+def test_dl_track(samples, tmp_path):
+    """Thin bands, in the archive's folders."""
+
+    def place(image):
+        stem = Path(image["file_name"]).stem
+        return f"apo_images/{stem}.tif", f"apo_masks/{stem}.tif"
+
+    def write(labels, path):
+        Image.fromarray(np.where(labels > 0, 255, 0).astype(np.uint8)).save(path)
+
+    wanted = as_masks(samples.parent / "more", "dl_track", tmp_path / "raw", place, write, 20)
+    report, coco = run("dl_track", tmp_path / "raw", tmp_path / "out")
+    agree(coco, wanted)
+    assert report.images == 22

@@ -173,7 +173,7 @@ def _two_images(content):
         lambda path, folder: columns.load(path, folder, least=0),
         lambda path, folder: load_split(path, folder, {"test": 0.2}),
         lambda path, folder: split_file(path, folder / "out", {"test": 0.2}),
-        lambda path, folder: read_samples([path], folder, splits=["test"]),
+        lambda path, folder: read_samples({path: folder}, splits=["test"]),
     ],
     ids=["load", "columns", "split", "files of a split", "samples"],
 )

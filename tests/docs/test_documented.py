@@ -40,7 +40,7 @@ SHORT = {
         *("--from", "work_dirs/ultrasam_vit-t_small/iter_1.pth"),
         *("--cfg-options", *TINY, "train_dataloader.batch_size=2"),
     ],
-    "data phantom": ["--num", "20", "--size", "64"],
+    "data phantom": ["--num", "20", "--size", "64", "--frames", "3"],
     "probe": ["--img-size", "64"],
 }
 #: What hours of training would have written -> what one step wrote.

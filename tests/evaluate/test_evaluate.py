@@ -1,8 +1,12 @@
 """The whole command on phantoms with a tiny model, and its numbers against other ways to the same ones."""
 
 import json
+import re
+import shlex
+import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -207,7 +211,7 @@ class Knowing(Predictor):
 
 
 def test_perfect_and_empty_answers(data, tiny_weights):
-    samples, _ = read_samples([data / "one.json"], data / "images", limit=1)
+    samples, _ = read_samples({data / "one.json": data / "images"}, limit=1)
     truth = samples[0].item.masks()
     predictor, protocol = Knowing(tiny_weights, device="cpu"), Protocol(clicks=4)
     predictor.answers = truth
@@ -346,3 +350,76 @@ def test_weights_whose_answers_overflow_are_named(data, tmp_path, capsys):
     torch.save(model.state_dict(), tmp_path / "broken.pth")
     assert evaluate(str(tmp_path / "broken.pth"), data, tmp_path / "out", "--limit", "1") == 2
     assert "is not a number" in capsys.readouterr().err
+
+
+def test_converted_sets_each_with_its_own_folder_and_the_same_file_names(
+    tiny_weights, tmp_path, monkeypatch, capfd
+):
+    """As `ultrasam convert` lays them out; and the command of the report runs again."""
+    for name, seed in (("one", 1), ("two", 2)):
+        home = tmp_path / "data" / name
+        content = json.loads(write_data(tmp_path / "made", name, 2, seed).read_text())
+        (home / "annotations").mkdir(parents=True)
+        (tmp_path / "made/images" / name).rename(home / "images")
+        for image in content["images"]:
+            image["file_name"] = image["file_name"].split("/")[1]
+        (home / "annotations/test.json").write_text(json.dumps(content))
+    monkeypatch.chdir(tmp_path)
+    files = ["data/one/annotations/test.json", "data/two/annotations/test.json"]
+    asked = ["--prompts", "box", "--seed", "3", "--organ", "one=neck", "--title", "a 'fine' title"]
+    where = ["--out", "report", "--page", "docs/page.md", "--device", "cpu"]
+    weights = str(tiny_weights)
+    assert main(["evaluate", weights, *files, *asked, *where]) == 0
+    results, records = read(tmp_path / "report")
+    assert set(results["datasets"]) == {"one", "two"} and len(records) == 4
+    assert len({record["name"] for record in records}) == 2
+    capfd.readouterr()
+    for page in ("report/results.md", "docs/page.md"):
+        (command,) = re.findall(r"Made with\n\n```[a-z]*\n(.*)\n```", (tmp_path / page).read_text())
+        words = shlex.split(command)
+        assert words[:2] == ["ultrasam", "evaluate"] and words[3:5] == files
+        if page == "report/results.md":
+            assert main(words[1:]) == 0
+            assert "4 of 4 images were done before" in capfd.readouterr().out
+            again, _ = read(tmp_path / "report")
+            assert again == results
+    assert str(tmp_path) not in (tmp_path / "docs/page.md").read_text()
+    assert main(["evaluate", weights, files[0], files[0], "--out", "report"]) == 2
+    assert "named twice" in capfd.readouterr().err
+
+
+def test_pairs_of_two_scanners(tiny_weights, data, tmp_path, capsys):
+    """Equal partners agree wholly; darker, smaller ones are asked the same, and Dice is counted by hand."""
+    weights, partners = str(tiny_weights), tmp_path / "partners"
+    shutil.copytree(data / "images/one", partners / "one")
+    asked = ["--prompts", "box,point", "--no-baselines", "--device", "cpu", "--limit", "2"]
+    base = ["evaluate", weights, str(data / "one.json"), "--images", str(data / "images"), *asked]
+    same = tmp_path / "same"
+    assert main([*base, "--out", str(same), "--pairs", str(partners)]) == 0
+    content = json.loads((same / "pairs.json").read_text())
+    for part in content.values():
+        assert part["between"] == [1.0] * len(part["between"]) and part["images"] == part["partners"]
+    assert "| box |" in (same / "pairs.md").read_text()
+    for path in (partners / "one").glob("*.png"):
+        image = cv2.imread(str(path))
+        cv2.imwrite(str(path), cv2.resize(image // 3, (SIZE // 2, SIZE // 2), interpolation=cv2.INTER_AREA))
+    other = tmp_path / "other"
+    assert main([*base, "--out", str(other), "--pairs", str(partners)]) == 0
+    content = json.loads((other / "pairs.json").read_text())
+    _, records = read(other)
+    lines = (other / "pairs/records/one.jsonl").read_text().splitlines()
+    theirs = [json.loads(line) for line in lines]
+    expected = []
+    for one, two in zip(records, theirs, strict=True):
+        assert one["boxes"] == two["boxes"] and one["name"] == two["name"]
+        for left, right in zip(one["answers"]["box"]["masks"], two["answers"]["box"]["masks"], strict=True):
+            masks = [coco.decode({"size": one["size"], "counts": c}, one["size"], "") for c in (left, right)]
+            total = masks[0].sum() + masks[1].sum()
+            expected.append(2 * (masks[0] & masks[1]).sum() / total if total else 1.0)
+    assert content["box"]["between"] == pytest.approx(expected, abs=1e-12)
+    (partners / "one/0.png").unlink()
+    assert main([*base, "--out", str(other), "--pairs", str(partners)]) == 2
+    assert "1 of 2 images have no partner" in capsys.readouterr().err
+    write_image(partners / "one/0.png", np.zeros((SIZE, SIZE // 2, 3), np.uint8))
+    assert main([*base, "--out", str(tmp_path / "third"), "--pairs", str(partners)]) == 2
+    assert "another cut-out" in capsys.readouterr().err

@@ -79,7 +79,11 @@ def fill(folder: Path) -> None:
 
 
 def _pictures(folder: Path) -> None:
+    import nibabel
+
+    from tests.kit.fuzz_files import dicom_bytes
     from tests.kit.scans import write_scan
+    from tests.kit.screens import sector_mask, speckle
     from ultrasam.phantom import simulate
 
     picture = cv2.cvtColor(simulate(1, 0, size=400).image, cv2.COLOR_RGB2BGR)
@@ -97,6 +101,13 @@ def _pictures(folder: Path) -> None:
     write_scan(folder / "cine.dcm", np.stack([picture] * 2))
     # Of the size of the image that Python blocks are given.
     write_scan(folder / "scan.dcm", np.zeros((300, 400), dtype=np.uint8))
+    slices = np.stack([picture[..., 0].T] * 2, axis=2)
+    nibabel.save(nibabel.Nifti1Image(slices, np.eye(4)), folder / "volume.nii.gz")
+    (folder / "study").mkdir()
+    rng = np.random.default_rng(3)
+    mask = sector_mask(rng, 400, 400)
+    screen = np.stack([speckle(rng, mask) for _ in range(5)])
+    (folder / "study/cine.dcm").write_bytes(dicom_bytes(screen, PatientName="Doe"))
 
 
 def _data(folder: Path) -> None:
@@ -114,7 +125,7 @@ def _data(folder: Path) -> None:
     for name in ("bus_bra", "mine"):
         shutil.copytree(phantom, data / name)
         for path in (data / name / "annotations").glob("*.json"):
-            _two_classes(path)
+            _two_classes(path, name)
     (data / "us43d").mkdir()
     for name in ("train", "val"):
         part = json.loads((phantom / f"annotations/{name}.agnostic.json").read_text())
@@ -124,9 +135,10 @@ def _data(folder: Path) -> None:
     (folder / "mine.json").write_text(json.dumps(whole))
     (folder / "images").mkdir(exist_ok=True)
     (folder / "images/labels.json").write_text(json.dumps(whole))
-    (data / "bus_bra.json").write_text(json.dumps(whole))
+    for name in ("bus_bra", "cart"):
+        (data / f"{name}.json").write_text(json.dumps(whole))
     exporting.export(folder / "mine.json", "labelme", folder / "my_labels", phantom / "images")
-    for target in ("images", "data/images"):
+    for target in ("images", "data/images", "data/portable"):
         shutil.copytree(phantom / "images", folder / target, dirs_exist_ok=True)
     for name in ("train", "test"):
         shutil.copy(data / f"bus_bra/annotations/{name}.json", folder / f"{name}.json")
@@ -142,13 +154,15 @@ def _data(folder: Path) -> None:
         (corpus / f"annotations/{name}.json").write_text(json.dumps(content))
 
 
-def _two_classes(path: Path) -> None:
-    """The names of BUS-BRA's categories, by turns."""
+def _two_classes(path: Path, name: str) -> None:
+    """The names of BUS-BRA's categories, by turns, in a data set of this name."""
     content = json.loads(path.read_text())
     names = ("breast_nodule_benign", "breast_nodule_malignant")
     content["categories"] = [{"id": i, "name": name} for i, name in enumerate(names, 1)]
     for annotation in content["annotations"]:
         annotation["category_id"] = 1 + annotation["image_id"] % 2
+    for image in content["images"]:
+        image["dataset"] = name
     path.write_text(json.dumps(content))
 
 

@@ -53,7 +53,8 @@ def check(size, index, folder, truth):
             assert_same(found.scores, stored[f"{name}/scores"], published.ROUNDING, scale=1)
             geometry = found.sources[0].crop.geometry
             least, most = (
-                masks.numpy() for masks in published.between(found.logits[:, None], geometry, "official")
+                masks.numpy()
+                for masks in published.between(torch.from_numpy(found.logits)[:, None], geometry, "official")
             )
             for area in (found.masks.sum((1, 2)), stored[f"{name}/area"]):
                 assert (least.sum((1, 2)) <= area).all() and (area <= most.sum((1, 2))).all()

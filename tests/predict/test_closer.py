@@ -26,7 +26,7 @@ def image():
 
 def logits(answer: Segmentation, predictor: Predictor) -> torch.Tensor:
     """Of an answer on the predictor's image, in full resolution."""
-    return upsample_logits(answer.logits[:, None], predictor.geometries[0])[:, 0]
+    return upsample_logits(torch.from_numpy(answer.logits)[:, None], predictor.geometries[0])[:, 0]
 
 
 def test_a_region_is_a_square_with_the_box_in_its_middle():

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 import ultrasam
 from ultrasam import checkpoints
-from ultrasam.checkpoints.download import OWN_FILE
+from ultrasam.checkpoints.places import OWN_FILE
 from ultrasam.cli.main import main
 from ultrasam.data.boxes import tight_box
 from ultrasam.data.images import read_image, write_image

@@ -34,7 +34,7 @@ def same(first: Segmentation, second: Segmentation) -> bool:
     return (
         np.array_equal(first.masks, second.masks)
         and np.array_equal(first.scores, second.scores)
-        and np.array_equal(first.logits.numpy(), second.logits.numpy())
+        and np.array_equal(first.logits, second.logits)
     )
 
 

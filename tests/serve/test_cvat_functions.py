@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +11,14 @@ from PIL import Image
 
 auto = pytest.importorskip("cvat_sdk.auto_annotation", reason="cvat-sdk is not installed")
 
+import attrs  # noqa: E402
 from cvat_sdk.masks import decode_mask, encode_mask  # noqa: E402
 
 from ultrasam.errors import PromptError, UltraSamError  # noqa: E402
 from ultrasam.predict.automatic import Everything, find_everything  # noqa: E402
 from ultrasam.predict.object_prompt import ObjectPrompt  # noqa: E402
-from ultrasam.predict.propagate import Propagation  # noqa: E402
+from ultrasam.predict.predictor import Predictor  # noqa: E402
+from ultrasam.predict.track import Follower  # noqa: E402
 from ultrasam.serve import cvat_functions as cvat  # noqa: E402
 
 SIZE = (120, 200)
@@ -32,7 +35,11 @@ def context(**values):
 
 def decoded(shape):
     assert str(shape.type) == "mask"
-    return decode_mask(list(shape.points), image_width=SIZE[1], image_height=SIZE[0])
+    return decode(shape.points)
+
+
+def decode(points):
+    return decode_mask(list(points), image_width=SIZE[1], image_height=SIZE[0])
 
 
 @pytest.fixture
@@ -106,7 +113,7 @@ def test_tracking(predictor, picture, image, kind):
     frame = np.ascontiguousarray(np.roll(picture, 2, axis=1))
     found = function.track(of_shape, function.preprocess_image(context(), Image.fromarray(frame)), state)
     assert isinstance(found, auto.TrackableShape) and found.type == kind
-    (wanted,) = Propagation(predictor, picture, [start]).step(frame)
+    wanted = Follower(predictor, picture, {0: start}).step(frame)[0]
     if kind == "mask":
         assert np.array_equal(decoded(found), wanted.mask)
     elif kind == "rectangle":
@@ -128,3 +135,76 @@ def test_create_makes_each_kind_and_no_other():
         assert isinstance(cvat.create(kind).spec, spec)
     with pytest.raises(UltraSamError, match="detection, interaction, tracking"):
         cvat.create("cooking")
+
+
+@pytest.fixture
+def worker():
+    """Starts what a worker of ``cvat-cli function run-agent`` runs, with a function loaded as there."""
+    agent = pytest.importorskip("cvat_cli._internal.agent", reason="cvat-cli is not installed")
+    from cvat_cli._internal.common import FunctionLoader
+
+    def start(kind):
+        loader = FunctionLoader("ultrasam.serve.cvat_functions", None, {"kind": kind, "device": "cpu"})
+        agent._worker_init(loader, iter("abcdef").__next__)
+        return agent._worker_job_get_function_spec()
+
+    return start
+
+
+def test_the_agents_worker_interacts_and_keeps_the_encoded_image(worker, picture, image):
+    from cvat_cli._internal import agent_driver_interaction as driver
+
+    spec = worker("interaction")
+    fields = driver.AgentInteractionFunctionDriver.get_remote_function_fields(spec)
+    assert fields == {"min_pos_points": 0, "min_neg_points": 0, "startswith_box_optional": True}
+    asked = driver._InteractionPromptsImpl(
+        pos_points=((90.5, 60.5),), neg_points=((20.5, 20.5),), bounding_box=None
+    )
+    assert driver._worker_job_interact_from_cache("task", asked) is None
+    shapes = driver._worker_job_interact("task", image, asked)
+    (sent,) = [attrs.asdict(shape) for shape in shapes]
+    wanted = Predictor("small", device="cpu").encode(picture)
+    wanted = wanted.segment([ObjectPrompt([[90.5, 60.5], [20.5, 20.5]], [1, 0])]).masks[0]
+    assert sent["type"] == "mask" and np.array_equal(decode(sent["points"]), wanted)
+    assert driver._worker_job_interact_from_cache("task", asked) == shapes
+
+
+def test_the_agents_worker_tracks(worker, picture, image):
+    from cvat_cli._internal import agent_driver_tracking as driver
+
+    assert worker("tracking").supported_shape_types == {"mask", "polygon", "rectangle"}
+    start = np.zeros(SIZE, bool)
+    start[30:90, 60:120] = True
+    given = [
+        auto.TrackableShape(type="mask", points=encode_mask(start)),
+        auto.TrackableShape(type="rectangle", points=BOX),
+    ]
+    states = driver._worker_job_init_tracking(7, image, given)
+    moved = np.ascontiguousarray(np.roll(picture, 2, axis=1))
+    mask, rectangle = driver._worker_job_track(7, Image.fromarray(moved), states)
+    wanted = Follower(Predictor("small", device="cpu"), picture, {0: start}).step(moved)[0]
+    assert np.array_equal(decode(attrs.asdict(mask)["points"]), wanted.mask)
+    assert attrs.asdict(rectangle)["type"] == "rectangle"
+    assert np.allclose(rectangle.points, np.add(BOX, [2, 0, 2, 0]), atol=4)
+
+
+@pytest.mark.parametrize("polygons", [False, True])
+def test_what_is_detected_passes_the_drivers_checks(predictor, image, polygons):
+    """What ``cvat-cli task auto-annotate`` does to each image between download and upload."""
+    from cvat_sdk import models
+    from cvat_sdk.auto_annotation import driver
+
+    function = cvat.Detection(predictor, "lesion", Everything(points_per_side=4, min_iou=0.0, most=3))
+    label = models.Label(id=31, name="lesion", type="any", attributes=[], sublabels=[])
+    mapper = driver._AnnotationMapper(
+        logging.getLogger(),
+        function.spec.labels,
+        [label],
+        allow_unmatched_labels=False,
+        conv_mask_to_poly=polygons,
+    )
+    told = driver._DetectionFunctionContextImpl(frame_name="a.png", conv_mask_to_poly=polygons)
+    found = function.detect(told, image)
+    tags, shapes = mapper.validate_and_remap(found, 5)
+    assert tags == [] and len(shapes) == len(found) > 0
+    assert {(shape.label_id, shape.frame, str(shape.source)) for shape in shapes} == {(31, 5, "auto")}

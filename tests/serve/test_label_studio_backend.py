@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -201,7 +202,8 @@ def test_the_rest_of_the_protocol(client, picture):
     version = client.post("/label-studio/setup", json=setup).json()["model_version"]
     assert version.startswith("ultrasam-")
     nothing = ask(client, picture, None).json()
-    assert nothing["results"] == [{"result": [], "score": 0.0, "model_version": version}]
+    assert nothing == {"results": [[]], "model_version": version}
+    assert client.get("/label-studio/versions").json() == {"versions": [version]}
 
 
 @pytest.mark.parametrize(
@@ -224,9 +226,9 @@ def test_the_rest_of_the_protocol(client, picture):
         ([point(9, 9)], "<a>" * 50_000, "not readable"),
     ],
 )
-def test_what_is_wrong_with_a_task_is_said(client, picture, results, config, text):
+def test_what_is_wrong_with_a_task_is_said(client, caplog, picture, results, config, text):
     answer = ask(client, picture, results, config)
-    assert answer.status_code == 422 and text in answer.json()["error"]
+    assert answer.status_code == 422 and text in answer.json()["error"] and text in caplog.text
 
 
 def test_the_first_brush_tag_with_an_image_counts():
@@ -238,13 +240,14 @@ def test_the_first_brush_tag_with_an_image_counts():
 @pytest.fixture
 def label_studio(picture):
     """A server with Label Studio's addresses of files, and what it was asked."""
-    asked = []
+    asked, given = [], []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append((self.path, self.headers.get("Authorization")))
+            key = self.headers.get("Authorization")
+            asked.append((self.path, key))
             query = parse_qs(urlsplit(self.path).query)
-            if self.headers.get("Authorization") != "Token key":
+            if key not in ("Token key", f"Bearer access-{len(given)}"):
                 self.send_response(401)
             elif "away" in self.path:
                 self.send_response(302)
@@ -256,6 +259,16 @@ def label_studio(picture):
                 self.wfile.write(png(picture))
             elif "large" in self.path:
                 self.wfile.write(b"x" * 200_000)
+
+        def do_POST(self):
+            """A personal access token is exchanged for one that is good until the next one is given."""
+            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            known = self.path == "/api/token/refresh/" and sent == {"refresh": "personal.access.token"}
+            self.send_response(200 if known else 401)
+            self.end_headers()
+            if known:
+                given.append(sent)
+                self.wfile.write(json.dumps({"access": f"access-{len(given)}"}).encode())
 
         def log_message(self, *_):
             pass
@@ -283,6 +296,18 @@ def test_files_of_the_configured_server_are_read_with_its_token(engine, predicto
     assert len(asked) == 6
     with pytest.raises(DataError, match="LABEL_STUDIO_API_KEY"):
         TaskImages(origin, "wrong").read(local)
+
+
+def test_personal_access_tokens_are_exchanged_and_again_when_they_have_run_out(label_studio, picture):
+    origin, asked = label_studio
+    images, other = (TaskImages(origin, "personal.access.token") for _ in range(2))
+    local = "/data/local-files/?d=my%20scans/a%20b.png"
+    for reader in (images, images, other, images):
+        assert reader.read(local) == png(picture)
+    keys = [key.removeprefix("Bearer access-") for _, key in asked]
+    assert keys == ["1", "1", "2", "1", "3"]
+    with pytest.raises(DataError, match="personal access token"):
+        TaskImages(origin, "one.that.isnt").read(local)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 
 from tests.kit.pictures import waves
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.propagate import Propagation
+from ultrasam.predict.track import Follower
 
 testclient = pytest.importorskip(
     "fastapi.testclient", reason="fastapi, httpx (extra 'dev') are not installed"
@@ -119,7 +119,7 @@ def test_clips_come_whole_or_in_part_and_objects_are_carried_through(client, pre
     assert missing.status_code == 422 and "4 frames" in missing.json()["error"]
     ids = [entry["image"] for entry in sent]
     (start,) = predictor.encode(picture).segment([ObjectPrompt(box=BOX)]).rles()
-    work = Propagation(predictor, frames[0], [decoded(start)] * 2)
+    work = Follower(predictor, frames[0], dict.fromkeys(range(2), decoded(start)))
     objects = [
         {"mask": start},
         {"box": BOX},
@@ -127,7 +127,7 @@ def test_clips_come_whole_or_in_part_and_objects_are_carried_through(client, pre
     answer = client.post("/v1/propagate", json={"images": ids, "objects": objects}).json()
     assert [entry["image"] for entry in answer["frames"]] == ids[1:]
     for entry, frame in zip(answer["frames"], frames[1:], strict=True):
-        for got, wanted in zip(entry["objects"], work.step(frame), strict=True):
+        for got, wanted in zip(entry["objects"], work.step(frame).values(), strict=True):
             assert (got is None) == (wanted is None)
             if got:
                 assert np.array_equal(decoded(got["mask"]), wanted.mask) and got["drift"] == wanted.drift

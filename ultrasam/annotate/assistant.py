@@ -58,7 +58,7 @@ class Assistant:
             logger.warning("embeddings are not kept: %s", error)
             return predictor, predictor
         whole = Predictor(
-            predictor.model,
+            predictor.engine,
             closer=predictor.closer,
             cleanup=predictor.cleanup,
             refinement=predictor.refinement,

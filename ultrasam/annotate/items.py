@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ultrasam.data import images
 from ultrasam.errors import DataError, UltraSamError
-from ultrasam.predict.files import dicom, sources
-from ultrasam.predict.files.sources import Frame, Source, SpacingOf
+from ultrasam.predict.files import dicom, sources, video
+from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.kept import Lru
 from ultrasam.predict.pixels import Window
 
@@ -248,19 +247,11 @@ def _describe(item: Item, handles: list[Frame]) -> None:
     item.is_clip = item.is_clip or item.frames > 1
     if item.width == 0:
         item.height, item.width = handles[0].read().shape[:2]
-    spacing_of: SpacingOf | None = handles[0].spacing_of
+    spacing_of = handles[0].spacing_of
     if spacing_of is not None:
         center = (item.width / 2, item.height / 2)
         item.spacing = spacing_of((*center, *center))
 
 
 def _open_video(item: Item) -> None:
-    capture = cv2.VideoCapture(str(item.path))
-    try:
-        sizes = (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-        count, width, height = (int(capture.get(size)) for size in sizes)
-    finally:
-        capture.release()
-    if width < 1 or height < 1:
-        raise DataError(f"{item.path} is not a readable video (damaged, or its codec is not at hand)")
-    item.frames, item.width, item.height = max(count, 1), width, height
+    item.frames, item.height, item.width = video.size(item.path)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
 from pycocotools import mask as coco_mask
 
 from ultrasam.annotate import edits
@@ -15,9 +16,10 @@ from ultrasam.annotate.label_file import Place
 from ultrasam.annotate.objects import AnnotatedObject, Objects, Prompt, Rle
 from ultrasam.annotate.session import Session
 from ultrasam.data import coco
+from ultrasam.data.boxes import tight_box
 from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict.automatic import Everything, find_everything
-from ultrasam.predict.propagate import Carried, Propagation
+from ultrasam.predict.track import Tracked, TrackingState, steps
 
 #: ``{"done": steps, "total": steps, "frame": the frame that has changed, or None}``.
 Step = dict[str, Any]
@@ -153,6 +155,8 @@ class Jobs:
     def propagate(self, item: int, options: Mapping[str, Any]) -> Iterator[Step]:
         """Carry objects of a frame to others, up to the next one in which the object was corrected.
 
+        Up to there they are followed from both sides.
+
         Args:
             item: number of the clip.
             options: ``from``, a frame; ``to``, the last frame, before or after it (None: the last one);
@@ -173,40 +177,60 @@ class Jobs:
         objects = _chosen(session.store.frame(*place_size).objects, options.get("objects"))
         stop = self._begin(item)
         try:
-            masks = [coco_mask.decode(dict(entry.mask)).astype(bool) for entry in objects]
-            work = Propagation(session.assistant.predictor, session.image(item, start), masks)
-            alive = dict(enumerate(objects))
-            frames = range(start + 1, end + 1) if end >= start else range(start - 1, end - 1, -1)
-            yield {"done": 0, "total": len(frames), "frame": None}
-            for done, frame in enumerate(frames, start=1):
-                self._leave_corrected(item, frame, alive, work)
-                if not alive or stop.is_set():
+            alive = {entry.track: entry for entry in objects}
+            direction = 1 if end >= start else -1
+            state = self._state(item, alive, range(start, end + direction, direction))
+            total = abs(end - start) + state.way_back(start, direction)
+            yield {"done": 0, "total": total, "frame": None}
+            work = steps(session.assistant.predictor, state, start, abs(end - start), direction)
+            for done, step in enumerate((step for step in work if step.frame != start), start=1):
+                changed = None
+                if step.objects is not None:
+                    self._leave_corrected(item, step.frame, alive, state)
+                    if not alive:
+                        return
+                    changed = self._carry(item, step.frame, alive, step.objects)
+                yield {"done": min(done, total), "total": total, "frame": changed}
+                if stop.is_set():
                     return
-                carried = work.step(session.image(item, frame))
-                changed = self._carry(item, frame, alive, carried)
-                yield {"done": done, "total": len(frames), "frame": changed}
         finally:
             self._end(item)
 
+    def _state(self, item: int, objects: Mapping[int, AnnotatedObject], frames: range) -> TrackingState:
+        """The frames of a clip, with where these objects, by track, are in the first and were corrected."""
+        session = self._session
+        clip = session.items[item]
+        state = TrackingState(_Frames(session, item, clip.frames), session.place(item, frames[0])[1])
+        for frame in frames:
+            place_size = session.place(item, frame)
+            for entry in objects.values() if frame == frames[0] else session.store.frame(*place_size).objects:
+                if entry.track in objects and entry.area and (frame == frames[0] or _corrected(entry)):
+                    mask = coco_mask.decode(dict(entry.mask)).astype(bool)
+                    state.set_key(frame, entry.track, Tracked(mask, 1.0, tight_box(mask)))
+        return state
+
     def _leave_corrected(
-        self, item: int, frame: int, alive: dict[int, AnnotatedObject], work: Propagation
+        self, item: int, frame: int, alive: dict[int, AnnotatedObject], state: TrackingState
     ) -> None:
         history = self._session.store.frame(*self._session.place(item, frame))
-        corrected = {entry.track for entry in history.objects if entry.source != "propagated"}
-        for row in [row for row, entry in alive.items() if entry.track in corrected]:
-            work.leave(row)
-            del alive[row]
+        for track in {entry.track for entry in history.objects if _corrected(entry)} & set(alive):
+            state.objects.pop(track)
+            del alive[track]
 
     def _carry(
-        self, item: int, frame: int, alive: dict[int, AnnotatedObject], carried: list[Carried | None]
+        self,
+        item: int,
+        frame: int,
+        alive: Mapping[int, AnnotatedObject],
+        tracked: Mapping[int, Tracked | None],
     ) -> Step:
         """Put objects into a frame, in the place of what was propagated there before."""
         session = self._session
         place, size = session.place(item, frame)
         made = {
-            entry.track: self._carried(item, frame, entry, found)
-            for row, entry in alive.items()
-            if (found := carried[row]) is not None
+            track: self._carried(item, frame, entry, found)
+            for track, entry in alive.items()
+            if (found := tracked.get(track)) is not None
         }
         with session.store.lock:
             history = session.store.frame(place, size)
@@ -222,7 +246,7 @@ class Jobs:
             session.change(place, tuple(objects))
             return session.frame_json(item, frame, history)
 
-    def _carried(self, item: int, frame: int, entry: AnnotatedObject, found: Carried) -> AnnotatedObject:
+    def _carried(self, item: int, frame: int, entry: AnnotatedObject, found: Tracked) -> AnnotatedObject:
         x1, y1, x2, y2 = (round(float(v), 2) for v in found.box)
         new = AnnotatedObject(
             self._session.store.new_id(),
@@ -246,6 +270,26 @@ class Jobs:
     def _end(self, item: int) -> None:
         with self._lock:
             self._running.pop(item, None)
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """The frames of a clip of a session."""
+
+    session: Session
+    item: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        return self.session.image(self.item, number)
+
+
+def _corrected(entry: AnnotatedObject) -> bool:
+    """Whether a person said where an object is."""
+    return entry.source not in ("propagated", "suggested")
 
 
 def _chosen(objects: Objects, ids: Any) -> Objects:

@@ -34,6 +34,7 @@ from ultrasam.annotate.store import Store
 from ultrasam.data.boxes import to_xyxy
 from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict.encoded import Encoded
+from ultrasam.predict.engine import EngineName
 from ultrasam.predict.measure import measure
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
@@ -58,6 +59,7 @@ class Session:
         out: the COCO file of the labels; None for ``labels.json`` in the input folder, or beside the input.
         classes: names of classes that there shall be, besides those of the labels.
         model: a predictor, or weights as `Predictor` takes them.
+        engine: as `Predictor` takes it.
         images: the folder of a COCO file's images; None to look beside it.
         window: gray values shown as black and white, for images of more than 8 bits.
         cache: a folder for embeddings; None for none.
@@ -75,6 +77,7 @@ class Session:
         *,
         classes: Sequence[str] = (),
         model: Predictor | str | Path | None = None,
+        engine: EngineName | None = None,
         images: str | Path | None = None,
         window: Window | None = None,
         cache: str | Path | None = None,
@@ -95,7 +98,7 @@ class Session:
         self.finder, self._title = finder, title or self.items.root.name
         self.model_name = "" if isinstance(model, Predictor) else str(model or "small")
         self.assistant = Assistant(
-            lambda: model if isinstance(model, Predictor) else Predictor(model, window=window),
+            lambda: model if isinstance(model, Predictor) else Predictor(model, engine=engine, window=window),
             None if cache is None else Path(cache),
         )
         self.saver = Saver(self.store, self.items)

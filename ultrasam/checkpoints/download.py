@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from ultrasam.checkpoints.detection import detect, variant_name
 from ultrasam.checkpoints.formats import named_as_sam
+from ultrasam.checkpoints.places import FOLDER_VARIABLE, OWN, OWN_FILE, cache_folder
 from ultrasam.checkpoints.reading import read
 from ultrasam.checkpoints.sniffing import format_of
 from ultrasam.checkpoints.transfer import PATIENCE, Patience, forget, transfer
@@ -23,11 +23,6 @@ from ultrasam.data.files import write_text
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.build import VARIANTS
 
-#: The package's own small model, and the file that holds it.
-OWN = "small"
-OWN_FILE = Path(__file__).parents[1] / "weights" / "ultrasam_small.safetensors"
-#: A folder whose files are used instead of downloading; also where downloads go.
-FOLDER_VARIABLE = "ULTRASAM_WEIGHTS"
 #: How addresses on the Hugging Face Hub begin, and what is taken from there.
 HUB = "hf://"
 _OF_HUB = ["*.safetensors", "*.json", "*.bin"]
@@ -152,14 +147,6 @@ def from_hub(repo: str, **options: Any) -> Path:
             f"could not fetch {HUB}{repo}: {said} Check the name; 'hf auth login' opens private ones, and "
             "without a network HF_HUB_OFFLINE=1 takes what was fetched before"
         ) from error
-
-
-def cache_folder() -> Path:
-    """Where weights are kept: $ULTRASAM_WEIGHTS, or the user's cache."""
-    given = os.environ.get(FOLDER_VARIABLE)
-    if given:
-        return Path(given).expanduser()
-    return Path(pooch.os_cache("ultrasam"))
 
 
 def fetch(name: str, folder: Path | None = None, patience: Patience = PATIENCE) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import add_host, add_weights, labels_as_coco
+from ultrasam.cli.options import add_engine, add_host, add_weights, labels_as_coco
 
 if TYPE_CHECKING:
     from ultrasam.annotate.finding import Finder
@@ -52,6 +52,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--images", type=Path, metavar="DIR", help="the images of a COCO file (beside it)")
     add_weights(parser, "--checkpoint", "the model (small, which comes with the package)", default="small")
+    add_engine(parser)
     parser.add_argument(
         "--suggest",
         nargs=2,
@@ -120,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _session(args: argparse.Namespace) -> Session:
     from ultrasam.annotate.session import Session
-    from ultrasam.checkpoints.download import cache_folder
+    from ultrasam.checkpoints.places import cache_folder
     from ultrasam.cli.predict import parse_window
 
     inputs, images, out = _labels(args)
@@ -130,6 +131,7 @@ def _session(args: argparse.Namespace) -> Session:
         out,
         classes=classes,
         model=args.checkpoint,
+        engine=args.engine,
         images=images,
         window=parse_window(args.window),
         cache=args.cache or cache_folder() / "embeddings",

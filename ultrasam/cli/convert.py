@@ -21,28 +21,45 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--limit", type=int, help="convert only the first cases, to try")
     parser.add_argument("--strict", action="store_true", help="stop at the first case that fails")
-    parser.add_argument("--keep-empty", action="store_true", default=None, help="keep images without objects")
-    parser.add_argument("--val", type=float, default=0.05, help="validation share of the subjects (0.05)")
+    parser.add_argument(
+        "--keep-empty",
+        action="store_true",
+        default=None,
+        help="keep images on which nothing is to be marked",
+    )
+    parser.add_argument("--val", type=float, help="validation share of the subjects (0.05)")
     parser.add_argument("--fresh", action="store_true", help="do not take up what an earlier run converted")
+    which = parser.add_argument_group("with list")
+    which.add_argument("--organ", default="", metavar="WORD", help="only those that show it")
+    which.add_argument("--masks", action="store_true", help="only those with masks")
+    which.add_argument(
+        "--licence",
+        "--license",
+        choices=("open", "commercial", "stated", "any"),
+        default="any",
+        help="a public license, one that allows commercial use, any words, or none needed (any)",
+    )
+    which.add_argument("--sort", choices=("name", "organ", "images", "sonodqs"), default="name")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Dispatch; 1 where cases failed, 0 otherwise."""
-    from ultrasam.converters import get, names
-    from ultrasam.converters.engine.cards import describe
+    from ultrasam.converters import catalog
     from ultrasam.converters.engine.errors import ConverterError
 
     if args.target == "list":
-        for name in names():
-            card = get(name).card
-            license = card.license or "license not stated"
-            print(f"{name:20} {card.images or '?':>7}  {card.anatomy:40.40} {license}")
+        found = catalog.select(organ=args.organ, masks=args.masks, licence=args.licence, sort=args.sort)
+        print(catalog.table(found))
+        more = catalog.select(organ=args.organ, masks=args.masks)
+        if len(more) > len(found):
+            print(f"{len(more) - len(found)} others fit, but no license of theirs is known to be so")
+        print(f"{len(found)} of {len(catalog.entries())}; more on one: ultrasam convert info ID")
         return 0
     if args.target == "info":
         if args.name is None:
             raise ConverterError("which one? ultrasam convert info ID; see: ultrasam convert list")
-        print(describe(get(args.name)))
+        print(catalog.info(args.name))
         return 0
     if args.out is None:
         raise ConverterError("--out is missing: where the converted data go")
@@ -54,10 +71,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _one(name: str, raw: Path | None, args: argparse.Namespace) -> int:
-    from ultrasam.converters import convert, get
+    from ultrasam.converters import catalog, convert
     from ultrasam.converters.engine.errors import ConverterError
 
-    dataset = get(name)
+    dataset = catalog.converter(name)
     if raw is None:
         raise ConverterError(f"--raw is missing; how to get the data: ultrasam convert info {name}")
     report = convert(
@@ -106,6 +123,19 @@ def _ahu(args: argparse.Namespace) -> int:
 
     if args.raw is None:
         raise ConverterError("--raw is missing: a layer of the AHU database (raw, filtered or processed)")
-    report = convert_ahu(args.raw, args.out, val=args.val)
+    unheeded = [
+        option
+        for option, given in (
+            ("--workers", args.workers != 1),
+            ("--limit", args.limit is not None),
+            ("--strict", args.strict),
+            ("--keep-empty", args.keep_empty),
+            ("--fresh", args.fresh),
+        )
+        if given
+    ]
+    if unheeded:
+        raise ConverterError(f"ahu has clips and no masks: {', '.join(unheeded)} does nothing there")
+    report = convert_ahu(args.raw, args.out, **({} if args.val is None else {"val": args.val}))
     print(report.summary())
     return 0 if not report.failures else 1

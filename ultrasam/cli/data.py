@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ultrasam.cli import phantom
+from ultrasam.cli import deidentify, phantom
 from ultrasam.cli.options import LABELS, make_folder
 
 #: Problems of a file that are printed one by one; the others are counted.
@@ -18,7 +18,7 @@ SHOWN = 20
 def add_parser(subparsers: Any) -> None:
     """Add the command and its own commands."""
     parser = subparsers.add_parser(
-        "data", help="check, convert, count, merge, split, audit and simulate labels"
+        "data", help="check, convert, count, merge, split, audit and simulate labels; begin a data set"
     )
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = commands.add_parser("check", help="is a COCO file valid, and are its images there?")
@@ -38,7 +38,11 @@ def add_parser(subparsers: Any) -> None:
     audit = commands.add_parser("audit", help="near-duplicates and subjects on two sides")
     audit.add_argument("--root", type=Path, required=True, help="folder of converted data sets")
     audit.add_argument("--out", type=Path, required=True, help="folder for audit.json and audit.html")
+    new = commands.add_parser("new", help="begin a converter for your own data: code, made-up archive, test")
+    new.add_argument("name", help="of the data set, e.g. liver_demo")
+    new.add_argument("--out", type=Path, default=Path(), help="folder that gets the folder NAME (.)")
     phantom.add_parser(commands)
+    deidentify.add_parser(commands)
     parser.set_defaults(func=run)
 
 
@@ -118,11 +122,24 @@ def run(args: argparse.Namespace) -> int:
         "import": _import,
         "export": _export,
         "merge": _merge,
+        "deidentify": deidentify.run,
         "join": _join,
         "split": _split,
         "audit": _audit,
+        "new": _new,
     }
     return actions[args.action](args)
+
+
+def _new(args: argparse.Namespace) -> int:
+    from ultrasam.data import new_set
+
+    for path in new_set.write(args.name, args.out):
+        print(path)
+    converter = args.out / args.name / f"{args.name}.py"
+    print(f"change them to fit your files, try: pytest {converter.parent}")
+    print(f"then: python {converter} --raw FOLDER-OR-ARCHIVE --out DATA")
+    return 0
 
 
 def _check(args: argparse.Namespace) -> int:

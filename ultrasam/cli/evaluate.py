@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +19,9 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """examples:
   ultrasam evaluate UltraSam.pth data/bus_bra.json --images data/images --out report
-  ultrasam evaluate UltraSam.pth data/*.json --images data/images --split test --noise --degrade --out report
+  ultrasam evaluate UltraSam.pth data/*/annotations/test.json --noise --degrade --out report
   ultrasam evaluate UltraSam.pth mine.json --images mine --prompts box --limit 50 --out quick
+  ultrasam evaluate small data/phantom_cine/annotations/all.json --cine --split test --out following
   ultrasam evaluate sam_vit_b data/*.json --images data/images --out sam --compare report
 
 writes report.html (tables, plots, worst and best masks), results.json, results.md; start it again to go on
@@ -66,6 +70,16 @@ def add_parser(subparsers: Any) -> None:
     )
     ask.add_argument("--no-baselines", action="store_true", help="without ellipses and grown regions")
     ask.add_argument("--seed", type=seed, default=0, help="of noise and degradations (0)")
+    cine = parser.add_argument_group("following objects through clips")
+    cine.add_argument(
+        "--cine", action="store_true", help="score following instead: J, F, loss; see docs/follow.md"
+    )
+    cine.add_argument(
+        "--start",
+        choices=("mask", "box"),
+        default="mask",
+        help="what is known of an object in its first frame (mask)",
+    )
     how = parser.add_argument_group("how")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--published", action="store_true", help="repeat the published test's two passes")
@@ -94,12 +108,16 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--compare", nargs="+", type=Path, default=[], metavar="DIR", help="earlier reports to show beside it"
     )
+    how.add_argument(
+        "--pairs", type=Path, metavar="DIR", help="another scanner's images of the same, by equal file names"
+    )
     how.add_argument("--page", type=Path, metavar="FILE", help="also write the results as a Markdown page")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from ultrasam.evaluate import pairs
     from ultrasam.evaluate.evaluate import examine_all
     from ultrasam.evaluate.evaluate_page import write_markdown, write_report
     from ultrasam.evaluate.results import Results
@@ -108,18 +126,19 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.machine import process
 
     process.keep_memory()
+    if args.cine:
+        return _cine(args)
     # All that can be wrong with the arguments, before the work.
     protocol, subject = _protocol(args), _subject(args)
     others = {results.title: results for results in map(Results.read, args.compare)}
-    files, images = _labels(args)
     samples, notes = read_samples(
-        files,
-        images,
+        _labels(args),
         splits=_names(args.split),
         limit=args.limit,
         organ_of={**_organs(), **args.organ},
     )
     print("\n".join(notes))
+    partners = pairs.find(samples, args.pairs) if args.pairs else []
     make_folder(args.out)
     records, card = examine_all(subject, samples, protocol, args.out, args.workers)
     print("scoring")
@@ -131,25 +150,60 @@ def run(args: argparse.Namespace) -> int:
         command=_command(args),
         data=notes,
     )
+    if args.pairs:
+        agreements = pairs.compare(subject, samples, records, partners, protocol, args.out, args.workers)
+        print(pairs.table(agreements).markdown())
     page = write_report(args.out, results, records, samples, others)
     if args.page:
-        write_markdown(args.page, results, records)
+        # A page that is shown to others says no folders of this machine.
+        command = _command(args, lambda path: path.name if path.is_absolute() else path)
+        write_markdown(args.page, replace(results, command=command), records)
     print(_short(results))
     print(f"report: {page.resolve().as_uri()}")
     return 0
 
 
-def _labels(args: argparse.Namespace) -> tuple[list[Path], Path]:
-    """The labels as COCO files, and the one folder of their images."""
+def _cine(args: argparse.Namespace) -> int:
+    """Score following, which has a protocol of its own."""
+    from dataclasses import asdict
+
+    from ultrasam.errors import ConfigError
+    from ultrasam.evaluate.cine.cine_page import tables, write_cine_report
+    from ultrasam.evaluate.cine.clips import read_clips
+    from ultrasam.evaluate.cine.follow_clips import follow_all
+    from ultrasam.predict.predictor import Predictor
+
+    subject = _subject(args)
+    clips, notes = read_clips(args.coco, args.images, splits=_names(args.split), limit=args.limit)
+    print("\n".join(notes))
+    make_folder(args.out)
+    predictor = subject.predictor()
+    if not isinstance(predictor, Predictor):
+        raise ConfigError("--cine follows objects with our own predictor; leave --adapter out")
+    settings = {"subject": asdict(subject.describe(predictor))}
+    records = follow_all(predictor, clips, args.out, args.start, settings)
+    title = args.title or f"{Path(args.checkpoint).name}, following"
+    page = write_cine_report(args.out, title, records, {**settings, "data": notes}, _command(args))
+    for table in tables(records):
+        print(table.text())
+    print(f"report: {page.resolve().as_uri()}")
+    return 0
+
+
+def _labels(args: argparse.Namespace) -> dict[Path, Path]:
+    """The labels as COCO files, each with the folder of its images."""
     from ultrasam.errors import ConfigError
 
-    if len({path.stem for path in args.coco}) < len(args.coco):
-        raise ConfigError("two of the files have one name; results are told apart by it, so rename one")
-    pairs = [labels_as_coco(path, args.images, args.out) for path in args.coco]
-    folders = {folder for _, folder in pairs}
-    if len(folders) > 1:
-        raise ConfigError(f"images lie in {len(folders)} folders; evaluate them one by one, or give --images")
-    return [path for path, _ in pairs], folders.pop()
+    if len({path.absolute() for path in args.coco}) < len(args.coco):
+        raise ConfigError("one of the files is named twice")
+    stems = Counter(path.absolute().stem for path in args.coco)
+    files = {}
+    for number, path in enumerate(args.coco, 1):
+        stem = path.absolute().stem
+        name = stem if stems[stem] == 1 else f"{stem}-{number}"
+        coco, folder = labels_as_coco(path, args.images, args.out, name)
+        files[coco] = folder
+    return files
 
 
 def _protocol(args: argparse.Namespace) -> Protocol:
@@ -187,28 +241,47 @@ def _organs() -> dict[str, str]:
     return {name: get(name).card.organ for name in names()}
 
 
-def _command(args: argparse.Namespace) -> str:
-    """The command to repeat it with; files by name alone, as folders differ from machine to machine."""
-    words = ["ultrasam", "evaluate", Path(args.checkpoint).name, *(path.name for path in args.coco)]
-    words += ["--images", args.images.name] if args.images else []
-    words += ["--out", args.out.name]
+def _command(args: argparse.Namespace, shown: Callable[[Path], Path | str] = lambda path: path) -> str:
+    """The command that repeats it, with files as they were named: in the same folder it runs again.
+
+    Args:
+        args: of the command line.
+        shown: how a file is written.
+    """
+    weights = Path(args.checkpoint)
+    words = ["ultrasam", "evaluate", shown(weights) if weights.exists() else args.checkpoint]
+    words += map(shown, args.coco)
     for option, value, default in (
+        ("--images", args.images, None),
+        ("--out", args.out, None),
         ("--split", args.split, ""),
         ("--limit", args.limit, None),
+        ("--organ", args.organ, {}),
         ("--prompts", args.prompts, "box,point,clicks"),
         ("--clicks", args.clicks, 8),
         ("--degrade", args.degrade, ""),
         ("--seed", args.seed, 0),
         ("--adapter", args.adapter, ""),
+        ("--start", args.start, "mask"),
         ("--device", args.device, None),
+        ("--predictor", args.predictor, {}),
+        ("--workers", args.workers, 1),
+        ("--title", args.title, None),
+        ("--compare", args.compare, []),
+        ("--pairs", args.pairs, None),
+        ("--page", args.page, None),
     ):
-        words += [option, str(value)] if value != default else []
-    for flag in ("noise", "sonobase", "no_baselines", "single_mask", "published"):
+        if value == default:
+            continue
+        if isinstance(value, dict):
+            words += [option, *(f"{key}={item}" for key, item in value.items())]
+        else:
+            paths = value if isinstance(value, list) else [value]
+            words += [option, *(shown(v) if isinstance(v, Path) else v for v in paths)]
+    for flag in ("cine", "noise", "sonobase", "no_baselines", "single_mask", "published"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(args, flag) else []
     words += [] if args.closer is None else ["--closer" if args.closer else "--no-closer"]
-    if args.predictor:
-        words += ["--predictor", *(f"{key}={value}" for key, value in args.predictor.items())]
-    return shlex.join(words)
+    return shlex.join(map(str, words))
 
 
 def _short(results: Results) -> str:

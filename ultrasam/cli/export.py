@@ -16,6 +16,7 @@ _EXAMPLES = """examples:
   ultrasam export UltraSam.pth --out onnx --precision fp16 int8 --pictures some/images
   ultrasam export UltraSam.pth --out onnx --single-mask
   ultrasam export small --for x-anylabeling --out small_model
+  ultrasam export tuned/model.pth --for predictor --out light
 
 writes encoder*.onnx, decoder.onnx and parity.json, which says how far they are from the model; with --for
 encoder.onnx, decoder.onnx and the file that the client loads
@@ -35,8 +36,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--for",
         dest="client",
-        choices=("x-anylabeling",),
-        help="files for a tool that has Segment Anything's sizes written into its code",
+        choices=("x-anylabeling", "predictor"),
+        help="files for a tool that has Segment Anything's sizes written into its code; or for our own "
+        "predictor without PyTorch",
     )
     parser.add_argument("--format", choices=("onnx", "torch"), default="onnx", help="what to write")
     parser.add_argument(
@@ -67,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
     process.keep_memory()
     make_folder(args.out)
     model = checkpoints.load(args.checkpoint)
+    if args.client == "predictor":
+        return _for_predictor(model, args)
     if args.client:
         return _for_client(model, args)
     if args.format == "torch":
@@ -96,4 +100,24 @@ def _for_client(model: Sam, args: argparse.Namespace) -> int:
     for path in (files.encoder, files.decoder, files.config):
         print(path)
     print(f"in X-AnyLabeling: AI, Load Custom Model, {files.config}")
+    return 0
+
+
+def _for_predictor(model: Sam, args: argparse.Namespace) -> int:
+    from ultrasam.errors import ConfigError
+    from ultrasam.export.predictor_files import to_predictor
+    from ultrasam.predict.graph_files import PARTS, description
+
+    halves = {("fp32",): False, ("fp16",): True}
+    if tuple(args.precision) not in halves or args.batch or args.pictures or args.single_mask:
+        raise ConfigError(
+            "--for predictor takes --precision fp32 or fp16 (of the stored weights), and no --batch, "
+            "--pictures and --single-mask"
+        )
+    if args.format != "onnx":
+        raise ConfigError("--for predictor writes ONNX files: leave out --format")
+    graphs = to_predictor(model, args.out, Path(args.checkpoint).stem, half=halves[tuple(args.precision)])
+    for path in (graphs.weights, *(graphs.graph(part) for part in PARTS), description(graphs.weights)):
+        print(path)
+    print(f"without PyTorch: ultrasam predict IMAGES --checkpoint {graphs.weights} --engine onnx ...")
     return 0

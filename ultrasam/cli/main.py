@@ -11,6 +11,7 @@ from typing import Any
 
 import ultrasam
 from ultrasam.errors import Interrupted
+from ultrasam.machine import threads
 from ultrasam.machine.explain import explanation
 
 #: What commands are for -> modules of this folder, in the help's order; each has ``add_parser(subparsers)``.
@@ -69,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         parser.print_help()
         return 0
+    threads.set_up()
     try:
         return int(args.func(args) or 0)
     except KeyboardInterrupt:

@@ -71,6 +71,17 @@ def add_weights(
         parser.add_argument(renamed, dest=dest, action=Renamed, new=option, **kwargs)
 
 
+def add_engine(parser: argparse._ActionsContainer) -> None:
+    """Add ``--engine`` of a predictor."""
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "torch", "onnx"),
+        default="auto",
+        help="what runs the model: PyTorch, or onnxruntime, which needs the weights' ONNX files (auto: the "
+        "quicker one of those that are installed)",
+    )
+
+
 def add_host(parser: argparse._ActionsContainer) -> None:
     """Add ``--host`` of a local server."""
     parser.add_argument(
@@ -132,17 +143,18 @@ def make_folder(path: Path) -> None:
         raise DataError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from error
 
 
-def labels_as_coco(source: Path, images: Path | None, out: Path) -> tuple[Path, Path]:
+def labels_as_coco(source: Path, images: Path | None, out: Path, name: str = "") -> tuple[Path, Path]:
     """Labels of any known format as a COCO file and an image folder; says what was read.
 
     Args:
         source: file or folder.
         images: folder below which the images lie, or None.
         out: the command's output folder, which gets a COCO file made of other labels.
+        name: of that file, where several labels have one name.
     """
     from ultrasam.data.formats.importing import as_coco
 
-    coco, folder, said = as_coco(source, images, out)
+    coco, folder, said = as_coco(source, images, out, name)
     if said:
         print(said)
     return coco, folder

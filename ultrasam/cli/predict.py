@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ultrasam.cli import predict_records
-from ultrasam.cli.options import add_weights, make_folder
+from ultrasam.cli.options import add_engine, add_weights, make_folder
 
 if TYPE_CHECKING:
-    from ultrasam.predict.files.file_run import FileRun, PromptsOf
+    from ultrasam.predict.files.file_run import FileRun, Product, PromptsOf
     from ultrasam.predict.object_prompt import ObjectPrompt
     from ultrasam.predict.predictor import Predictor
 
@@ -64,7 +64,12 @@ def add_parser(subparsers: Any) -> None:
     ask.add_argument(
         "--auto-min-iou", type=float, default=0.8, metavar="X", help="of --auto: lowest predicted IoU (0.8)"
     )
-    ask.add_argument("--follow", action="store_true", help="in clips, prompt each frame with the last mask")
+    ask.add_argument("--follow", action="store_true", help="in clips, follow the objects of the first frame")
+    more = parser.add_argument_group("more results")
+    more.add_argument(
+        "--measures", action="store_true", help="measures.csv, and of each clip a plot and its extremes"
+    )
+    more.add_argument("--video", action="store_true", help="the overlays of each clip as an MP4 video")
     how = parser.add_argument_group("how")
     how.add_argument("--published", action="store_true", help="repeat the published test to the pixel")
     how.add_argument(
@@ -88,8 +93,12 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument("--window", metavar="LOW,HIGH", help="gray values shown as black and white, or 'minmax'")
     how.add_argument("--spacing", metavar="X,Y", help="mm a pixel, for files that don't say")
     how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
+    add_engine(how)
     how.add_argument("--bf16", action="store_true", help="encode images in bfloat16")
     how.add_argument("--cache", metavar="DIR", help="keep image embeddings in this folder")
+    how.add_argument(
+        "--axis", choices=("x", "y", "z"), default="z", help="slices of volumes are counted along it (z)"
+    )
     how.add_argument("--no-overlays", action="store_true", help="don't draw")
     how.add_argument("--quiet", action="store_true", help="no progress bar")
     predict_records.add_options(parser)
@@ -109,6 +118,9 @@ def run(args: argparse.Namespace) -> int:
     predict_records.check(args)
     inputs, not_fetched = predict_records.fetch(args)
     files = sources.find(inputs)
+    # Prompts name files, and DICOM results are of files; else, the files of a series are one clip.
+    if not (args.prompts or args.dicom_seg or args.dicom_sr):
+        files = sources.join_series(files)
     prompts_of, categories = _prompts(args, [file.file_name for file in files])
     make_folder(args.out)
     settings = _settings(args)
@@ -119,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
         prompts_of,
         categories=categories,
         settings=settings,
-        products=made,
+        products=[*made, *_products(args)],
         options=Options(
             multimask=not args.single_mask,
             window=parse_window(args.window),
@@ -128,6 +140,7 @@ def run(args: argparse.Namespace) -> int:
             quality=args.quality,
             overlays=not args.no_overlays,
             everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
+            axis=args.axis,
         ),
     )
     _check_names(job, files, args)
@@ -137,6 +150,24 @@ def run(args: argparse.Namespace) -> int:
     failed = not_fetched + summary.failed
     predict_records.tell(failed, made)
     return 1 if failed else 0
+
+
+def _products(args: argparse.Namespace) -> list[Product]:
+    """What is made of whole files."""
+    from ultrasam.errors import UltraSamError
+    from ultrasam.predict.files import overlay_video
+    from ultrasam.predict.files.label_volume import LabelVolume
+    from ultrasam.predict.files.measures import Measures
+
+    products: list[Product] = [LabelVolume(args.out, args.axis)]
+    if args.measures:
+        products.append(Measures(args.out, tracked=not args.auto))
+    if args.video:
+        if args.no_overlays:
+            raise UltraSamError("--video is made of the overlays: leave --no-overlays out")
+        overlay_video.check_installed()
+        products.append(overlay_video.OverlayVideo(args.out))
+    return products
 
 
 def _prompts(args: argparse.Namespace, names: list[str]) -> tuple[PromptsOf | None, list[dict[str, Any]]]:
@@ -173,14 +204,18 @@ def _objects(args: argparse.Namespace) -> list[ObjectPrompt]:
 
 
 def _predictor(args: argparse.Namespace) -> Predictor:
-    import torch
-
     from ultrasam.predict.predictor import Predictor
     from ultrasam.prompts.refine import Refinement
 
-    options: dict[str, Any] = {"device": args.device, "cache": args.cache, "closer": args.closer}
+    names = ("device", "cache", "closer", "engine")
+    options: dict[str, Any] = {name: getattr(args, name) for name in names}
     options |= {} if args.cleanup is None else {"cleanup": args.cleanup}
     if args.bf16:
+        from ultrasam.machine.extras import need
+
+        need("--bf16", "torch")
+        import torch
+
         options["dtype"] = torch.bfloat16
     if args.refine:
         options["refinement"] = Refinement(passes=args.refine)
@@ -206,6 +241,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         "auto_points",
         "auto_min_iou",
         "follow",
+        "axis",
     )
     path = Path(args.checkpoint)
     stamp = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []

@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; 1 when numbers are wrong."""
     from ultrasam.machine import doctor, selftest
-    from ultrasam.predict.embedder import available
+    from ultrasam.predict.torch_engine import available
 
     for finding in doctor.examine():
         print(finding)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ultrasam.cli.options import add_host, add_weights
+from ultrasam.cli.options import add_engine, add_host, add_weights
 
 _EXAMPLES = """examples:
   ultrasam serve                                       the small model, on this machine alone
@@ -33,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_weights(parser, "--checkpoint", "the model (small, which comes with the package)", default="small")
     parser.add_argument("--device", help="cpu, cuda, ... (the best at hand)")
+    add_engine(parser)
     parser.add_argument("--port", type=int, default=9090, help="port (9090); 0 for any that is free")
     add_host(parser)
     parser.add_argument(
@@ -77,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
     max_upload = int(args.max_upload * 2**20)
     process.keep_memory()
     listener = listening.listen(args.host, args.port)
-    engine = Engine(Predictor(args.checkpoint, device=args.device), int(args.memory * 2**30))
+    predictor = Predictor(args.checkpoint, engine=args.engine, device=args.device)
+    engine = Engine(predictor, int(args.memory * 2**30))
     images = TaskImages(args.label_studio, os.environ.get("LABEL_STUDIO_API_KEY", ""), max_upload)
     token = given or secrets.token_urlsafe(24)
     address = f"http://{listening.shown(args.host)}:{listener.getsockname()[1]}"

@@ -69,7 +69,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from ultrasam import checkpoints
-    from ultrasam.checkpoints.download import OWN, WEIGHTS
+    from ultrasam.checkpoints.download import WEIGHTS
+    from ultrasam.checkpoints.places import OWN
     from ultrasam.checkpoints.reading import read_with_usage
 
     if args.action == "list":

@@ -10,9 +10,19 @@ from typing import Any, BinaryIO
 
 from ultrasam.converters.engine.atomic import replacing
 from ultrasam.converters.engine.lines import from_line, to_line
+from ultrasam.converters.engine.names import locate
 from ultrasam.errors import OutputError
 
-__all__ = ["atomic", "from_line", "open_atomic", "to_line", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "atomic",
+    "from_line",
+    "locate",
+    "open_atomic",
+    "to_line",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 
 @contextlib.contextmanager

@@ -49,11 +49,13 @@ def phantom_dataset(num: int, *, seed: int = 0, size: int = 256) -> Dataset:
 
 def _cases(num: int, seed: int, size: int, root: Path) -> list[Case]:
     return [
-        Case(key=f"{seed}_{index:06d}", split=_split(index), data=(seed, index, size)) for index in range(num)
+        Case(key=f"{seed}_{index:06d}", split=split_of(index), data=(seed, index, size))
+        for index in range(num)
     ]
 
 
-def _split(index: int) -> str:
+def split_of(index: int) -> str:
+    """The part of a simulated set that its image or cine of this index belongs to."""
     return "test" if index % 20 in _TEST else "val" if index % 20 in _VAL else "train"
 
 

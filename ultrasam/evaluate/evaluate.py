@@ -94,14 +94,13 @@ def examine_all(
     forget_other_settings(folder, {"subject": asdict(card), "protocol": protocol.to_json()}, ["*.jsonl"])
     done = {}
     for dataset in {sample.item.dataset for sample in samples}:
-        done.update(_read(_file_of(folder, dataset)))
+        found = _read(_file_of(folder, dataset))
+        done.update({((dataset, name), stamp): record for (name, stamp), record in found.items()})
     # The organ takes no part in the work, so another name for it costs none.
     known = {
-        s.name: replace(done[s.name, s.stamp()], organ=s.organ)
-        for s in samples
-        if (s.name, s.stamp()) in done
+        s.key: replace(done[s.key, s.stamp()], organ=s.organ) for s in samples if (s.key, s.stamp()) in done
     }
-    todo = [sample for sample in samples if sample.name not in known]
+    todo = [sample for sample in samples if sample.key not in known]
     if known:
         print(f"{len(known)} of {len(samples)} images were done before")
     records = _records(subject, predictor, todo, protocol, workers)
@@ -109,8 +108,8 @@ def examine_all(
         record = next(records)
         with _file_of(folder, sample.item.dataset).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record.to_json()) + "\n")
-        known[sample.name] = record
-    return [known[sample.name] for sample in samples], card
+        known[sample.key] = record
+    return [known[sample.key] for sample in samples], card
 
 
 def _records(

@@ -107,7 +107,7 @@ def _settings(results: Results) -> dict[str, Any]:
 def _cases(records: Sequence[Record], samples: Sequence[Sample]) -> list[str]:
     """The worst and the best masks of each data set."""
     condition = next(condition for condition in _SHOWN if condition in records[0].answers)
-    sample_of = {sample.name: sample for sample in samples}
+    sample_of = {sample.key: sample for sample in samples}
     parts = [page.heading(f"Worst and best, {_SHOWN[condition]}"), page.paragraph(LEGEND)]
     for dataset in dict.fromkeys(record.dataset for record in records):
         cases = [
@@ -120,7 +120,7 @@ def _cases(records: Sequence[Record], samples: Sequence[Sample]) -> list[str]:
         for name, some in (("worst", cases[:_WORST]), ("best", cases[_WORST:][::-1][:_BEST])):
             if some:
                 figures = [
-                    _figure(records[number], sample_of[records[number].name], i, condition)
+                    _figure(records[number], sample_of[dataset, records[number].name], i, condition)
                     for _, number, i in some
                 ]
                 parts += [page.heading(f"{dataset}: {name}", 3), page.grid(figures)]

@@ -130,7 +130,7 @@ class _Examination:
     def _segment(self, objects: list[ObjectPrompt], multimask: bool) -> Any:
         answers = self.predictor.segment(objects, multimask=multimask)
         logits = getattr(answers, "logits", None)
-        finite = logits is None or bool(logits.isfinite().all())
+        finite = logits is None or np.isfinite(logits).all()
         if not np.isfinite(answers.scores).all() or not finite:
             raise CheckpointError(
                 f"the model's answer for {self.sample.name} is not a number; are its weights damaged, "

@@ -21,7 +21,7 @@ class Sample:
 
     Attributes:
         item: the image and its annotations; ``dataset`` is never empty and ``id`` is unique over all files.
-        name: the image's name in its COCO file.
+        name: the image's name in its COCO file; with the data set it tells it from all others.
         organ: what it shows; empty where nothing says.
         spacing: (x, y) millimeters a pixel, or None.
     """
@@ -31,6 +31,11 @@ class Sample:
     organ: str
     spacing: tuple[float, float] | None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Data set and name."""
+        return self.item.dataset, self.name
+
     def stamp(self) -> int:
         """Changes when the name, size, spacing or an annotation does."""
         shapes = [str(a["segmentation"]) + str(a["bbox"]) for a in self.item.annotations]
@@ -38,8 +43,7 @@ class Sample:
 
 
 def read_samples(
-    files: Sequence[Path],
-    images: Path,
+    files: Mapping[Path, Path],
     *,
     splits: Sequence[str] = (),
     limit: int | None = None,
@@ -48,8 +52,8 @@ def read_samples(
     """Read COCO files.
 
     Args:
-        files: COCO files; ``dataset`` of an image, else the file's name, is its data set.
-        images: the folder that their file names start from.
+        files: COCO file -> the folder that its file names start from; ``dataset`` of an image, else the name
+            of the file, is its data set.
         splits: use only images whose ``split`` is one of these; none for all.
         limit: at most so many images of each file, evenly spread over it.
         organ_of: data set -> organ, for images without ``organ``.
@@ -60,10 +64,11 @@ def read_samples(
     Raises:
         DataError: what `coco.load` raises, an unknown split, an empty one, or an image in two files.
     """
-    if not images.is_dir():
-        raise DataError(
-            f"no image folder at {images}; --images is where the file names of the COCO files start"
-        )
+    for images in files.values():
+        if not images.is_dir():
+            raise DataError(
+                f"no image folder at {images}; --images is where the file names of the COCO files start"
+            )
     if limit is not None and limit < 1:
         raise DataError(f"--limit takes a number from 1, got {limit}")
     contents = {path: coco.read(path, coco.Need.MASKS) for path in files}
@@ -72,9 +77,9 @@ def read_samples(
         for path, parsed in contents.items()
     }
     _check_splits(counts, splits)
-    samples: dict[str, Sample] = {}
+    samples: dict[tuple[str, str], Sample] = {}
     notes = []
-    for path in files:
+    for path, images in files.items():
         if splits and not any(counts[path][name] for name in splits):
             notes.append(f"{path}: no image of the split {', '.join(splits)}")
             continue
@@ -83,9 +88,9 @@ def read_samples(
         notes.append(used.summary() + (f"; {len(chosen)} images of them taken" if limit else ""))
         for item in chosen:
             sample = _sample(item, path, len(samples) + 1, organ_of or {})
-            if sample.name in samples:
+            if sample.key in samples:
                 raise DataError(f"{path} lists {sample.name}, which another of the files lists too")
-            samples[sample.name] = sample
+            samples[sample.key] = sample
     return list(samples.values()), notes
 
 

@@ -41,22 +41,27 @@ class FrameEncoder(nn.Module):
 
     def forward(self, input_image: Tensor) -> Tensor:
         """A picture to embeddings (1, C + 1, h, w); the last channel begins with rows and columns seen."""
+        features, picture = self.seen(input_image)
+        cells = features[:, :1]
+        noted = torch.cat([torch._shape_as_tensor(picture)[2:].float(), cells.flatten()[2:] * 0])
+        return torch.cat([features, noted.reshape_as(cells)], dim=1)
+
+    def seen(self, input_image: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (1, C, h, w), and the picture (1, 3, H, W) without the black round it."""
         x = input_image.permute(2, 0, 1)[None]
         sides = torch._shape_as_tensor(x)[2:]
         x = self.get_submodule(self.check)(x, (sides.max() - FRAME).clamp(min=0))
         brightest = x.amax(dim=(0, 1))
         seen = torch.stack([_extent(brightest.amax(dim=1)), _extent(brightest.amax(dim=0))])
         # Tensors stand for sizes in a traced graph.
-        resized: Any = tuple(_resized(seen, self.size).unbind())
-        x = F.interpolate(x[:, :, : seen[0], : seen[1]], resized, mode="bilinear", align_corners=False)
+        picture = x[:, :, : seen[0], : seen[1]]
+        resized: Any = tuple(resized_sides(seen, self.size).unbind())
+        x = F.interpolate(picture, resized, mode="bilinear", align_corners=False)
         # Whole numbers, as images have them.
         x = preprocess.normalize(x.round(), self.normalization)
         x = torch.cat([x, x.new_zeros(1, 3, self.size, x.shape[3])], dim=2)[:, :, : self.size]
         x = torch.cat([x, x.new_zeros(1, 3, self.size, self.size)], dim=3)[:, :, :, : self.size]
-        features = self.encoder(x)
-        cells = features[:, :1]
-        noted = torch.cat([seen.float(), cells.flatten()[2:] * 0])
-        return torch.cat([features, noted.reshape_as(cells)], dim=1)
+        return self.encoder(x), picture
 
 
 class FrameDecoder(nn.Module):
@@ -93,21 +98,14 @@ class FrameDecoder(nn.Module):
         """
         features, noted = image_embeddings[:, :-1], image_embeddings[:, -1:]
         seen = noted.flatten()[:2].round().long()
-        resized = _resized(seen, self.size)
+        resized = resized_sides(seen, self.size)
         scale = resized.float() / seen.float()
         mask_input = F.interpolate(mask_input, self.cells, mode="bilinear", align_corners=False)
-        low, iou = self.decoder.low(
-            features, point_coords * scale.flip(0), point_labels, mask_input, has_mask_input
-        )
+        coords = clicked(point_coords, point_labels) * scale.flip(0) - 0.5
+        low, iou = self.decoder.low(features, coords, point_labels, mask_input, has_mask_input)
         full = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
-        original = orig_im_size.float()
-        height, width = original.long().unbind()
-        shown: Any = tuple(
-            torch.floor(seen.float() * (original.max() / FRAME) + 0.5).long().clamp(min=1).unbind()
-        )
         full = full[..., : resized[0], : resized[1]]
-        full = F.interpolate(full, shown, mode="bilinear", align_corners=False)
-        full = _padded(_padded(full, height, 2), width, 3)
+        full = whole(full, orig_im_size, seen)
         return full, iou, F.interpolate(low, (MASK_CELLS, MASK_CELLS), mode="bilinear", align_corners=False)
 
     @staticmethod
@@ -120,6 +118,28 @@ class FrameDecoder(nn.Module):
         size = torch.tensor([FRAME // 2, FRAME]).float()
         scale = FRAME / model.img_size
         return torch.cat([features, noted], dim=1), coords * scale, labels, mask, has_mask, size
+
+
+def clicked(coords: Tensor, labels: Tensor) -> Tensor:
+    """Continuous coordinates: clicks are on pixels, whose centers are meant; corners are where they are."""
+    return coords + 0.5 * ((labels == 0) | (labels == 1)).to(coords.dtype)[..., None]
+
+
+def whole(full: Tensor, orig_im_size: Tensor, seen: Tensor) -> Tensor:
+    """Logits (N, 1, h, w) of what is seen in the frame, as those of the picture, or of the whole frame.
+
+    Args:
+        full: logits at any size.
+        orig_im_size: (2,) height and width that are asked for; the longer one is what 1024 pixels are.
+        seen: (2,) rows and columns of the frame that the logits are of.
+    """
+    original = orig_im_size.float()
+    height, width = original.long().unbind()
+    shown: Any = tuple(
+        torch.floor(seen.float() * (original.max() / FRAME) + 0.5).long().clamp(min=1).unbind()
+    )
+    full = F.interpolate(full, shown, mode="bilinear", align_corners=False)
+    return _padded(_padded(full, height, 2), width, 3)
 
 
 def _padded(full: Tensor, side: Tensor, dim: int) -> Tensor:
@@ -138,6 +158,6 @@ def _extent(brightest: Tensor) -> Tensor:
     return torch.where(last > 0, last, number.max()).long()
 
 
-def _resized(sides: Tensor, size: int) -> Tensor:
+def resized_sides(sides: Tensor, size: int) -> Tensor:
     """`preprocess.Geometry.resized` of sides (2,)."""
     return torch.floor(sides.float() * (size / sides.max().float()) + 0.5).long().clamp(min=1)

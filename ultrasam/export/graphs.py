@@ -130,15 +130,23 @@ class DecoderGraph(nn.Module):
         self, embeddings: Tensor, coords: Tensor, labels: Tensor, mask_input: Tensor, has_mask_input: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Low-resolution logits (N, M, 4h, 4w) and predicted IoU (N, M)."""
-        sparse = self._embed(coords, labels)
-        none = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-        dense = has_mask_input * self.prompt_encoder.mask_downscaling(mask_input)
-        dense = dense + (1 - has_mask_input) * none + 0 * sparse[:, :1, :1, None]
-        pe = self.prompt_encoder.get_dense_pe()
-        low, iou = self.mask_decoder(embeddings, pe, sparse, dense, None)
+        low, iou = self.all_masks(embeddings, coords, labels, mask_input, has_mask_input)
         if self.single_mask and self.only:
             return low[:, :1], iou[:, :1]
         return _choose(low, iou, coords.shape[1]) if self.single_mask else (low, iou)
+
+    def all_masks(
+        self, embeddings: Tensor, coords: Tensor, labels: Tensor, mask_input: Tensor, has_mask_input: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The unambiguous mask, and the three of an ambiguous prompt."""
+        sparse = self._embed(coords, labels)
+        none = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+        dense = has_mask_input * self.prompt_encoder.mask_downscaling(mask_input)
+        # Of as many rows as there are prompts, of which those with a mask alone have no tokens.
+        each = 0 * sparse.sum(dim=(1, 2))[:, None, None, None]
+        dense = dense + (1 - has_mask_input) * none + each
+        pe = self.prompt_encoder.get_dense_pe()
+        return self.mask_decoder(embeddings, pe, sparse, dense, None)
 
     def _embed(self, coords: Tensor, labels: Tensor) -> Tensor:
         position = self.prompt_encoder.pe_layer.encode(pixel_centers(coords) / self.size)

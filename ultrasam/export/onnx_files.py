@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ultrasam.errors import ConfigError, UltraSamError
+from ultrasam.errors import ConfigError
 from ultrasam.export.graphs import (
     DECODER_INPUTS,
     DECODER_OUTPUTS,
@@ -22,6 +22,7 @@ from ultrasam.export.graphs import (
     plain_attention,
 )
 from ultrasam.export.parity import report
+from ultrasam.machine.extras import need
 from ultrasam.modeling.sam import Sam
 from ultrasam.types import ModelUsage
 
@@ -73,7 +74,7 @@ def to_onnx(
         raise ConfigError(
             f"precision must be of {', '.join(PRECISIONS)}, got {', '.join(precisions) or 'none'}"
         )
-    need_packages("onnx", "onnxruntime")
+    need("export", "onnx", "onnxruntime")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     model = model.cpu().eval()
@@ -114,8 +115,13 @@ def write_decoder(model: Sam, path: Path, single_mask: bool) -> None:
     write_decoder_graph(DecoderGraph(model, single_mask).eval(), path, example_prompts(model))
 
 
-def write_decoder_graph(graph: nn.Module, path: Path, example: tuple[Tensor, ...]) -> None:
-    """A graph with the decoder's inputs and outputs as an ONNX file."""
+def write_decoder_graph(
+    graph: nn.Module,
+    path: Path,
+    example: tuple[Tensor, ...],
+    more: Mapping[str, dict[int, str]] | None = None,
+) -> None:
+    """A graph with the decoder's inputs and outputs as an ONNX file; ``more`` names further free sides."""
     prompts, points = {0: "num_prompts"}, {0: "num_prompts", 1: "num_points"}
     axes = {
         "point_coords": points,
@@ -124,6 +130,7 @@ def write_decoder_graph(graph: nn.Module, path: Path, example: tuple[Tensor, ...
         "masks": {**prompts, 2: "height", 3: "width"},
         "iou_predictions": prompts,
         "low_res_masks": prompts,
+        **(more or {}),
     }
     with torch.no_grad():
         write_graph(graph, example, path, list(DECODER_INPUTS), list(DECODER_OUTPUTS), axes)
@@ -151,8 +158,13 @@ def write_graph(
     inputs: list[str],
     outputs: list[str],
     axes: dict[str, dict[int, str]],
+    *,
+    open_weights: bool = False,
 ) -> None:
-    """A graph as an ONNX file, with the sides that are free named by axes."""
+    """A graph as an ONNX file, with the sides that are free named by axes.
+
+    With ``open_weights`` parameters keep their names and shapes, and are inputs that have values.
+    """
     with warnings.catch_warnings():
         # Tracing warns of every shape that it takes for a constant; the parity report is the judge.
         warnings.simplefilter("ignore")
@@ -165,6 +177,8 @@ def write_graph(
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
+            keep_initializers_as_inputs=open_weights,
+            do_constant_folding=not open_weights,
         )
 
 
@@ -200,12 +214,3 @@ def _in_precision(encoder: Path, precision: str) -> Path:
 
         onnx.save(convert_float_to_float16(onnx.load(encoder), keep_io_types=True), path)
     return path
-
-
-def need_packages(*modules: str) -> None:
-    """Raise `UltraSamError` where a package is not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise UltraSamError(f"export needs {', '.join(missing)}: pip install 'ultrasam[export]'")

@@ -10,9 +10,11 @@ from pathlib import Path
 import torch
 
 from ultrasam.data.files import write_text
+from ultrasam.export.closer_graphs import CloserDecoder, CloserEncoder, closer_example
 from ultrasam.export.frame_graphs import FRAME, FrameDecoder, FrameEncoder
 from ultrasam.export.graphs import plain_attention
-from ultrasam.export.onnx_files import need_packages, note_usage, write_decoder_graph, write_graph
+from ultrasam.export.onnx_files import note_usage, write_decoder_graph, write_graph
+from ultrasam.machine.extras import need
 from ultrasam.modeling.sam import Sam
 
 
@@ -28,8 +30,8 @@ class ClientFiles:
 def to_x_anylabeling(model: Sam, out: str | Path, name: str) -> ClientFiles:
     """Write encoder, decoder and configuration into one folder, which may be moved as a whole.
 
-    The client shows one mask of a prompt, made in one pass over the whole picture: what `Predictor` gives
-    with ``closer=False``, the best of three for a point, one for a box.
+    The client shows one mask of a prompt, the best of three for a point, one for a box: what `Predictor`
+    gives of the picture as the client resizes it, with a closer view where the weights want one.
 
     Args:
         model: the model, of any input size.
@@ -39,17 +41,24 @@ def to_x_anylabeling(model: Sam, out: str | Path, name: str) -> ClientFiles:
     Raises:
         UltraSamError: onnx is not installed.
     """
-    need_packages("onnx")
+    need("export", "onnx")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     model = model.cpu().eval()
     files = ClientFiles(folder / "encoder.onnx", folder / "decoder.onnx", folder / "x-anylabeling.yaml")
+    closer = model.usage.closer
+    encoder, decoder = (
+        (CloserEncoder(model), CloserDecoder(model)) if closer else (FrameEncoder(model), FrameDecoder(model))
+    )
     example = torch.rand(FRAME // 2, FRAME, 3) * 255
     axes = {"input_image": {0: "image_height", 1: "image_width"}}
     with plain_attention(model), torch.no_grad():
-        graph = FrameEncoder(model).eval()
-        write_graph(graph, (example,), files.encoder, ["input_image"], ["image_embeddings"], axes)
-    write_decoder_graph(FrameDecoder(model).eval(), files.decoder, FrameDecoder.example(model))
+        write_graph(encoder.eval(), (example,), files.encoder, ["input_image"], ["image_embeddings"], axes)
+        if closer:
+            prompts, free = closer_example(model), {"image_embeddings": {1: "numbers"}}
+            write_decoder_graph(decoder.eval(), files.decoder, prompts, free)
+        else:
+            write_decoder_graph(decoder.eval(), files.decoder, FrameDecoder.example(model))
     for path in (files.encoder, files.decoder):
         note_usage(path, model.usage)
     write_text(files.config, _config(name, files))

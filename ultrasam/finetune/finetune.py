@@ -24,8 +24,8 @@ from ultrasam.machine.memory import memory_advice
 from ultrasam.modeling.adapt.lora import merge_lora
 from ultrasam.modeling.adapt.tuning import trained_parameters
 from ultrasam.modeling.sam import Sam
-from ultrasam.predict.embedder import available, best_device
 from ultrasam.predict.predictor import Predictor
+from ultrasam.predict.torch_engine import available, best_device
 
 #: Of an output folder.
 _RESULTS = ("state.pth", "model.pth", "scores.json", "index.html", "shown_*")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ultrasam.phantom import overlays, scenes
 from ultrasam.phantom.artifacts import (
+    Artifacts,
     add_near_field,
     add_side_lobes,
     gain,
@@ -95,22 +96,28 @@ def _scan(
     medium: Medium, grid: BeamGrid, scene: scenes.Scene, size: int, streams: list[np.random.Generator]
 ) -> Array:
     """The gray levels along the beams, (D, L) float32 0..255."""
-    psf, looks, display = _scanner(streams[_SCENE])
-    artifacts = scene.artifacts
-    change = gain(grid, artifacts, streams[_TEXTURE]) - path_loss(medium.loss, grid, artifacts)
-    factor = cv2.exp(np.float32(change * (np.log(10) / 20)))
-    echo = cv2.exp(medium.echo * np.float32(np.log(10) / 20)) * factor
-    echo = reverberate(add_side_lobes(echo, grid, artifacts), artifacts)
-    mirror = add_near_field(medium.mirror * factor, grid, artifacts)
+    psf, looks, display = scanner(streams[_SCENE])
+    echo, mirror = echoes(medium, grid, scene.artifacts, streams[_TEXTURE])
     # Electronic noise is as strong wherever sound went, and as fine as the echo after filtering.
-    echo = np.hypot(echo, noise_level(grid, artifacts))
+    echo = np.hypot(echo, noise_level(grid, scene.artifacts))
     signal = envelope(
         streams[_SPECKLE], echo, mirror, psf.scaled(size / 256), looks=looks, wraps=scene.fan.wraps
     )
     return display.gray(signal)
 
 
-def _scanner(rng: np.random.Generator) -> tuple[Psf, int, Display]:
+def echoes(
+    medium: Medium, grid: BeamGrid, artifacts: Artifacts, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """The amplitudes of the diffuse and the coherent echo, all that happens on the way in, (D, L) float32."""
+    change = gain(grid, artifacts, rng) - path_loss(medium.loss, grid, artifacts)
+    factor = cv2.exp(np.float32(change * (np.log(10) / 20)))
+    echo = cv2.exp(medium.echo * np.float32(np.log(10) / 20)) * factor
+    echo = reverberate(add_side_lobes(echo, grid, artifacts), artifacts)
+    return echo, add_near_field(medium.mirror * factor, grid, artifacts)
+
+
+def scanner(rng: np.random.Generator) -> tuple[Psf, int, Display]:
     """Resolution (for 256 pixels a side), compounding and gray map of a scanner."""
     focus = rng.uniform(0.7, 1.4)
     psf = Psf(

@@ -63,10 +63,26 @@ def envelope(
     power = np.zeros_like(echo)
     for _ in range(looks):
         scatter = rng.standard_normal((*echo.shape, 2), dtype=np.float32) * echo[..., None]
-        field = _convolve(scatter, psf, wraps)
-        field[..., 0] += mirror
-        power += np.square(field).sum(-1)
+        power += received(scatter, mirror, psf, wraps=wraps)
     return np.sqrt(power / looks)
+
+
+def received(scatter: Array, mirror: Array, psf: Psf, *, wraps: bool) -> Array:
+    """The power of one look at scatterers.
+
+    Args:
+        scatter: (D, L, 2) float32, two quadratures of what comes back from each sample.
+        mirror: (D, L) float32, see `envelope`.
+        psf: the same.
+        wraps: the same.
+
+    Returns:
+        (D, L) float32.
+    """
+    field = _convolve(scatter, psf, wraps)
+    field[..., 0] += mirror
+    power: Array = np.square(field).sum(-1)
+    return power
 
 
 def _convolve(field: Array, psf: Psf, wraps: bool) -> Array:

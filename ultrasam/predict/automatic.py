@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ultrasam.errors import PromptError
 from ultrasam.predict.encoded import Encoded
@@ -77,7 +75,7 @@ def find_everything(
     kept = distinct(logits > 0, iou, wanted.overlap)[: wanted.most]
     total = _steps(len(_grid(encoded, wanted))) + len(kept)
     looked: list[Segmentation] = []
-    for number, row in enumerate(kept.tolist()):
+    for number, row in enumerate(kept):
         click = ObjectPrompt([points[row].tolist()], [1])
         (box,) = encoded.whole().segment([click], multimask=True).boxes
         # A box of one pixel would be a mask that the padding swallowed.
@@ -86,22 +84,22 @@ def find_everything(
     return _best(looked, encoded, wanted)
 
 
-def distinct(masks: Tensor, scores: Tensor, overlap: float) -> Tensor:
+def distinct(masks: np.ndarray, scores: np.ndarray, overlap: float) -> list[int]:
     """Indices of masks (N, h, w) bool, best first, of which no two have a higher IoU than ``overlap``."""
-    flat = masks.flatten(1).float()
-    area = flat.sum(1)
-    both = flat @ flat.t()
-    iou = both / (area[:, None] + area[None] - both).clamp(min=1)
+    flat = masks.reshape(len(masks), masks[0].size if len(masks) else 0).astype(np.float32)
+    area = flat.sum(axis=1)
+    both = flat @ flat.T
+    iou = both / np.maximum(area[:, None] + area[None] - both, 1)
     kept: list[int] = []
-    for row in scores.argsort(descending=True, stable=True).tolist():
+    for row in np.argsort(-scores, kind="stable").tolist():
         if not kept or iou[row, kept].max() <= overlap:
             kept.append(row)
-    return torch.tensor(kept, dtype=torch.long)
+    return kept
 
 
 def _clicked(
     encoded: Encoded, wanted: Everything, progress: Callable[[int, int], None]
-) -> tuple[Tensor, Tensor, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logits (N, 4h, 4w), predicted IoU (N,) and clicks (N, 2) of all masks that pass the thresholds."""
     whole, grid = encoded.whole(), _grid(encoded, wanted)
     geometry = encoded.geometries[0]
@@ -112,17 +110,18 @@ def _clicked(
         answer = whole.answer(objects, multimask=True)
         stride = geometry.size // answer.logits.shape[-1]
         height, width = (-(-side // stride) for side in geometry.resized)
-        flat = answer.logits[..., :height, :width].flatten(0, 1)
-        iou = torch.from_numpy(answer.iou).flatten()
-        area = (flat > 0).float().mean((1, 2))
-        firm, loose = ((flat > edge).sum((1, 2)) for edge in (_OFFSET, -_OFFSET))
+        shown = answer.logits[..., :height, :width]
+        flat = shown.reshape(-1, *shown.shape[2:])
+        iou = answer.iou.reshape(-1)
+        area = (flat > 0).mean(axis=(1, 2))
+        firm, loose = ((flat > edge).sum(axis=(1, 2)) for edge in (_OFFSET, -_OFFSET))
         good = (iou >= min(_WORTH_A_LOOK, wanted.min_iou)) & (firm >= wanted.min_stability * loose)
         good &= (area >= wanted.min_area) & (area <= wanted.max_area)
         logits.append(flat[good])
         scores.append(iou[good])
-        places.append(np.repeat(clicks, answer.iou.shape[1], axis=0)[good.numpy()])
+        places.append(np.repeat(clicks, answer.iou.shape[1], axis=0)[good])
         progress(start // _BATCH + 1, _steps(len(grid)) + wanted.most)
-    return torch.cat(logits), torch.cat(scores), np.concatenate(places)
+    return np.concatenate(logits), np.concatenate(scores), np.concatenate(places)
 
 
 def _grid(encoded: Encoded, wanted: Everything) -> np.ndarray:
@@ -141,14 +140,12 @@ def _steps(clicks: int) -> int:
 def _best(looked: list[Segmentation], encoded: Encoded, wanted: Everything) -> Segmentation:
     """Those of the second looks that are sure, each object once."""
     size = encoded.geometries[0].original
-    scores = torch.tensor([float(one.scores[0]) for one in looked])
-    small = torch.stack([_shrunk(one.masks[0]) for one in looked]) if looked else torch.zeros(0, 1, 1)
-    rows = [
-        row for row in distinct(small > 0, scores, wanted.overlap).tolist() if scores[row] >= wanted.min_iou
-    ]
+    scores = np.array([one.scores[0] for one in looked], dtype=np.float32)
+    small = np.stack([_shrunk(one.masks[0]) for one in looked]) if looked else np.zeros((0, 1, 1))
+    rows = [row for row in distinct(small > 0, scores, wanted.overlap) if scores[row] >= wanted.min_iou]
     rows = [row for row in rows if small[row].any()]
     chosen = [looked[row] for row in rows]
-    logits = torch.cat([one.logits for one in chosen]) if chosen else torch.zeros(0, 1, 1)
+    logits = np.concatenate([one.logits for one in chosen]) if chosen else np.zeros((0, 1, 1), np.float32)
     return Segmentation(
         logits,
         np.array([one.scores[0] for one in chosen], dtype=np.float32),
@@ -158,7 +155,7 @@ def _best(looked: list[Segmentation], encoded: Encoded, wanted: Everything) -> S
     )
 
 
-def _shrunk(mask: np.ndarray) -> Tensor:
+def _shrunk(mask: np.ndarray) -> np.ndarray:
     """A mask (H, W) with a side of at most 256, for comparisons."""
     step = max(-(-max(mask.shape) // 256), 1)
-    return torch.from_numpy(np.ascontiguousarray(mask[::step, ::step]))
+    return mask[::step, ::step]

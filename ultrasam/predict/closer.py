@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ultrasam.data.boxes import tight_box
 from ultrasam.errors import UltraSamError
@@ -49,7 +47,7 @@ class CloserEncoded(Encoded):
             logits.append(np.stack([resample(mask.logits, crop, whole) for mask in row]))
             holds = None if entry.box is None else box
             made.append([replace(mask, crop=crop, box=holds) for mask in row])
-        return Answer(torch.from_numpy(np.stack(logits)), answer.iou, made)
+        return Answer(np.stack(logits), answer.iou, made)
 
     def nearer(self, objects: Sequence[ObjectPrompt]) -> tuple[Encoded, list[ObjectPrompt]]:
         """The regions round N objects as N images, and the prompts in them."""
@@ -73,12 +71,12 @@ class CloserEncoded(Encoded):
         missing = [row for row, entry in enumerate(objects) if entry.box is None]
         boxes = [entry.box for entry in objects]
         if missing:
-            prompts = self.pack(objects)[torch.tensor(missing)]
-            for row, logits in zip(missing, self.decode(prompts, True).best().logits, strict=True):
+            prompts = self.pack(objects)[np.array(missing)]
+            for row, logits in zip(missing, self.decode(prompts, True, best=True).logits, strict=True):
                 boxes[row] = self._box_of(logits, objects[row])
         return [_with_points(box, entry) for box, entry in zip(boxes, objects, strict=True)]
 
-    def _box_of(self, logits: Tensor, entry: ObjectPrompt) -> np.ndarray:
+    def _box_of(self, logits: np.ndarray, entry: ObjectPrompt) -> np.ndarray:
         """The box (4,) of a first mask; of the whole image where it is empty."""
         geometry = self.geometries[entry.image]
         first = masks.of_whole(logits, geometry, self.postprocessing)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
 from ultrasam.data import files
 from ultrasam.errors import UltraSamError
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 def fingerprint(model: nn.Module) -> str:
     """A digest of a model's parameters: embeddings of other weights are never mistaken for its own."""
+    import torch
+
     digest = hashlib.blake2b(digest_size=16)
     for name, value in sorted(model.state_dict().items()):
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
@@ -50,9 +55,9 @@ class EmbeddingsCache:
         digest.update(np.ascontiguousarray(image).data)
         return digest.hexdigest()
 
-    def get(self, key: str) -> Tensor | None:
+    def get(self, key: str) -> NDArray[np.float32] | None:
         """The embedding (1, C, h, w) of a key, or None; a damaged file counts as absent."""
-        from safetensors.torch import load_file
+        from safetensors.numpy import load_file
 
         path = self._path(key)
         try:
@@ -62,12 +67,12 @@ class EmbeddingsCache:
             return None
         return embedding
 
-    def put(self, key: str, embedding: Tensor) -> None:
+    def put(self, key: str, embedding: NDArray[np.float32]) -> None:
         """Keep an embedding (1, C, h, w); readers never see a half-written file."""
-        from safetensors.torch import save
+        from safetensors.numpy import save
 
         path = self._path(key)
-        files.write_bytes(path, save({"embedding": embedding.detach().cpu().contiguous()}))
+        files.write_bytes(path, save({"embedding": np.ascontiguousarray(embedding)}))
         self._bytes += path.stat().st_size
         if self._bytes > self.max_bytes:
             self._prune()

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from ultrasam.data.boxes import tight_boxes
 from ultrasam.predict import masks
 from ultrasam.predict.cleanup import cleaned
 from ultrasam.predict.embedder import Embedder
+from ultrasam.predict.engine import BoxOf
 from ultrasam.predict.masks import MaskLogits
 from ultrasam.predict.object_prompt import ObjectPrompt, check, pack
 from ultrasam.predict.segmentation import Segmentation
 from ultrasam.preprocess import Geometry, Postprocessing
-from ultrasam.prompts.refine import Refinement, interact
+from ultrasam.prompts.refine import Refinement
 from ultrasam.types import Prediction, Prompts
 
 
@@ -26,12 +27,12 @@ class Answer:
     """What was found of N objects, M masks each.
 
     Attributes:
-        logits: (N, M, 4h, 4w) float32 on the CPU, as the whole image has them: a mask can be a prompt again.
+        logits: (N, M, 4h, 4w) float32, as the whole image has them: a mask can be a prompt again.
         iou: (N, M) float32 predicted IoU.
         masks: N rows of M; `masks.draw` and `masks.encode` make them.
     """
 
-    logits: Tensor
+    logits: np.ndarray
     iou: np.ndarray
     masks: Sequence[Sequence[MaskLogits]]
 
@@ -44,7 +45,7 @@ class Encoded:
 
     Attributes:
         embedder: made the embeddings.
-        features: (B, C, h, w) embeddings.
+        features: (B, C, h, w) embeddings, of the engine's kind: a tensor or an array.
         geometries: how the images lie in the network's input.
         images: RGB (H, W, 3) uint8, or None where only the embeddings are known.
         postprocessing: how logits become masks.
@@ -53,7 +54,7 @@ class Encoded:
     """
 
     embedder: Embedder
-    features: Tensor
+    features: Any
     geometries: Sequence[Geometry]
     images: Sequence[np.ndarray] | None = None
     postprocessing: Postprocessing = "logits"
@@ -85,7 +86,7 @@ class Encoded:
         Raises:
             PromptError: a prompt makes no sense; the message names it.
         """
-        several = (multimask or self.refinement is not None) and not self.embedder.model.usage.single
+        several = (multimask or self.refinement is not None) and not self.embedder.engine.usage.single
         answer = self.answer(objects, multimask=several, best=True)
         results = []
         for number, geometry in enumerate(self.geometries):
@@ -114,45 +115,47 @@ class Encoded:
         Raises:
             PromptError: a prompt makes no sense; the message names it.
         """
-        prediction = self.decode(self.pack(self.check(objects)), multimask)
-        prediction = prediction.best() if best else prediction
-        logits = prediction.logits.float().cpu()
+        found = self.decode(self.pack(self.check(objects)), multimask, best)
         made = [
             masks.of_whole(row, self.geometries[entry.image], self.postprocessing)
-            for row, entry in zip(logits, objects, strict=True)
+            for row, entry in zip(found.logits, objects, strict=True)
         ]
-        return Answer(logits, prediction.iou.float().cpu().numpy(), made)
+        return Answer(found.logits, found.iou, made)
 
     def check(self, objects: Sequence[ObjectPrompt]) -> list[ObjectPrompt]:
         """N prompts as arrays; see `object_prompt.check`."""
-        return check(objects, self.geometries, self.embedder.model.prompt_encoder.mask_input_size)
+        return check(objects, self.geometries, self.embedder.engine.mask_size)
 
-    def pack(self, objects: Sequence[ObjectPrompt]) -> Prompts:
+    def pack(self, objects: Sequence[ObjectPrompt]) -> Prompts[NDArray[Any]]:
         """N checked prompts in the network's input."""
-        size = self.embedder.model.prompt_encoder.mask_input_size
-        return pack(objects, self.geometries, size).to(self.features.device)
+        return pack(objects, self.geometries, self.embedder.engine.mask_size)
 
-    @torch.no_grad()
-    def decode(self, prompts: Prompts, multimask: bool) -> Prediction:
+    def decode(
+        self, prompts: Prompts[NDArray[Any]], multimask: bool, best: bool = False
+    ) -> Prediction[NDArray[Any]]:
         """The prediction of N prompts on the whole images, refined where that is wanted."""
-        model = self.embedder.model
-        if self.refinement is None:
-            return model.decode(self.features, prompts, multimask=multimask)
-        box_of = _boxes_of(prompts.image_index, self.geometries, self.postprocessing)
-        prediction = list(interact(model, self.features, prompts, self.refinement, box_of))[-1]
-        return prediction if multimask else prediction.best()
+        return self.embedder.engine.decode(
+            self.features,
+            prompts,
+            multimask=multimask,
+            best=best,
+            refinement=self.refinement,
+            box_of=self.boxes_of(prompts.image_index.tolist()),
+        )
+
+    def boxes_of(self, images: Sequence[int]) -> BoxOf:
+        """What finds the boxes of first masks, of objects on these images; for refinement."""
+        return _boxes_of(images, self.geometries, self.postprocessing)
 
 
-def _boxes_of(
-    image_index: Tensor, geometries: Sequence[Geometry], mode: Postprocessing
-) -> Callable[[Tensor], Tensor]:
+def _boxes_of(images: Sequence[int], geometries: Sequence[Geometry], mode: Postprocessing) -> BoxOf:
     """From first-pass logits (N, 1, 4h, 4w) to boxes (N, 4) in the input, as the published test does."""
 
-    def boxes(logits: Tensor) -> Tensor:
+    def boxes(logits: np.ndarray) -> np.ndarray:
         rows = []
-        for row, number in zip(logits, image_index.tolist(), strict=True):
+        for row, number in zip(logits, images, strict=True):
             box = tight_boxes(masks.masks_of(row, geometries[number], mode))
             rows.append(geometries[number].to_input(box))
-        return torch.from_numpy(np.concatenate(rows)).float().to(logits.device)
+        return np.concatenate(rows).astype(np.float32)
 
     return boxes

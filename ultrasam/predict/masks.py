@@ -14,11 +14,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from numpy.typing import ArrayLike
 
-from ultrasam.data.coco import compress, counts
+from ultrasam.data.run_lengths import compress, counts
 from ultrasam.predict.crop import Crop
 from ultrasam.preprocess import Geometry, Postprocessing
 
@@ -90,10 +88,10 @@ class MaskLogits:
         return part if part is None or self.finish is None else self.finish(part)
 
 
-def of_whole(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> list[MaskLogits]:
+def of_whole(logits: ArrayLike, geometry: Geometry, mode: Postprocessing = "logits") -> list[MaskLogits]:
     """Logits (N, 4h, 4w) of a whole image, ready to be made masks."""
     crop = Crop((0, 0), geometry)
-    return [MaskLogits(row, crop, mode) for row in logits.detach().float().cpu().numpy()]
+    return [MaskLogits(row, crop, mode) for row in np.asarray(logits, dtype=np.float32)]
 
 
 def draw(masks: Sequence[MaskLogits], size: tuple[int, int]) -> np.ndarray:
@@ -121,14 +119,23 @@ def encode(masks: Sequence[MaskLogits], size: tuple[int, int]) -> list[dict[str,
     return compress(lengths, size)
 
 
-def masks_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> np.ndarray:
+def masks_of(logits: ArrayLike, geometry: Geometry, mode: Postprocessing = "logits") -> np.ndarray:
     """Logits (N, 4h, 4w) of a whole image -> masks (N, H, W) bool; equal to `preprocess.to_masks`."""
     return draw(of_whole(logits, geometry, mode), geometry.original)
 
 
-def rles_of(logits: Tensor, geometry: Geometry, mode: Postprocessing = "logits") -> list[dict[str, Any]]:
+def rles_of(logits: ArrayLike, geometry: Geometry, mode: Postprocessing = "logits") -> list[dict[str, Any]]:
     """Logits (N, 4h, 4w) of a whole image -> COCO's compressed run-length codes."""
     return encode(of_whole(logits, geometry, mode), geometry.original)
+
+
+def upsample(logits: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Logits (M, 4h, 4w) of a whole image -> logits (M, H, W) float32; as `preprocess.upsample_logits`."""
+    down, across = (
+        _axis(logits.shape[1 + i], geometry.size, geometry.resized[i], geometry.original[i]).weights
+        for i in range(2)
+    )
+    return np.stack([down @ row @ across.T for row in logits.astype(np.float32)])
 
 
 def by_rows(masks: np.ndarray) -> np.ndarray:
@@ -204,7 +211,17 @@ def _axis(cells: int, size: int, resized: int, original: int) -> _Axis:
 
 
 def _bilinear(inputs: int, outputs: int) -> np.ndarray:
-    """Weights (outputs, inputs) of torch's bilinear interpolation, as float32 has them, in float64."""
-    impulses = torch.eye(inputs)[None, :, None]
-    weights = F.interpolate(impulses, (1, outputs), mode="bilinear", align_corners=False)
-    return weights[0, :, 0].t().double().numpy()
+    """Weights (outputs, inputs) of torch's bilinear interpolation, as float32 has them, in float64.
+
+    To the last bit: torch's processors round once after ``scale * (i + 0.5) - 0.5``.
+    """
+    scale = np.float32(inputs) / np.float32(outputs)
+    middles = (np.arange(outputs) + 0.5) * np.float64(scale) - 0.5
+    places = np.maximum(middles.astype(np.float32), np.float32(0))
+    below = np.minimum(places.astype(np.int64), inputs - 1)
+    share = np.clip(places - below.astype(np.float32), 0, 1)
+    weights = np.zeros((outputs, inputs), dtype=np.float32)
+    rows = np.arange(outputs)
+    weights[rows, below] = 1 - share
+    weights[rows, np.minimum(below + 1, inputs - 1)] += share
+    return weights.astype(np.float64)

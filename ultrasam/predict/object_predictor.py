@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ultrasam import checkpoints
 from ultrasam.errors import UltraSamError
-from ultrasam.modeling.sam import Sam
 from ultrasam.predict.closer import CloserEncoded
 from ultrasam.predict.current import Current
-from ultrasam.predict.embedder import Embedder, available, best_device
+from ultrasam.predict.embedder import Embedder
 from ultrasam.predict.embeddings_cache import EmbeddingsCache
 from ultrasam.predict.encoded import Encoded
+from ultrasam.predict.engine import Engine, EngineName
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.opening import open_engine, pytorch
 from ultrasam.predict.pixels import Window, to_rgb8
 from ultrasam.predict.segmentation import Segmentation
 from ultrasam.preprocess import Geometry, Postprocessing, Resampling, SizeRule, require_one_of
 from ultrasam.prompts.refine import Refinement
 
 if TYPE_CHECKING:
+    import torch
     from typing_extensions import Self
+
+    from ultrasam.modeling.sam import Sam
 
 
 class ObjectPredictor:
@@ -33,7 +34,9 @@ class ObjectPredictor:
 
     Args:
         model: a model, a weight file, or a name that `ultrasam.load` knows; the small model that comes with
-            the package where None.
+            the package where None; or the engine of another predictor.
+        engine: ``torch``, ``onnx`` (onnxruntime, without PyTorch; needs the model's ONNX files), or ``auto``,
+            see `ultrasam.predict.opening`; None is PyTorch where it is installed, else onnxruntime.
         device: where to run; the best at hand for a file, where the model is for a model.
         dtype: ``torch.bfloat16`` or ``torch.float16`` runs the image encoder in half precision.
         size_rule: how the resized image's sides are rounded.
@@ -50,8 +53,9 @@ class ObjectPredictor:
 
     def __init__(
         self,
-        model: Sam | str | Path | None = None,
+        model: Sam | Engine | str | Path | None = None,
         *,
+        engine: EngineName | None = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
         size_rule: SizeRule = "round",
@@ -66,29 +70,41 @@ class ObjectPredictor:
         if closer and refinement is not None:
             raise UltraSamError("closer views and refinement passes exclude each other: choose one")
         require_one_of("postprocessing", postprocessing, Postprocessing)
-        if not isinstance(model, Sam):
-            model, device = checkpoints.load(model), device or best_device()
-        self.closer = closer if closer is not None else refinement is None and model.usage.closer
-        self.cleanup = cleanup if cleanup is not None else refinement is None and model.usage.cleanup
-        self.model = model.to(available(device) if device is not None else model.device).eval()
+        opened = model if isinstance(model, Engine) else open_engine(model, engine, device, dtype)
+        self.closer = closer if closer is not None else refinement is None and opened.usage.closer
+        self.cleanup = cleanup if cleanup is not None else refinement is None and opened.usage.cleanup
         store = EmbeddingsCache(cache) if isinstance(cache, (str, Path)) else cache
-        self.embedder = Embedder(self.model, size_rule, resampling, dtype, store)
+        self.embedder = Embedder(opened, size_rule, resampling, store)
         self.postprocessing: Postprocessing = postprocessing
         self.refinement = refinement
         self.window = window
         self._current = Current()
 
     @classmethod
-    def as_published(cls, model: Sam | str | Path, **options: Any) -> Self:
+    def as_published(cls, model: Sam | Engine | str | Path, **options: Any) -> Self:
         """A predictor that repeats the published UltraSam's test: two passes, sizes and masks included."""
         refinement = Refinement(passes=1, box_after_point=True)
         published = {"size_rule": "truncate", "postprocessing": "official", "refinement": refinement}
         return cls(model, **{**published, **options})
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return self.model.device
+    def engine(self) -> Engine:
+        """What the network runs in."""
+        return self.embedder.engine
+
+    @property
+    def model(self) -> Sam:
+        """The network, where it runs in PyTorch.
+
+        Raises:
+            UltraSamError: it runs elsewhere.
+        """
+        return pytorch(self.engine).model
+
+    @property
+    def device(self) -> Any:
+        """Where the model runs; see `Engine.device`."""
+        return self.engine.device
 
     def encode(self, image: np.ndarray, image_format: str = "RGB") -> Encoded:
         """Encode an image (H, W, 3) or (H, W); see `pixels.to_rgb8` for what it may be.
@@ -117,12 +133,12 @@ class ObjectPredictor:
         array = to_rgb8(image, window=self.window)
         if not (self.closer and objects and all(entry.box is not None for entry in objects)):
             return self.encode(array).segment(objects, multimask=multimask)
-        unseen = torch.empty(1, 0, 0, 0, device=self.device)
+        unseen = np.empty((1, 0, 0, 0), dtype=np.float32)
         encoded = self.encoded_as(unseen, [self.embedder.geometry(array)], [array])
         return encoded.segment(objects, multimask=multimask)
 
     def encoded_as(
-        self, features: Tensor, geometries: Sequence[Geometry], images: Sequence[np.ndarray] | None = None
+        self, features: Any, geometries: Sequence[Geometry], images: Sequence[np.ndarray] | None = None
     ) -> Encoded:
         """Images that are encoded already, as `encode_batch` gives them.
 
@@ -150,7 +166,7 @@ class ObjectPredictor:
         return self.encoded.geometries if self.is_image_set else ()
 
     @property
-    def features(self) -> Tensor | None:
+    def features(self) -> Any:
         """The embeddings (B, C, h, w) of the images that were set."""
         return self.encoded.features if self.is_image_set else None
 
@@ -178,7 +194,7 @@ class ObjectPredictor:
         self._current.set(self.encode_batch(images, image_format))
 
     def set_embeddings(
-        self, features: Tensor, geometries: Sequence[Geometry], images: Sequence[np.ndarray] | None = None
+        self, features: Any, geometries: Sequence[Geometry], images: Sequence[np.ndarray] | None = None
     ) -> None:
         """Keep images that are encoded already for `segment`; see `encoded_as`."""
         self._current.set(self.encoded_as(features, geometries, images))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from ultrasam.errors import PromptError
 from ultrasam.preprocess import Geometry
@@ -46,7 +46,7 @@ def check(
 
 def pack(
     objects: Sequence[ObjectPrompt], geometries: Sequence[Geometry], mask_size: tuple[int, int]
-) -> Prompts:
+) -> Prompts[NDArray[Any]]:
     """The prompts of N objects over B images, in pixels of the network's input.
 
     Args:
@@ -56,11 +56,11 @@ def pack(
     """
     masks = _masks(objects, mask_size)
     return Prompts(
-        torch.tensor([entry.image for entry in objects], dtype=torch.long),
+        np.array([entry.image for entry in objects], dtype=np.int64),
         *_points(objects, geometries),
         boxes=_boxes(objects, geometries),
         masks=masks,
-        has_mask=None if masks is None else torch.tensor([entry.mask is not None for entry in objects]),
+        has_mask=None if masks is None else np.array([entry.mask is not None for entry in objects]),
     )
 
 
@@ -76,7 +76,7 @@ def _to_input(indices: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 def _points(
     objects: Sequence[ObjectPrompt], geometries: Sequence[Geometry]
-) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+) -> tuple[np.ndarray | None, np.ndarray | None]:
     longest = max((len(entry.points) for entry in objects if entry.points is not None), default=0)
     if longest == 0:
         return None, None
@@ -87,10 +87,10 @@ def _points(
             k = len(entry.points)
             points[row, :k] = _to_input(pixel_indices(entry.points), geometries[entry.image])
             labels[row, :k] = entry.labels
-    return torch.from_numpy(points), torch.from_numpy(labels)
+    return points, labels
 
 
-def _boxes(objects: Sequence[ObjectPrompt], geometries: Sequence[Geometry]) -> torch.Tensor | None:
+def _boxes(objects: Sequence[ObjectPrompt], geometries: Sequence[Geometry]) -> np.ndarray | None:
     if all(entry.box is None for entry in objects):
         return None
     boxes = np.full((len(objects), 4), np.nan, dtype=np.float32)
@@ -98,17 +98,17 @@ def _boxes(objects: Sequence[ObjectPrompt], geometries: Sequence[Geometry]) -> t
         if entry.box is not None:
             # Edges, taken for indices: see `ultrasam.types`.
             row[:] = _to_input(entry.box, geometries[entry.image])
-    return torch.from_numpy(boxes)
+    return boxes
 
 
-def _masks(objects: Sequence[ObjectPrompt], size: tuple[int, int]) -> torch.Tensor | None:
+def _masks(objects: Sequence[ObjectPrompt], size: tuple[int, int]) -> np.ndarray | None:
     if all(entry.mask is None for entry in objects):
         return None
     masks = np.zeros((len(objects), 1, *size), dtype=np.float32)
     for row, entry in zip(masks, objects, strict=True):
         if entry.mask is not None:
             row[:] = entry.mask
-    return torch.from_numpy(masks)
+    return masks
 
 
 def _check(
@@ -173,8 +173,7 @@ def _check_box(box: Any, where: str, width: int, height: int) -> np.ndarray:
 
 
 def _check_mask(mask: Any, where: str, size: tuple[int, int]) -> np.ndarray:
-    if isinstance(mask, torch.Tensor):
-        mask = mask.detach().cpu().numpy()
+    mask = _as_array(mask)
     if isinstance(mask, np.ndarray) and mask.dtype.kind == "b":
         raise PromptError(
             f"the mask prompt of {where} is boolean; it takes the low-resolution logits of a prediction"
@@ -194,10 +193,8 @@ def numbers(values: Any, what: str) -> np.ndarray:
     Raises:
         PromptError: not numbers, or not finite.
     """
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = np.asarray(_as_array(values), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise PromptError(f"{what} must be numbers, got {values!r}") from error
     if not np.isfinite(array).all():
@@ -205,3 +202,8 @@ def numbers(values: Any, what: str) -> np.ndarray:
             f"{what} hold values that are not finite: {array.tolist() if array.size < 9 else '...'}"
         )
     return array
+
+
+def _as_array(values: Any) -> Any:
+    """A tensor, of any device, as an array; anything else as it is."""
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else values

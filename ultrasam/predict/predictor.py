@@ -8,21 +8,23 @@ batches of images), and gives the same masks for the same weights. They count in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ultrasam import preprocess
 from ultrasam.errors import PromptError, UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt, numbers
+from ultrasam.predict.opening import pytorch
 from ultrasam.predict.pixels import to_rgb8
 from ultrasam.predict.transform import Transform
 from ultrasam.preprocess import Geometry
 from ultrasam.types import Prompts, pixel_centers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Predictor(ObjectPredictor):
@@ -31,7 +33,7 @@ class Predictor(ObjectPredictor):
     @property
     def transform(self) -> Transform:
         """Images and pixel indices to the network's input."""
-        return Transform(self.model.img_size, self.embedder.resampling)
+        return Transform(self.engine.img_size, self.embedder.resampling)
 
     @property
     def original_size(self) -> tuple[int, int] | None:
@@ -49,15 +51,15 @@ class Predictor(ObjectPredictor):
 
     def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, ...]) -> None:
         """Encode an image that is resized already, RGB (1, 3, h, w) in 0..255, its longest side S."""
-        size = self.model.img_size
+        size = self.engine.img_size
         shape = tuple(transformed_image.shape)
         if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) > size:
             raise UltraSamError(f"set_torch_image takes (1, 3, h, w) within {size} pixels, got {shape}")
         height, width = original_image_size
-        features = self.embedder.encode(self.model.preprocess(transformed_image.to(self.device)))
+        features = self.engine.encode(self.model.preprocess(transformed_image.to(self.device)))
         self.set_embeddings(features, [Geometry((height, width), (shape[2], shape[3]), size)])
 
-    def get_image_embedding(self) -> Tensor:
+    def get_image_embedding(self) -> Any:
         """The embedding (B, C, h, w) of what was set."""
         return self.encoded.features
 
@@ -87,10 +89,10 @@ class Predictor(ObjectPredictor):
         entry = _from_indices(point_coords, point_labels, box, mask_input)
         answer = encoded.answer([entry], multimask=multimask_output)
         if return_logits:
-            full = preprocess.upsample_logits(answer.logits, encoded.geometries[0])[0].numpy()
+            full = masks.upsample(answer.logits[0], encoded.geometries[0])
         else:
             full = masks.by_rows(masks.draw(answer.masks[0], encoded.geometries[0].original))
-        return full, answer.iou[0], answer.logits[0].numpy()
+        return full, answer.iou[0], answer.logits[0]
 
     def predict_torch(
         self,
@@ -116,7 +118,9 @@ class Predictor(ObjectPredictor):
         Returns:
             masks (N, M, H, W); predicted IoU (N, M); low-resolution logits (N, M, 4h, 4w).
         """
-        encoded = self.encoded
+        import torch
+
+        engine, encoded = pytorch(self.engine), self.encoded
         given = next((t for t in (point_coords, boxes, mask_input) if t is not None), None)
         if given is None:
             raise PromptError("no prompt: give points, boxes or masks")
@@ -127,7 +131,10 @@ class Predictor(ObjectPredictor):
             None if boxes is None else pixel_centers(boxes.reshape(-1, 4).float()),
             mask_input,
         )
-        prediction = encoded.decode(prompts, multimask_output)
+        box_of = encoded.boxes_of([0] * len(given))
+        prediction = engine.decode_tensors(
+            encoded.features, prompts, multimask_output, encoded.refinement, box_of
+        )
         if return_logits:
             full = preprocess.upsample_logits(prediction.logits.float(), encoded.geometries[0])
         else:
@@ -164,7 +171,7 @@ class Predictor(ObjectPredictor):
             masks.by_rows(masks.draw(row, geometry.original))
             for row, geometry in zip(answer.masks, encoded.geometries, strict=True)
         ]
-        return full, list(answer.iou), list(answer.logits.numpy())
+        return full, list(answer.iou), list(answer.logits)
 
     def automatic_masks(self, image: np.ndarray, **options: Any) -> list[dict[str, Any]]:
         """Masks of everything, by segment-anything's generator, with its options and its records."""

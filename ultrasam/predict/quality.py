@@ -66,7 +66,7 @@ def assess(
         multimask: as it was segmented with.
         fit: from the weights (``model.usage.quality``) where None.
     """
-    fit = fit or encoded.embedder.model.usage.quality
+    fit = fit or encoded.embedder.engine.usage.quality
     agreement = _agreement(encoded, found.objects, multimask)
     product = np.clip(found.scores, 0, 1) * agreement
     kinds = [kind_of(entry) for entry in found.objects]
@@ -87,15 +87,15 @@ def _agreement(encoded: Encoded, objects: Sequence[ObjectPrompt], multimask: boo
     """(N,) mean IoU of moved prompts' masks with the mask, on the network's cells."""
     if not objects:
         return np.zeros(0)
-    several = multimask and not encoded.embedder.model.usage.single
+    several = multimask and not encoded.embedder.engine.usage.single
     near, asked = encoded.nearer(objects) if isinstance(encoded, CloserEncoded) else (encoded, objects)
     near = near.whole()
     asked = near.check(asked)
-    base = near.answer(asked, multimask=several, best=True).logits[:, 0].numpy() > 0
+    base = near.answer(asked, multimask=several, best=True).logits[:, 0] > 0
     sizes = [_size(mask, near, entry) for mask, entry in zip(base, asked, strict=True)]
     rng = np.random.default_rng(0)
     moved = [_moved(asked[i], sizes[i], near, rng) for _ in range(JITTERS) for i in range(len(asked))]
-    again = near.answer(moved, multimask=several, best=True).logits[:, 0].numpy() > 0
+    again = near.answer(moved, multimask=several, best=True).logits[:, 0] > 0
     again = again.reshape(JITTERS, len(asked), *again.shape[1:])
     both, either = ((op(again, base[None])).sum((2, 3)) for op in (np.logical_and, np.logical_or))
     return np.where(either > 0, both / np.maximum(either, 1), 0.0).mean(0)

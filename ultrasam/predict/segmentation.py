@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from ultrasam.data.boxes import tight_boxes, to_xywh
 from ultrasam.data.polygons import polygons
@@ -33,7 +32,7 @@ class Segmentation:
         objects: the prompts.
     """
 
-    logits: Tensor
+    logits: np.ndarray
     scores: np.ndarray
     size: tuple[int, int]
     sources: Sequence[MaskLogits]
@@ -78,24 +77,12 @@ class Segmentation:
         ``spacing`` is (x, y) in mm a pixel, or a function that gives it for a box.
         """
         shapes = self.polygons() if polygons else self.rles()
-        entries = []
-        for i, shape in enumerate(shapes):
-            box = self.boxes[i]
-            size = measure(self.masks[i], spacing(box.tolist()) if callable(spacing) else spacing)
-            entry = {
-                "id": first_id + i,
-                "image_id": image_id,
-                "category_id": category_id,
-                "segmentation": shape,
-                "bbox": to_xywh(box).tolist(),
-                "area": size.area_px,
-                "iscrowd": 0,
-                "score": round(float(self.scores[i]), 6),
-                "long_px": round(size.long_px, 2),
-                "short_px": round(size.short_px, 2),
-            }
-            entries.append(entry | {k: v for k, v in size.as_dict().items() if "mm" in k})
-        return entries
+        ids = {"image_id": image_id, "category_id": category_id}
+        rows = zip(shapes, self.masks, self.scores, strict=True)
+        return [
+            {"id": number, **ids, **coco_entry(shape, mask, float(score), spacing)}
+            for number, (shape, mask, score) in enumerate(rows, start=first_id)
+        ]
 
     def overlay(self, image: np.ndarray, captions: Sequence[str] | None = None) -> np.ndarray:
         """The masks and prompts drawn on the image (H, W, 3) uint8 RGB; captions are the scores."""
@@ -109,3 +96,28 @@ class Segmentation:
             boxes=[entry.box for entry in self.objects],
             captions=captions,
         )
+
+
+def coco_entry(
+    segmentation: Any, mask: np.ndarray, score: float, spacing: tuple[float, float] | SpacingOf | None = None
+) -> dict[str, Any]:
+    """What a COCO annotation says of one mask.
+
+    Args:
+        segmentation: the mask (H, W) bool as COCO has it.
+        mask: the same.
+        score: predicted IoU.
+        spacing: see `Segmentation.coco`.
+    """
+    (box,) = tight_boxes([mask])
+    size = measure(mask, spacing(box.tolist()) if callable(spacing) else spacing)
+    entry = {
+        "segmentation": segmentation,
+        "bbox": to_xywh(box).tolist(),
+        "area": size.area_px,
+        "iscrowd": 0,
+        "score": round(score, 6),
+        "long_px": round(size.long_px, 2),
+        "short_px": round(size.short_px, 2),
+    }
+    return entry | {k: v for k, v in size.as_dict().items() if "mm" in k}

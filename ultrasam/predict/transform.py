@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from ultrasam.preprocess import Geometry, Resampling, resize_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Transform:
@@ -35,9 +38,7 @@ class Transform:
 
     def apply_coords_torch(self, coords: Tensor, original_size: tuple[int, ...]) -> Tensor:
         """`apply_coords` for tensors."""
-        return coords.to(torch.float32) * coords.new_tensor(
-            self._geometry(original_size).scale, dtype=torch.float32
-        )
+        return coords.float() * coords.float().new_tensor(self._geometry(original_size).scale)
 
     def apply_boxes_torch(self, boxes: Tensor, original_size: tuple[int, ...]) -> Tensor:
         """`apply_boxes` for tensors."""

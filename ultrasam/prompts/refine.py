@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ultrasam.errors import UltraSamError
-from ultrasam.modeling.sam import Sam
-from ultrasam.prompts.clicks import add_clicks
-from ultrasam.types import Prediction, Prompts
+from ultrasam.types import Array, Prediction, Prompts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ultrasam.modeling.sam import Sam
+
+
+class Decoder(Protocol[Array]):
+    """What asks a network for masks: a `Sam`, or the same network in another runtime."""
+
+    def decode(
+        self, embeddings: Array, prompts: Prompts[Array], *, multimask: bool | None
+    ) -> Prediction[Array]:
+        """As `Sam.decode`."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +50,12 @@ class Refinement:
 
 
 def interact(
-    model: Sam,
-    embeddings: Tensor,
-    prompts: Prompts,
+    model: Decoder[Array],
+    embeddings: Array,
+    prompts: Prompts[Array],
     refinement: Refinement,
-    box_of: Callable[[Tensor], Tensor] | None = None,
-) -> Iterator[Prediction]:
+    box_of: Callable[[Array], Array] | None = None,
+) -> Iterator[Prediction[Array]]:
     """Decode, feed the logits back, decode again; training and prediction run the same loop.
 
     Args:
@@ -63,19 +74,22 @@ def interact(
         yield prediction
         if last:
             return
-        logits = prediction.best().logits
+        logits: Any = prediction.best().logits
         if refinement.box_after_point and box_of is not None and number == 0:
             prompts = box_instead_of_point(prompts, box_of(logits))
         prompts = prompts.with_masks(logits.detach() if refinement.detach else logits)
 
 
-def box_instead_of_point(prompts: Prompts, boxes: Tensor) -> Prompts:
+def box_instead_of_point(prompts: Prompts[Array], boxes: Array) -> Prompts[Array]:
     """Prompts where objects without a box have ``boxes`` (N, 4) in place of their points."""
     if prompts.points is None:
         return prompts
-    old = torch.full_like(boxes, torch.nan) if prompts.boxes is None else prompts.boxes
-    missing = old.isnan().any(dim=1, keepdim=True)
-    return replace(prompts, points=None, labels=None, boxes=torch.where(missing, boxes, old))
+    if prompts.boxes is not None:
+        # NaN, which no number equals, stands for no box.
+        given = (prompts.boxes == prompts.boxes).all(1)
+        boxes = boxes + 0
+        boxes[given] = prompts.boxes[given]
+    return replace(prompts, points=None, labels=None, boxes=boxes)
 
 
 @dataclass(frozen=True)
@@ -111,6 +125,10 @@ def correct(
     Yields:
         predictions (N, 4, 4h, 4w): the single mask, then the three for ambiguous prompts.
     """
+    import torch
+
+    from ultrasam.prompts.clicks import add_clicks
+
     rng = np.random.default_rng(int(torch.randint(2**31, ())))
     prediction = model.decode(embeddings, prompts, multimask=None)
     yield prediction

@@ -43,12 +43,13 @@ class _MedSam:
     def set_image(self, image: np.ndarray) -> None:
         predictor, side = self.predictor, self.predictor.model.img_size
         self.size = (image.shape[0], image.shape[1])
-        features = predictor.embedder.encode(medsam_input(image, side))
+        features = predictor.engine.encode(medsam_input(image, side))
         predictor.set_embeddings(features, [Geometry(self.size, (side, side), side)])
 
     def segment(self, objects: Sequence[ObjectPrompt], *, multimask: bool = False) -> Answers:
         found = self.predictor.segment(objects, multimask=multimask)
-        masks = F.interpolate(found.logits.sigmoid()[:, None], self.size, mode="bilinear") > 0.5
+        logits = torch.from_numpy(found.logits)[:, None]
+        masks = F.interpolate(logits.sigmoid(), self.size, mode="bilinear") > 0.5
         return Answers(masks[:, 0].numpy(), found.scores)
 
 

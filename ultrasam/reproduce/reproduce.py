@@ -10,8 +10,8 @@ from typing import Any
 from ultrasam import checkpoints
 from ultrasam.checkpoints.detection import variant_name
 from ultrasam.checkpoints.download import WEIGHTS as FILES
-from ultrasam.checkpoints.download import cache_folder
 from ultrasam.checkpoints.loading import read_encoder
+from ultrasam.checkpoints.places import cache_folder
 from ultrasam.data import coco
 from ultrasam.data.files import write_json
 from ultrasam.errors import CheckpointError, UltraSamError

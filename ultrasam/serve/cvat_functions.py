@@ -21,7 +21,7 @@ from ultrasam.predict.automatic import Everything, find_everything
 from ultrasam.predict.encoded import Encoded
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.propagate import Propagation
+from ultrasam.predict.track import Follower
 
 try:
     import cvat_sdk.auto_annotation as cvat
@@ -118,9 +118,9 @@ class Interaction:
 
 @dataclass
 class _Tracked:
-    """A shape on its way: its propagation, and the frame's size (H, W)."""
+    """A shape on its way: what follows it, and the frame's size (H, W)."""
 
-    work: Propagation
+    work: Follower
     size: tuple[int, int]
 
 
@@ -143,11 +143,11 @@ class Tracking:
     def init_tracking_state(self, context: Any, pp_image: np.ndarray, shape: Any) -> _Tracked:
         """Begin with a shape; of a rectangle it is the object within that is carried."""
         mask = self._mask(pp_image, shape)
-        return _Tracked(Propagation(self._predictor, pp_image, [mask]), mask.shape)
+        return _Tracked(Follower(self._predictor, pp_image, {0: mask}), mask.shape)
 
     def track(self, context: Any, pp_image: np.ndarray, state: _Tracked) -> Any:
         """The shape in the next frame, of its own type; None where it is lost."""
-        (carried,) = state.work.step(pp_image)
+        carried = state.work.step(pp_image)[0]
         if carried is None:
             return None
         kind = context.original_shape_type

@@ -17,8 +17,8 @@ from ultrasam.predict.kept import KeptImages, Lru
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window
-from ultrasam.predict.propagate import Carried, Propagation
 from ultrasam.predict.segmentation import Segmentation
+from ultrasam.predict.track import Follower, Tracked
 from ultrasam.serve import uploads
 from ultrasam.serve.uploads import Picture
 
@@ -144,7 +144,7 @@ class Engine:
 
     def propagate(
         self, pictures: Sequence[Picture], objects: Sequence[ObjectPrompt | np.ndarray]
-    ) -> Iterator[list[Carried | None]]:
+    ) -> Iterator[list[Tracked | None]]:
         """Carry objects of the first image through those after it.
 
         Args:
@@ -168,11 +168,11 @@ class Engine:
         prompts = [entry for entry in objects if isinstance(entry, ObjectPrompt)]
         found = iter(self._best_masks(pictures[0], prompts))
         starts = [next(found) if isinstance(entry, ObjectPrompt) else entry for entry in objects]
-        work = Propagation(self.predictor, pictures[0].pixels, starts)
+        work = Follower(self.predictor, pictures[0].pixels, dict(enumerate(starts)))
         for picture in pictures[1:]:
             with self._turns:
-                carried = work.step(picture.pixels)
-            yield carried
+                tracked = work.step(picture.pixels)
+            yield list(tracked.values())
 
     def _best_masks(self, picture: Picture, prompts: Sequence[ObjectPrompt]) -> np.ndarray:
         if not prompts:

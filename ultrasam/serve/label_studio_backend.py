@@ -6,6 +6,7 @@ percent of the image; what is found goes back as a brush region.
 
 from __future__ import annotations
 
+import logging
 import math
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from pydantic import BaseModel
 
 import ultrasam
 from ultrasam.data.boxes import tight_box
-from ultrasam.errors import DataError, PromptError
+from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.serve.brush_rle import decode_brush, encode_brush
@@ -30,6 +31,7 @@ from ultrasam.serve.uploads import Picture
 ROOT = "/label-studio"
 PREDICT = f"{ROOT}/predict"
 VERSION = f"ultrasam-{ultrasam.__version__}"
+_log = logging.getLogger(__name__)
 #: Labels of points that are outside, whatever the tool says of them.
 _OUTSIDE = ("background", "negative")
 
@@ -64,7 +66,7 @@ class LabelStudio:
         self._engine, self._images = engine, images or TaskImages()
 
     def predict(self, request: Tasks) -> dict[str, Any]:
-        """A prediction for each task; empty ones where the user has said nothing yet.
+        """One prediction where a user has said something; none for tasks as they are opened.
 
         Raises:
             DataError: the labeling interface, or the image of a task, can't be used.
@@ -73,8 +75,8 @@ class LabelStudio:
         context = (request.params or {}).get("context") or {}
         results = context.get("result") if isinstance(context, dict) else None
         if not results or not request.tasks:
-            empty = {"result": [], "score": 0.0, "model_version": VERSION}
-            return {"results": [empty for _ in request.tasks], "model_version": VERSION}
+            # A list for each task: Label Studio would keep an empty prediction and show it beside others.
+            return {"results": [[] for _ in request.tasks], "model_version": VERSION}
         if len(request.tasks) > 1:
             raise DataError("a user's results are for one task, and several came with them")
         tag, task = brush_tag(request.label_config), request.tasks[0]
@@ -126,10 +128,20 @@ def add_routes(app: FastAPI, tasks: LabelStudio) -> None:
         """Which model answers; the address and token that Label Studio sends are not taken from here."""
         return {"model_version": VERSION}
 
+    @app.get(f"{ROOT}/versions", tags=["Label Studio"])
+    async def label_studio_versions() -> dict[str, list[str]]:
+        """The versions of the model that one may choose from."""
+        return {"versions": [VERSION]}
+
     @app.post(PREDICT, tags=["Label Studio"])
     def label_studio_predict(request: Tasks) -> dict[str, Any]:
         """A brush region for the points, rectangles and brush strokes of a context."""
-        return tasks.predict(request)
+        try:
+            return tasks.predict(request)
+        except UltraSamError as error:
+            # Label Studio tells its user the status alone; the reason stands in the terminal.
+            _log.warning("ultrasam: Label Studio's request: %s", error)
+            raise
 
 
 def _said(results: Any, image: str, size: tuple[int, int]) -> _Said:

@@ -15,7 +15,7 @@ from ultrasam.data import coco
 from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.pixels import Window
-from ultrasam.predict.propagate import Carried
+from ultrasam.predict.track import Tracked as TrackedMask
 from ultrasam.serve import label_studio_backend
 from ultrasam.serve.engine import Engine, TooLargeError, UnknownImageError
 from ultrasam.serve.label_studio_backend import LabelStudio
@@ -181,7 +181,7 @@ def _window(low: float | None, high: float | None, minmax: bool) -> Window | Non
     return None if low is None or high is None else (low, high)
 
 
-def _tracked(carried: Carried | None, format: Format) -> Tracked | None:
+def _tracked(carried: TrackedMask | None, format: Format) -> Tracked | None:
     if carried is None:
         return None
     one = found([coco.encode(carried.mask)], np.array([carried.iou]), format)

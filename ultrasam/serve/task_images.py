@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import http.client
+import json
 from urllib.parse import quote, unquote, urlsplit
 
 from ultrasam.errors import DataError, UltraSamError
@@ -25,7 +26,7 @@ class TaskImages:
     Args:
         server: Label Studio's address, ``http://localhost:8080``; None where tasks hold ``data:``
             addresses alone.
-        token: Label Studio's access token (the legacy one of the account page).
+        token: of Label Studio's account page: a personal access token, or a legacy one.
         max_bytes: of one image.
 
     Raises:
@@ -34,6 +35,8 @@ class TaskImages:
 
     def __init__(self, server: str | None = None, token: str = "", max_bytes: int = 2**28) -> None:
         self._token, self._max = token, max_bytes
+        #: What a personal access token was last exchanged for; it is good for some minutes.
+        self._access = ""
         self._server: tuple[str, str, int] | None = None
         self._path = ""
         if server is not None:
@@ -81,17 +84,49 @@ class TaskImages:
             raise DataError("the task's image is a damaged data: address") from error
 
     def _fetch(self, target: str) -> bytes:
+        status, data = self._ask("GET", target, self._authorization())
+        if status == 401 and self._access:
+            self._access = ""
+            status, data = self._ask("GET", target, self._authorization())
+        if status != 200:
+            hint = "; is its token right (LABEL_STUDIO_API_KEY)?" if status in (401, 403) else ""
+            raise DataError(f"Label Studio answers {status} for the task's image{hint}")
+        return data
+
+    def _authorization(self) -> str:
+        """The header of a request. Personal access tokens are JSON web tokens, three parts between dots."""
+        if self._token.count(".") != 2:
+            return f"Token {self._token}" if self._token else ""
+        if not self._access:
+            status, data = self._ask(
+                "POST", f"{self._path}/api/token/refresh/", "", json.dumps({"refresh": self._token}).encode()
+            )
+            try:
+                self._access = str(json.loads(data)["access"]) if status == 200 else ""
+            except (ValueError, KeyError, TypeError):
+                self._access = ""
+            if not (self._access.isascii() and self._access.isprintable() and self._access):
+                self._access = ""
+                raise DataError(
+                    f"Label Studio answers {status} for the personal access token of LABEL_STUDIO_API_KEY: "
+                    "make a new one on its account page"
+                )
+        return f"Bearer {self._access}"
+
+    def _ask(
+        self, method: str, target: str, authorization: str, body: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body of an answer of the server."""
         assert self._server is not None
         scheme, host, port = self._server
         kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
         connection = kind(host, port, timeout=_TIMEOUT)
-        headers = {"Authorization": f"Token {self._token}"} if self._token else {}
+        headers = {"Authorization": authorization} if authorization else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            connection.request("GET", target, headers=headers)
+            connection.request(method, target, body, headers)
             answer = connection.getresponse()
-            if answer.status != 200:
-                hint = "; is its token right (LABEL_STUDIO_API_KEY)?" if answer.status in (401, 403) else ""
-                raise DataError(f"Label Studio answers {answer.status} for the task's image{hint}")
             data = answer.read(self._max + 1)
         except (OSError, http.client.HTTPException) as error:
             raise DataError(f"the task's image can't be fetched from {host}:{port}: {error}") from error
@@ -99,7 +134,7 @@ class TaskImages:
             connection.close()
         if len(data) > self._max:
             raise DataError(f"the task's image is larger than {self._max:,} bytes")
-        return data
+        return answer.status, data
 
 
 def _server_of(address: str) -> tuple[str, str, int] | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ultrasam.errors import DataError
 from ultrasam.predict.files import sources
+from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.pixels import Window, to_rgb8
 
 _NUMPY = b"\x93NUMPY"
@@ -73,9 +74,7 @@ def read(data: bytes, window: Window | None = None) -> Iterator[Picture]:
             raise DataError(str(error).replace(str(path), "the file that was sent")) from error
 
 
-def _picture(
-    pixels: np.ndarray, frame: int | None = None, spacing_of: sources.SpacingOf | None = None
-) -> Picture:
+def _picture(pixels: np.ndarray, frame: int | None = None, spacing_of: Calibration | None = None) -> Picture:
     height, width = pixels.shape[:2]
     pixels = np.ascontiguousarray(pixels)
     digest = hashlib.blake2b(f"{height}x{width}:".encode(), digest_size=16)

@@ -28,5 +28,5 @@ def make(root):
         ),
         Want("malignant (1).png", [("breast_nodule", touching)], picture(3, color=True)),
     ]
-    skips = {"normal image": 1, "same picture with opposite labels": 2}
+    skips = {"image without foreground": 1, "same picture with opposite labels": 2}
     return Truth(wants, [], skips, {"speck: breast_nodule": 1})

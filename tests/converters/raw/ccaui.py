@@ -1,4 +1,4 @@
-"""Equal names in two folders, several recordings of a day, an empty mask."""
+"""Equal names in two folders, several recordings of a day, an empty mask, an unknown name."""
 
 import numpy as np
 
@@ -16,9 +16,14 @@ def make(root):
         save(top / f"Expert mask images/{name}.png", np.repeat(gray8(mask)[..., None], 3, 2))
         wants.append(
             Want(
-                f"US images/{name}.png", [("carotid_artery", mask)], picture(n, color=True), subject=name[:8]
+                f"US images/{name}.png",
+                [("carotid_artery", mask)],
+                picture(n, color=True),
+                subject=name.split("VAS")[0],
             )
         )
     save(top / "US images/202203010900000001VAS_slice_8.png", picture(9, color=True))
     save(top / "Expert mask images/202203010900000001VAS_slice_8.png", gray8(mask & False))
-    return Truth(wants, skips={"image without foreground": 1})
+    save(top / "US images/20220301.png", picture(9, color=True))
+    save(top / "Expert mask images/20220301.png", gray8(mask))
+    return Truth(wants, ["20220301.png...unknown name"], {"image without foreground": 1})

@@ -92,13 +92,14 @@ def read(source: str | Path, images: str | Path | None = None, *, whole: bool = 
     return Imported(source, found.kind, parsed.content, folder, labels.left_out, labels.notes + parsed.notes)
 
 
-def as_coco(source: Path, images: Path | None, out: Path) -> tuple[Path, Path, str]:
+def as_coco(source: Path, images: Path | None, out: Path, name: str = "") -> tuple[Path, Path, str]:
     """Labels of any known format as a COCO file and an image folder, for commands that take such.
 
     Args:
         source: the labels; a COCO file is taken as it is.
         images: folder below which the images lie, or None.
         out: folder that a COCO file made of other labels is written to.
+        name: of that file, without its ending; that of the labels where it is empty.
 
     Returns:
         the COCO file, the image folder, and what was found and left out where other labels were read.
@@ -109,7 +110,7 @@ def as_coco(source: Path, images: Path | None, out: Path) -> tuple[Path, Path, s
     if images is not None and is_coco_file(source):
         return source, images, ""
     imported = read(source, images)
-    path = out / "labels" / f"{source.absolute().stem}.json"
+    path = out / "labels" / f"{name or source.absolute().stem}.json"
     imported.write(path)
     return path, imported.folder, imported.summary()
 

@@ -113,7 +113,7 @@ def _add(
         labels.left_out[f"masks' regions of the value {_IGNORED}, which marks what is to be ignored"] += 1
     if own is not None and max(present, default=0) > len(own):
         raise DataError(f"{path} has the value {max(present)}; {OBJECTS} knows {len(own)} objects of it")
-    rule = Instances(components=own is None and not whole, speck_area=0)
+    rule = Instances(components=own is None and not whole, speck_area=0, border_strip=0)
     # A class number for now; `_name` knows more when all masks are read.
     objects = [Object(str(v), values == v) for v in present]
     frame = Frame(np.broadcast_to(np.uint8(0), values.shape), objects)

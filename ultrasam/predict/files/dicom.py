@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import re
-import struct
+import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ultrasam.data import images
 from ultrasam.errors import DataError
-from ultrasam.predict.files.calibration import Region, contains, get, numbers, regions
+from ultrasam.predict.files.calibration import Calibration, get, numbers, of_dataset
+from ultrasam.predict.files.frame_table import FrameTable, pixel_element, read_table
 from ultrasam.predict.pixels import Window, to_rgb8
 
-_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+#: What the values of decoded pixels may mean.
+_SHOWN = ("MONOCHROME1", "MONOCHROME2", "RGB", "PALETTE COLOR")
+#: Where a file states one time or rate for all frames: seconds a frame of it.
+_RATES: tuple[tuple[str, Callable[[float], float]], ...] = (
+    ("FrameTime", lambda milliseconds: milliseconds / 1000),
+    ("CineRate", lambda rate: 1 / rate),
+    ("RecommendedDisplayFrameRate", lambda rate: 1 / rate),
+)
 #: The most bytes that a deflated file may inflate to.
 _MAX_INFLATED = 2**30
 #: How the first data element of a file without preamble begins: a tag of group 2 or 8.
@@ -31,20 +38,36 @@ class Clip:
 
     Attributes:
         path: the file.
-        frames: how many its pixels hold.
-        missing: how many more its header promises.
-        regions: calibrated two-dimensional regions; those that do not say where they are, or in which unit,
-            are left out.
-        spacing: of the whole image where the file has no regions, or None.
-        dataset: the parsed file, which is read once for all frames.
+        calibration: the size of its pixels.
+        dataset: the parsed file, without its pixels.
     """
 
     path: Path
-    frames: int
-    missing: int
-    regions: tuple[Region, ...]
-    spacing: tuple[float, float] | None
+    calibration: Calibration
     dataset: Any = field(repr=False, compare=False)
+    _table: FrameTable = field(repr=False)
+    _folder: Any = field(repr=False, compare=False, default=None)
+
+    @property
+    def frames(self) -> int:
+        """How many its pixels hold."""
+        return self._table.frames
+
+    def samples(self, number: int) -> tuple[np.ndarray, str]:
+        """A frame as it is stored, (H, W) or (H, W, 3), and its photometric interpretation; YBR is made RGB.
+
+        Raises:
+            DataError: the pixels can't be decoded.
+        """
+        try:
+            pixels, kind = self._table.decode(number)
+        # pydicom and each of its decoders have errors of their own; all mean that this frame can't be read.
+        except Exception as error:
+            which = f"frame {number} " if self.many else ""
+            raise DataError(f"{self.path}: {which}can't be decoded: {_reason(error)}") from error
+        if kind not in _SHOWN:
+            raise DataError(f"{self.path}: its colors ({kind}) can't be made RGB: write it again as RGB")
+        return pixels, kind
 
     def read(self, number: int, window: Window | None = None) -> np.ndarray:
         """Frame ``number`` as (H, W, 3) uint8 RGB.
@@ -54,47 +77,88 @@ class Clip:
         Raises:
             DataError: the pixels can't be decoded; where a decoder has to be installed, which one.
         """
-        from pydicom.pixels import apply_color_lut, pixel_array
-
+        pixels, kind = self.samples(number)
         try:
-            # Color spaces such as YBR are converted to RGB by pydicom 3.
-            pixels = pixel_array(self.dataset, index=number if self.frames > 1 else None)
-            kind = str(self.dataset.get("PhotometricInterpretation", ""))
             if kind == "PALETTE COLOR":
-                return _palette(apply_color_lut(pixels, self.dataset))
-        # pydicom and each of its decoders have errors of their own; all mean that this frame can't be read.
-        except Exception as error:
-            which = f"frame {number} " if self.frames > 1 else ""
-            raise DataError(f"{self.path}: {which}can't be decoded: {_reason(error)}") from error
-        try:
+                return _palette(_looked_up(pixels, self.dataset))
+            pixels = _rescaled(pixels, self.dataset)
             pixels = to_rgb8(pixels, window=window or _own_window(self.dataset, pixels))
         except DataError as error:
             raise DataError(f"{self.path}: {error}") from error
         return 255 - pixels if kind == "MONOCHROME1" else pixels
 
     @property
-    def calibrated(self) -> bool:
-        """Whether the file says anything of the size of its pixels."""
-        return bool(self.regions or self.spacing)
+    def many(self) -> bool:
+        """Whether it is a clip."""
+        return self._table.frames + self._table.missing > 1
 
-    def spacing_of(self, box: Sequence[float]) -> tuple[float, float] | None:
-        """The spacing that holds for a box x1, y1, x2, y2: of the smallest region around all of it."""
-        around = [r for r in self.regions if contains(r.box, box)]
-        if around:
-            return min(around, key=lambda r: (r.box[2] - r.box[0]) * (r.box[3] - r.box[1])).spacing
-        return None if self.regions else self.spacing
+    def time(self, number: int) -> float | None:
+        """Seconds from the first frame to this one, None where the file does not say."""
+        times = get(self.dataset, "FrameTimeVector")
+        found = numbers(times, self.frames + self._table.missing) if times else None
+        if found:
+            return round(list(accumulate(found))[number] / 1000, 6)
+        for name, seconds in _RATES:
+            value = numbers(get(self.dataset, name), 1)
+            if value and value[0] > 0:
+                return round(number * seconds(value[0]), 6)
+        return None
+
+    def lacks(self) -> str | None:
+        """What is wrong with the number of its frames, if anything."""
+        table, stated = self._table, self._table.frames + self._table.missing
+        if table.missing:
+            numbered = f"{table.frames} to {stated - 1}" if table.missing > 1 else str(table.frames)
+            return (
+                f"{self.path}: {table.missing} of its {stated} frames are missing ({numbered}): "
+                "the file is cut off"
+            )
+        if table.surplus:
+            return (
+                f"{self.path}: its header states {stated} frames, its pixels are those of "
+                f"{stated + table.surplus}: what follows the stated ones is not read"
+            )
+        return None
 
 
 def open_clip(path: str | Path) -> Clip:
-    """Read a DICOM file, with or without preamble.
+    """Read a DICOM file, with or without preamble, up to its pixels.
 
     Raises:
         DataError: not DICOM, without pixels, compressed in a way that can't be decoded here, or with a header
             that does not say how the pixels lie.
     """
     path = Path(path)
-    dataset = _dataset(path)
-    if not any(key in dataset for key in _PIXELS):
+    try:
+        import pydicom  # noqa: F401
+    except ImportError as error:
+        raise DataError("reading DICOM needs pydicom: pip install 'ultrasam[dicom]'") from error
+    try:
+        folder = _inflated(path)
+        held = path if folder is None else Path(folder.name) / "inflated.dcm"
+        with held.open("rb") as file:
+            dataset = _dataset(file)
+            return _clip(path, held, file, dataset, folder)
+    except OSError as error:
+        raise DataError(f"cannot read the DICOM file {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not a readable DICOM file: {_reason(error)}") from error
+
+
+def read_header(path: Path) -> Any:
+    """A file's data elements before its pixels, None for one that is not readable DICOM."""
+    if not is_dicom(path):
+        return None
+    try:
+        with path.open("rb") as file:
+            return _dataset(file)
+    except (OSError, ValueError):
+        return None
+
+
+def _clip(path: Path, held: Path, file: BinaryIO, dataset: Any, folder: Any) -> Clip:
+    element = pixel_element(file, dataset.file_meta.TransferSyntaxUID)
+    if element is None:
         what = get(dataset, "Modality") or "unknown modality"
         raise DataError(
             f"{path} is DICOM without pixels ({what}), or cut off before them: give a file that holds images"
@@ -104,18 +168,11 @@ def open_clip(path: str | Path) -> Clip:
     size = [_whole_number(path, dataset, name) for name in ("Rows", "Columns")]
     if size[0] * size[1] > images.MAX_PIXELS:
         raise DataError(f"{path} says that its images have {size[1]} x {size[0]} pixels: too many to be read")
-    frames = min(stated, _frames_held(path, dataset, stated))
-    dataset.NumberOfFrames = frames
-    spacing = numbers(get(dataset, "PixelSpacing"), 2)
-    return Clip(
-        path,
-        frames,
-        stated - frames,
-        tuple(regions(dataset)),
-        # DICOM gives the row spacing (y) first.
-        (spacing[1], spacing[0]) if spacing and min(spacing) > 0 else None,
-        dataset,
-    )
+    try:
+        table = read_table(held, file, dataset, element, stated)
+    except DataError as error:
+        raise DataError(f"{path} {error}") from error
+    return Clip(path, of_dataset(dataset), dataset, table, folder)
 
 
 def is_dicom(path: Path) -> bool:
@@ -128,15 +185,13 @@ def is_dicom(path: Path) -> bool:
     return start[128:] == b"DICM" or (len(start) == 132 and start.startswith(_FIRST_TAGS))
 
 
-def _dataset(path: Path) -> Any:
+def _dataset(file: BinaryIO) -> Any:
+    """All that lies before the pixels; the file stands where they begin."""
+    import pydicom
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
     try:
-        import pydicom
-        from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-    except ImportError as error:
-        raise DataError("reading DICOM needs pydicom: pip install 'ultrasam[dicom]'") from error
-    try:
-        _check_inflated(path)
-        dataset = pydicom.dcmread(path, force=True)
+        dataset = pydicom.dcmread(file, force=True, stop_before_pixels=True)
         # Any bytes can be parsed; the class and time of what a file holds stand in group 8.
         if not len(dataset.group_dataset(0x0008)):
             raise ValueError("it holds no data elements of DICOM's")
@@ -144,33 +199,53 @@ def _dataset(path: Path) -> Any:
             implicit, little = dataset.original_encoding
             explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
             dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-    except OSError as error:
-        raise DataError(f"cannot read the DICOM file {path}: {error.strerror or error}") from error
+    except OSError:
+        raise
     # pydicom lets out whatever goes wrong while it parses damaged bytes.
     except Exception as error:
-        raise DataError(f"{path} is not a readable DICOM file: {_reason(error)}") from error
+        raise ValueError(_reason(error)) from error
     return dataset
 
 
-def _check_inflated(path: Path) -> None:
-    """Refuse a deflated file that would fill the memory: pydicom inflates it whole."""
+def _inflated(path: Path) -> Any:
+    """A temporary folder with a deflated file as it was before that; None for any other file.
+
+    pydicom would inflate it in memory, whatever its size.
+    """
+    from pydicom.filebase import DicomBytesIO
     from pydicom.filereader import read_file_meta_info
-    from pydicom.uid import DeflatedExplicitVRLittleEndian
+    from pydicom.filewriter import write_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
     with path.open("rb") as file:
         if file.read(132)[128:] != b"DICM":
-            return
-    meta = read_file_meta_info(path)
-    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        return
-    inflate, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    with path.open("rb") as file:
+            return None
+    try:
+        meta = read_file_meta_info(path)
+        if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+            return None
         # The data set follows the group length's element, which ends at byte 144, and what it counts.
-        file.seek(144 + int(meta.FileMetaInformationGroupLength))
-        while chunk := inflate.unconsumed_tail or file.read(2**16):
-            size += len(inflate.decompress(chunk, 2**20))
-            if size > _MAX_INFLATED:
-                raise ValueError(f"it inflates to more than {_MAX_INFLATED:,} bytes")
+        begin = 144 + int(meta.FileMetaInformationGroupLength)
+    except OSError:
+        raise
+    except Exception as error:  # as in `_dataset`
+        raise ValueError(_reason(error)) from error
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    folder = tempfile.TemporaryDirectory(prefix="ultrasam-inflated-")
+    inflate, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    head = DicomBytesIO()
+    write_file_meta_info(head, meta, enforce_standard=False)
+    with path.open("rb") as file, (Path(folder.name) / "inflated.dcm").open("wb") as out:
+        out.write(bytes(128) + b"DICM" + head.getvalue())
+        file.seek(begin)
+        try:
+            while chunk := inflate.unconsumed_tail or file.read(2**16):
+                size += out.write(inflate.decompress(chunk, 2**20))
+                if size > _MAX_INFLATED:
+                    raise ValueError(f"it inflates to more than {_MAX_INFLATED:,} bytes")
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+    return folder
 
 
 def _whole_number(path: Path, dataset: Any, name: str, default: int | None = None) -> int:
@@ -209,39 +284,22 @@ def _check_decoder(path: Path, dataset: Any) -> None:
             "uncompressed, or take its video out into a file of its own"
         ) from error
     if not decoder.is_available:
-        ways = [_packages(needed) for needed in decoder.missing_dependencies]
-        # pylibjpeg's come first: they are wheels for every system.
-        ways.sort(key=lambda way: "pylibjpeg" not in way)
         raise DataError(
             f"{path} is compressed as '{syntax.name}', and no decoder for that is installed: "
-            f"pip install {' (or: pip install '.join(ways)}{')' * (len(ways) - 1)}"
+            "pip install 'ultrasam[dicom]'"
         )
 
 
-def _packages(needed: str) -> str:
-    """What to give to pip for a line such as ``gdcm - requires gdcm>=3.0.10`` of pydicom's."""
-    names = re.findall(r"[a-z][a-z0-9-]*", needed.partition(" requires ")[2])
-    return " ".join({"gdcm": "python-gdcm"}.get(n, n) for n in names if n not in ("and", "numpy"))
+def _rescaled(pixels: np.ndarray, dataset: Any) -> np.ndarray:
+    """Stored values as those that windows are stated in (PS3.3, C.11.1)."""
+    from pydicom.pixels import apply_rescale
 
-
-def _frames_held(path: Path, dataset: Any, stated: int) -> int:
-    """How many frames there are pixels for, 1 at least and ``stated`` at most; nothing is decoded."""
-    from pydicom.encaps import parse_basic_offsets, parse_fragments
-    from pydicom.pixels.utils import get_expected_length
-
-    if stated == 1 or "PixelData" not in dataset:
-        return stated
-    data = dataset.PixelData
-    try:
-        if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-            buffer = io.BytesIO(data)
-            parse_basic_offsets(buffer)
-            held = parse_fragments(buffer)[0]
-        else:
-            held = len(data) * stated // get_expected_length(dataset)
-    except (ValueError, TypeError, AttributeError, KeyError, ZeroDivisionError, struct.error) as error:
-        raise DataError(f"{path} has damaged pixel data: {_reason(error)}") from error
-    return min(max(held, 1), stated)
+    if pixels.ndim != 2:
+        return pixels
+    slope, intercept = (numbers(get(dataset, f"Rescale{name}"), 1) for name in ("Slope", "Intercept"))
+    if slope is None or intercept is None or (slope, intercept) == ((1.0,), (0.0,)):
+        return pixels
+    return apply_rescale(pixels, dataset)
 
 
 def _own_window(dataset: Any, pixels: np.ndarray) -> Window | None:
@@ -254,6 +312,15 @@ def _own_window(dataset: Any, pixels: np.ndarray) -> Window | None:
     if center is None or width is None or width[0] <= 0:
         return None
     return center[0] - width[0] / 2, center[0] + width[0] / 2
+
+
+def _looked_up(pixels: np.ndarray, dataset: Any) -> np.ndarray:
+    from pydicom.pixels import apply_color_lut
+
+    try:
+        return apply_color_lut(pixels, dataset)
+    except Exception as error:  # as in `_dataset`
+        raise DataError(f"its color table can't be used: {_reason(error)}") from error
 
 
 def _palette(colors: np.ndarray) -> np.ndarray:

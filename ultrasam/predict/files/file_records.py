@@ -14,7 +14,7 @@ from ultrasam.errors import DataError
 from ultrasam.predict.files.sources import Frame, Source
 
 #: Counts up where the same prompts come to mean something else: earlier records are then made again.
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Records:
             DataError: the file has gone.
         """
         try:
-            stat = source.path.stat()
+            stats = [path.stat() for path in source.files]
         except OSError as error:
             raise DataError(f"cannot read {source.path}: {error.strerror or error}") from error
-        told = [_VERSION, self.settings, repr(asked), stat.st_size, stat.st_mtime_ns]
+        told = [_VERSION, self.settings, repr(asked), *([stat.st_size, stat.st_mtime_ns] for stat in stats)]
         text = json.dumps(told, sort_keys=True, default=str)
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

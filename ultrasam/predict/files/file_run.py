@@ -12,17 +12,16 @@ import numpy as np
 
 from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
-from ultrasam.predict.automatic import Everything, find_everything
-from ultrasam.predict.files import sources
+from ultrasam.predict.automatic import Everything
+from ultrasam.predict.files import frame_results, sources
+from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.files.file_records import Records, overlay_of
+from ultrasam.predict.files.frame_results import FrameResult
 from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.propagate import next_prompts
-from ultrasam.predict.quality import assess
-from ultrasam.predict.segmentation import Segmentation
-from ultrasam.report import draw
+from ultrasam.predict.track import Follower
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,11 @@ class Options:
         multimask: keep the best of three masks.
         window: gray values shown as black and white.
         spacing: (x, y) mm a pixel for files that don't say.
-        follow: in a clip, prompt each frame with the mask of the one before.
+        follow: in a clip, follow the objects of its first frame; see `ultrasam.predict.track`.
         overlays: draw them.
         everything: what automatic masks are.
         quality: judge each prompted mask, see `ultrasam.predict.quality`.
+        axis: x, y or z, along which the slices of volumes are counted.
     """
 
     multimask: bool = True
@@ -76,16 +76,21 @@ class Options:
     overlays: bool = True
     everything: Everything = field(default_factory=Everything)
     quality: bool = False
+    axis: str = "z"
 
 
 @dataclass
 class Summary:
-    """What a run did: images segmented, kept from an earlier run, without prompts, and failed."""
+    """What a run did: images segmented, taken over from an earlier run, without prompts, and failed.
+
+    ``lost`` counts, of objects that are followed, the frames in which they were not found.
+    """
 
     done: int = 0
     kept: int = 0
     skipped: int = 0
     objects: int = 0
+    lost: int = 0
     failed: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -93,6 +98,7 @@ class Summary:
         for count, what in (
             (self.kept, "kept from an earlier run"),
             (self.skipped, "without prompts"),
+            (self.lost, "times lost"),
         ):
             text += f", {count} {what}" if count else ""
         return text + (f", {len(self.failed)} failed" if self.failed else "")
@@ -160,21 +166,20 @@ class FileRun:
         """The records of a file's frames; here alone a run goes on after an error."""
         errors: list[str] = []
         made: list[dict[str, Any]] = []
-        before: Segmentation | None = None
-        frames = sources.frames(source, name, self.options.window)
+        follower: Follower | None = None
+        frames = sources.frames(source, name, self.options.window, self.options.axis)
         while True:
             try:
                 frame = next(frames, None)
                 if frame is None:
                     break
-                record, after = self._frame(source, frame, before)
+                record, follower = self._frame(source, frame, follower)
             except OutputError as error:
                 raise OutputError(f"{error}; what is done is kept: start again to go on") from error
             except UltraSamError as error:
                 message = str(error)
                 errors.append(message if source.file_name in message else f"{source.path}: {message}")
                 continue
-            before = after or before
             if record is None:
                 self.summary.skipped += 1
                 continue
@@ -198,9 +203,9 @@ class FileRun:
         return errors
 
     def _frame(
-        self, source: Source, frame: Frame, before: Segmentation | None
-    ) -> tuple[dict[str, Any] | None, Segmentation | None]:
-        """The record of a frame, None where nothing is asked of it, and what the next frame may follow."""
+        self, source: Source, frame: Frame, follower: Follower | None
+    ) -> tuple[dict[str, Any] | None, Follower | None]:
+        """The record of a frame, None where nothing is asked of it, and what follows its objects."""
         asked = self.prompts_of(source.file_name) if self.prompts_of else None
         if asked is not None and not asked.objects:
             return None, None
@@ -211,49 +216,53 @@ class FileRun:
             if record is not None:
                 self.summary.kept += 1
                 return record, None
-        elif before is not None and asked is not None:
-            asked = Asked(next_prompts(before), asked.categories)
-        record, prediction = self._segment(frame, asked, digest)
-        self.summary.done += 1
-        self.summary.objects += len(record["annotations"])
-        return record, prediction
-
-    def _segment(
-        self, frame: Frame, asked: Asked | None, digest: str
-    ) -> tuple[dict[str, Any], Segmentation | None]:
         image = frame.read()
-        prediction = None
+        calibration = (frame.spacing_of or Calibration()).or_else(self.options.spacing)
         if asked is None:
-            found = find_everything(self.predictor.encode(image), self.options.everything)
-            annotations = found.coco(spacing=frame.spacing_of or self.options.spacing)
-            masks = list(found.masks)
+            result = frame_results.of_everything(self.predictor, image, self.options.everything, calibration)
+        elif follower is not None:
+            result = frame_results.of_followed(follower, image, asked.categories, calibration)
         else:
-            prediction = self.predictor.segment_once(image, asked.objects, multimask=self.options.multimask)
-            annotations = prediction.coco(spacing=frame.spacing_of or self.options.spacing)
-            if self.options.quality:
-                for entry, told in zip(annotations, self._judged(image, prediction), strict=True):
-                    entry.update(told)
-            for entry, category in zip(annotations, asked.categories, strict=True):
-                entry["category_id"] = category
-            masks = list(prediction.masks)
+            result = frame_results.of_prompts(
+                self.predictor,
+                image,
+                asked.objects,
+                asked.categories,
+                calibration,
+                multimask=self.options.multimask,
+                quality=self.options.quality,
+            )
+            follower = Follower(self.predictor, image, dict(enumerate(result.masks))) if followed else None
+        for entry in result.annotations:
+            entry |= calibration.told(entry["bbox"])
+        return self._kept(frame, digest, image, result, followed=follower is not None), follower
+
+    def _kept(
+        self, frame: Frame, digest: str, image: np.ndarray, result: FrameResult, *, followed: bool
+    ) -> dict[str, Any]:
+        """Write the results of a frame; its record."""
         files = {}
-        for number, (entry, mask) in enumerate(zip(annotations, masks, strict=True)):
+        for number, entry, mask in zip(result.numbers, result.annotations, result.masks, strict=True):
             entry["mask"] = f"masks/{frame.name}_{number:03d}.png"
             files[entry["mask"]] = images.encode_mask(mask)
+            if followed:
+                entry["track_id"] = number
         if self.options.overlays:
-            overlay = draw.overlay(image, masks) if prediction is None else prediction.overlay(image)
-            files[overlay_of(frame)] = images.encode_image(overlay)
+            files[overlay_of(frame)] = images.encode_image(result.draw())
         height, width = image.shape[:2]
         described = {"file_name": frame.file_name, "height": height, "width": width, "name": frame.name}
         if frame.number is not None:
             described["frame"] = frame.number
-        record = {"settings": digest, "image": described, "annotations": annotations}
+        if frame.time is not None:
+            described["time"] = frame.time
+        if followed:
+            described["lost"] = result.lost
+        record = {"settings": digest, "image": described, "annotations": result.annotations}
         self.records.keep(frame, record, files)
-        return record, prediction
-
-    def _judged(self, image: np.ndarray, found: Segmentation) -> list[dict[str, float]]:
-        encoded = self.predictor.encode(image)
-        return assess(encoded, found, multimask=self.options.multimask).entries()
+        self.summary.done += 1
+        self.summary.objects += len(result.annotations)
+        self.summary.lost += len(result.lost)
+        return record
 
 
 def _told(errors: Sequence[str]) -> str:

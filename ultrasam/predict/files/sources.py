@@ -1,4 +1,4 @@
-"""Files, folders, globs, DICOM, stacks and video as one stream of frames."""
+"""Files, folders, globs, DICOM, stacks, volumes and video as one stream of frames."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ultrasam.data import images, stacks
 from ultrasam.errors import DataError
-from ultrasam.predict.files import dicom, video
+from ultrasam.predict.files import dicom, series, video, volume
+from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.pixels import Window, to_rgb8
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".gif", ".apng")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".wmv", ".m4v", ".mpg", ".mpeg")
 DICOMS = (".dcm", ".dicom", ".ima")
-
-#: (x, y) mm a pixel for a box, or None where it is not known.
-SpacingOf = Callable[[Sequence[float]], "tuple[float, float] | None"]
 
 
 @dataclass(frozen=True)
@@ -34,22 +33,36 @@ class Frame:
         file_name: the file, relative to the folder or glob that it was found by.
         number: of the frame in its clip, None for a single image.
         read: makes the image, (H, W, 3) uint8 RGB.
-        spacing_of: its calibration, or None.
+        spacing_of: its calibration, or None where the file says nothing of lengths.
+        time: seconds since the first frame of its clip, None where that is not known.
     """
 
     name: str
     file_name: str
     number: int | None
     read: Callable[[], np.ndarray]
-    spacing_of: SpacingOf | None = None
+    spacing_of: Calibration | None = None
+    time: float | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """One input file: where it is, and its name relative to what the user gave."""
+    """One input: a file, or the files of a series, which are one clip together.
+
+    Attributes:
+        path: where it is; of a series, its first file.
+        file_name: its name relative to what the user gave.
+        series: the files of a series in instance order, empty for a file.
+    """
 
     path: Path
     file_name: str
+    series: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it is read from."""
+        return self.series or (self.path,)
 
 
 def find(inputs: Sequence[str | Path]) -> list[Source]:
@@ -66,6 +79,22 @@ def find(inputs: Sequence[str | Path]) -> list[Source]:
         for source in _expand(str(given)):
             found.setdefault(os.path.realpath(source.path), source)
     return list(found.values())
+
+
+def join_series(sources: Sequence[Source]) -> list[Source]:
+    """Sources with the single-frame DICOM files of each series in a folder as one clip.
+
+    It stands where its first file stood, under that one's name.
+    """
+    of_path = {source.path: source for source in sources}
+    candidates = [s.path for s in sources if s.path.suffix.lower() in DICOMS or not s.path.suffix]
+    joined: dict[Path, Source | None] = {}
+    for instances in series.find(candidates):
+        paths = tuple(instance.path for instance in instances)
+        joined |= dict.fromkeys(paths)
+        joined[paths[0]] = Source(paths[0], of_path[paths[0]].file_name, paths)
+    kept = (joined.get(source.path, source) for source in sources)
+    return [source for source in kept if source is not None]
 
 
 def _expand(given: str) -> list[Source]:
@@ -94,12 +123,14 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _known(path: Path) -> bool:
-    return path.suffix.lower() in (*IMAGES, *VIDEOS, *DICOMS) or (not path.suffix and dicom.is_dicom(path))
+    if path.suffix.lower() in (*IMAGES, *VIDEOS, *DICOMS) or volume.ending(path):
+        return True
+    return not path.suffix and dicom.is_dicom(path)
 
 
 def names(sources: Sequence[Source]) -> list[str]:
     """An output name for each source: without its ending where that is unambiguous."""
-    stems = [Path(source.file_name).with_suffix("").as_posix() for source in sources]
+    stems = [_stem(source.file_name) for source in sources]
     count = Counter(stems)
     plain = [s if count[s] == 1 else source.file_name for s, source in zip(stems, sources, strict=True)]
     # The same name in two inputs: number them.
@@ -107,42 +138,59 @@ def names(sources: Sequence[Source]) -> list[str]:
     return [name if count[name] == 1 else f"{name}_{i}" for i, name in enumerate(plain)]
 
 
-def frames(source: Source, name: str, window: Window | None = None) -> Iterator[Frame]:
+def _stem(file_name: str) -> str:
+    end = volume.ending(Path(file_name))
+    return file_name[: -len(end)] if end else Path(file_name).with_suffix("").as_posix()
+
+
+def frames(source: Source, name: str, window: Window | None = None, axis: str = "z") -> Iterator[Frame]:
     """The frames of a file; images are decoded when they are asked for, clips as they are read.
 
-    Stacks and animations are clips as videos are; a file of one picture is none.
+    Stacks, animations and volumes are clips as videos are; a file of one picture is none.
+
+    Args:
+        source: the file.
+        name: its output name.
+        window: gray values shown as black and white.
+        axis: x, y or z, along which the slices of volumes are counted.
 
     Raises:
         DataError: the file can't be read; or, after the frames that it has, how many are missing.
     """
-    path, file_name = source.path, source.file_name
+    path = source.path
     ending = path.suffix.lower()
-    if ending in DICOMS or dicom.is_dicom(path):
+
+    def frame(number: int | None, read: Callable[[], np.ndarray], *more: Any) -> Frame:
+        return Frame(
+            name if number is None else f"{name}_{number:05d}", source.file_name, number, read, *more
+        )
+
+    if source.series:
+        for number, clip in series.clips(source.series):
+            yield frame(number, partial(clip.read, 0, window), _known_or_none(clip.calibration))
+    elif ending in DICOMS or dicom.is_dicom(path):
         clip = dicom.open_clip(path)
-        many = clip.frames + clip.missing > 1
-        spacing_of = clip.spacing_of if clip.calibrated else None
+        spacing_of = _known_or_none(clip.calibration)
         for number in range(clip.frames):
             read = partial(clip.read, number, window)
-            yield _frame(name, file_name, number if many else None, read, spacing_of)
-        if clip.missing:
-            stated = clip.frames + clip.missing
-            raise DataError(f"{path}: {clip.missing} of its {stated} frames are missing: the file is cut off")
+            yield frame(number if clip.many else None, read, spacing_of, clip.time(number))
+        if lacks := clip.lacks():
+            raise DataError(lacks)
     elif ending in VIDEOS:
-        for number, image in video.frames(path):
-            yield _frame(name, file_name, number, partial(_shown, path, image, "RGB", window))
+        for number, time, image in video.frames(path):
+            yield frame(number, partial(_shown, path, image, "RGB", window), None, time)
+    elif volume.ending(path):
+        opened = volume.open_volume(path, axis)
+        for number in range(opened.slices):
+            which = number if opened.slices > 1 else None
+            yield frame(which, partial(opened.read, number, window), opened.calibration)
     else:
         for page, samples in stacks.samples(path):
-            yield _frame(name, file_name, page, partial(_decoded, path, samples, window))
+            yield frame(page, partial(_decoded, path, samples, window))
 
 
-def _frame(
-    name: str,
-    file_name: str,
-    number: int | None,
-    read: Callable[[], np.ndarray],
-    spacing_of: SpacingOf | None = None,
-) -> Frame:
-    return Frame(name if number is None else f"{name}_{number:05d}", file_name, number, read, spacing_of)
+def _known_or_none(calibration: Calibration) -> Calibration | None:
+    return calibration if calibration.known else None
 
 
 def _decoded(path: Path, samples: Callable[[], np.ndarray], window: Window | None) -> np.ndarray:

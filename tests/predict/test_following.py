@@ -10,7 +10,7 @@ from ultrasam.data import images
 from ultrasam.evaluate.metrics import iou
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.propagate import Propagation
+from ultrasam.predict.track import Follower
 
 
 @pytest.fixture(scope="module")
@@ -26,34 +26,38 @@ def clip(path, frames, size=(200, 260)):
 
 @pytest.mark.parametrize("backward", [False, True])
 def test_an_object_that_moves_and_grows_is_followed(small, tmp_path, backward):
-    pictures, masks = clip(tmp_path / "clip.avi", 16)
+    pictures, masks = clip(tmp_path / "clip.avi", 12)
     if backward:
         pictures, masks = pictures[::-1], masks[::-1]
-    work = Propagation(small, pictures[0], [masks[0]])
+    work = Follower(small, pictures[0], {0: masks[0]})
     found = [work.step(picture)[0] for picture in pictures[1:]]
     scores = [iou(entry.mask, mask) for entry, mask in zip(found, masks[1:], strict=True)]
-    assert min(scores) > 0.85, np.round(scores, 2)
+    assert min(scores) > 0.9, np.round(scores, 2)
     # It has gone so far that its first place would not do.
-    assert iou(masks[0], masks[-1]) < 0.65
+    assert iou(masks[0], masks[-1]) < 0.75
     assert not any(entry.drift for entry in found)
 
 
-def test_what_is_lost_drifts_and_does_not_become_the_rest_of_the_clip(small, tmp_path):
-    pictures, masks = clip(tmp_path / "clip.avi", 6)
-    pictures[3] = np.full_like(pictures[3], 90)
-    work = Propagation(small, pictures[0], [masks[0], np.zeros_like(masks[0]), masks[0]])
+def test_what_is_not_there_is_lost_and_found_again_where_it_returns(small, tmp_path):
+    pictures, masks = clip(tmp_path / "clip.avi", 7)
+    away = [np.roll(picture, (20, 70), axis=(0, 1)) for picture in pictures[5:]]
+    blank = np.full_like(pictures[0], 90)
+    frames = [*pictures[:3], blank, blank, blank, *away]
+    work = Follower(small, frames[0], {0: masks[0], 1: np.zeros_like(masks[0]), 2: masks[0]})
     work.leave(2)
-    found = [work.step(picture) for picture in pictures[1:]]
-    assert [row[1:] for row in found] == [[None, None]] * 5
-    drift = [row[0].drift for row in found]
-    assert drift[:2] == [False, False] and drift[2]
-    assert iou(found[4][0].mask, masks[5]) > 0.7
+    found = [work.step(frame) for frame in frames[1:]]
+    assert [set(row) for row in found] == [{0, 1}] * 7 and not any(row[1] for row in found)
+    assert [row[0] is None for row in found] == [False, False, False, True, True, False, False]
+    assert found[2][0].drift
+    for row, mask in zip(found[5:], masks[5:], strict=True):
+        assert iou(row[0].mask, np.roll(mask, (20, 70), axis=(0, 1))) > 0.85
+    # Where it is found again, a person should look.
+    assert found[5][0].drift and not found[1][0].drift
 
 
 def test_frames_of_other_sizes_end_it(tiny_model):
-    work = Propagation(Predictor(tiny_model), waves(), [np.ones((120, 200), bool)])
-    assert work.step(waves(90, 140)) == [None]
-    assert work.step(waves(90, 140)) == [None]
+    work = Follower(Predictor(tiny_model), waves(), {0: np.ones((120, 200), bool)})
+    assert work.step(waves(90, 140)) == {0: None}
 
 
 @pytest.mark.parametrize("closer", [False, True])
@@ -70,7 +74,7 @@ def test_one_look_is_encoding_and_segmenting(tiny_model, picture, closer, object
     once = predictor.segment_once(picture, objects)
     expected = predictor.encode(picture).segment(objects)
     assert np.array_equal(once.masks, expected.masks) and np.array_equal(once.scores, expected.scores)
-    assert np.array_equal(once.logits.numpy(), expected.logits.numpy())
+    assert np.array_equal(once.logits, expected.logits)
 
 
 def test_a_box_needs_one_encoding(tiny_model, picture, monkeypatch):

@@ -1,0 +1,76 @@
+"""Before birth, and the pelvis."""
+
+from __future__ import annotations
+
+from ..engine.types import Card
+
+CARDS = {
+    "fetal_planes_db": Card(
+        title="FETAL_PLANES_DB: common maternal-fetal ultrasound images",
+        anatomy="fetal planes, maternal cervix",
+        organ="fetus",
+        annotation="classes",
+        application="obstetrics",
+        link="https://zenodo.org/records/3904280",
+        license="CC BY 4.0",
+        commercial=True,
+        citation="Burgos-Artizzu et al., Scientific Reports 2020, doi 10.1038/s41598-020-67076-5",
+        images=12400,
+        source="row 1 of Alsharid et al. 2025, Table 1",
+        subjects=1792,
+        facts={
+            "mode": "2D diagnostic planes",
+            "geography": "Spain",
+            "centres": "several",
+            "machines": "several",
+            "metadata": "patient, machine, operator",
+            "patients": "1,792",
+            "split_sizes": "as in the paper",
+        },
+    ),
+    "fpus23": Card(
+        title="FPUS23: ultrasound fetus phantom",
+        anatomy="fetus phantom",
+        organ="fetus",
+        annotation="boxes",
+        application="obstetrics",
+        link="https://github.com/bharathprabakaran/FPUS23",
+        citation="Prabakaran et al., IEEE Access 2023",
+        images=15728,
+        source="row 9 of Alsharid et al. 2025, Table 1",
+        quirks=("boxes of head, abdomen, arms and legs: of use for a detector, not for masks",),
+        facts={"patients": "phantom"},
+    ),
+    "polycystic_ovary": Card(
+        title="Polycystic Ovary Ultrasound Images Dataset",
+        anatomy="ovary",
+        organ="ovary",
+        annotation="not stated",
+        application="polycystic ovary",
+        images=54,
+        source="row 26 of Alsharid et al. 2025, Table 1",
+    ),
+    "pcosgen": Card(
+        title="PCOSGen",
+        anatomy="ovary",
+        organ="ovary",
+        annotation="classes",
+        application="polycystic ovary",
+        images=4668,
+        source="row 56 of Alsharid et al. 2025, Table 1",
+        facts={"challenge": "Auto-PCOS"},
+    ),
+    "ucla_prostate": Card(
+        title="UCLA: prostate MRI and ultrasound with pathology and coordinates of tracked biopsy",
+        anatomy="prostate",
+        organ="prostate",
+        annotation="surfaces (STL)",
+        application="prostate biopsy",
+        link="https://www.cancerimagingarchive.net/collection/prostate-mri-us-biopsy/",
+        citation="Natarajan et al., TCIA, doi 10.7937/TCIA.2020.A61IOC1A",
+        images=1151,
+        source="row 45 of Alsharid et al. 2025, Table 1",
+        quirks=("surfaces in STL, to be cut with volumes in DICOM: not converted",),
+        facts={"geography": "USA", "mode": "3D"},
+    ),
+}

@@ -1,0 +1,1 @@
+"""Everything that scores following: clips with annotated objects, DAVIS's measures, the report."""

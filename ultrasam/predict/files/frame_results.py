@@ -1,0 +1,94 @@
+"""What is found in a frame: everything, what is prompted, or what is followed from the frame before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ultrasam.data import coco
+from ultrasam.predict.automatic import Everything, find_everything
+from ultrasam.predict.object_predictor import ObjectPredictor
+from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.quality import assess
+from ultrasam.predict.segmentation import SpacingOf, coco_entry
+from ultrasam.predict.track import Follower
+from ultrasam.report import draw
+
+Spacing = tuple[float, float] | SpacingOf | None
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """The objects of a frame.
+
+    Attributes:
+        annotations: COCO's, N of them.
+        masks: N masks (H, W) bool.
+        draw: makes the overlay, (H', W', 3) uint8 RGB.
+        numbers: N numbers that name the objects' files.
+        lost: numbers of objects that are followed and were not found.
+    """
+
+    annotations: list[dict[str, Any]]
+    masks: Sequence[np.ndarray]
+    draw: Callable[[], np.ndarray]
+    numbers: Sequence[int]
+    lost: list[int] = field(default_factory=list)
+
+
+def of_everything(
+    predictor: ObjectPredictor, image: np.ndarray, wanted: Everything, spacing: Spacing
+) -> FrameResult:
+    """Automatic masks of an image (H, W, 3) uint8 RGB."""
+    found = find_everything(predictor.encode(image), wanted)
+    masks = list(found.masks)
+    return FrameResult(
+        found.coco(spacing=spacing), masks, partial(draw.overlay, image, masks), range(len(masks))
+    )
+
+
+def of_prompts(
+    predictor: ObjectPredictor,
+    image: np.ndarray,
+    objects: Sequence[ObjectPrompt],
+    categories: Sequence[Any],
+    spacing: Spacing,
+    *,
+    multimask: bool,
+    quality: bool = False,
+) -> FrameResult:
+    """The objects of N prompts, of N category ids; with ``quality``, judged by `ultrasam.predict.quality`."""
+    prediction = predictor.segment_once(image, objects, multimask=multimask)
+    annotations = prediction.coco(spacing=spacing)
+    if quality:
+        judged = assess(predictor.encode(image), prediction, multimask=multimask)
+        annotations = [a | told for a, told in zip(annotations, judged.entries(), strict=True)]
+    for entry, category in zip(annotations, categories, strict=True):
+        entry["category_id"] = category
+    masks = list(prediction.masks)
+    return FrameResult(annotations, masks, partial(prediction.overlay, image), range(len(masks)))
+
+
+def of_followed(
+    follower: Follower, image: np.ndarray, categories: Sequence[Any], spacing: Spacing
+) -> FrameResult:
+    """The objects of the frame before, in the next one; its number is its ``track_id``."""
+    tracked = follower.step(image)
+    shown = {number: entry for number, entry in tracked.items() if entry is not None}
+    annotations = [
+        {
+            "category_id": categories[number],
+            **coco_entry(coco.encode(entry.mask), entry.mask, entry.iou, spacing),
+            "drift": entry.drift,
+        }
+        for number, entry in shown.items()
+    ]
+    masks = [entry.mask for entry in shown.values()]
+    captions = [f"{number + 1}: {entry.iou:.2f}" for number, entry in shown.items()]
+    overlay = partial(draw.overlay, image, masks, captions=captions)
+    lost = [number for number in tracked if number not in shown]
+    return FrameResult(annotations, masks, overlay, list(shown), lost)

@@ -1,0 +1,1 @@
+"""Taking patients out of DICOM files: from their pixels and from their headers."""
