@@ -37,6 +37,8 @@ Resampling = Literal["opencv", "pillow"]
 #: ``logits`` upsamples and then thresholds (segment-anything); ``official`` thresholds first, and every
 #: pixel that an enlarged foreground cell touches counts, as in the published UltraSam.
 Postprocessing = Literal["logits", "official"]
+#: ``imagenet`` takes ImageNet's mean and deviation out; ``minmax`` stretches each image to 0..1 (MedSAM's).
+Normalization = Literal["imagenet", "minmax"]
 
 
 def require_one_of(name: str, value: object, choices: Any) -> None:
@@ -101,10 +103,14 @@ def resize_image(image: NDArray[Any], geometry: Geometry, resampling: Resampling
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def normalize(image: Tensor) -> Tensor:
-    """RGB (..., 3, h, w) in 0..255 -> float32 with ImageNet's mean and deviation taken out."""
+def normalize(image: Tensor, how: Normalization = "imagenet") -> Tensor:
+    """RGB (..., 3, h, w) in 0..255 -> float32, by ImageNet's mean and deviation or from 0 to 1."""
     import torch
 
+    if how == "minmax":
+        image = image.float()
+        low, high = image.amin((-3, -2, -1), keepdim=True), image.amax((-3, -2, -1), keepdim=True)
+        return (image - low) / (high - low).clamp(min=1e-8)
     mean = torch.tensor(PIXEL_MEAN, device=image.device).view(3, 1, 1)
     std = torch.tensor(PIXEL_STD, device=image.device).view(3, 1, 1)
     return (image - mean) / std
@@ -123,20 +129,33 @@ def pad(image: Tensor, size: int) -> Tensor:
 
 
 def to_input(
-    image: NDArray[Any], size: int, rule: SizeRule = "round", resampling: Resampling = "opencv"
+    image: NDArray[Any],
+    size: int,
+    rule: SizeRule = "round",
+    resampling: Resampling = "opencv",
+    normalization: Normalization = "imagenet",
 ) -> tuple[Tensor, Geometry]:
     """An RGB image (H, W, 3) uint8 as network input (3, S, S) float32, and its geometry."""
     import torch
 
     geometry = Geometry.of(image.shape[0], image.shape[1], size, rule)
-    return torch.from_numpy(input_array(image, geometry, resampling)), geometry
+    return torch.from_numpy(input_array(image, geometry, resampling, normalization)), geometry
 
 
-def input_array(image: NDArray[Any], geometry: Geometry, resampling: Resampling = "opencv") -> NDArray[Any]:
+def input_array(
+    image: NDArray[Any],
+    geometry: Geometry,
+    resampling: Resampling = "opencv",
+    normalization: Normalization = "imagenet",
+) -> NDArray[Any]:
     """An RGB image (H, W, 3) uint8 as network input (3, S, S) float32: resized, `normalize`d and padded."""
     resized = resize_image(image, geometry, resampling).transpose(2, 0, 1)
     made = np.zeros((3, geometry.size, geometry.size), dtype=np.float32)
     inside = made[:, : resized.shape[1], : resized.shape[2]]
+    if normalization == "minmax":
+        low, high = float(resized.min()), float(resized.max())
+        np.divide(np.subtract(resized, low, dtype=np.float32), np.float32(max(high - low, 1e-8)), out=inside)
+        return made
     mean, deviation = (np.array(v, dtype=np.float32)[:, None, None] for v in (PIXEL_MEAN, PIXEL_STD))
     np.divide(np.subtract(resized, mean, dtype=np.float32), deviation, out=inside)
     return made

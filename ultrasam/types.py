@@ -20,7 +20,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,17 +60,69 @@ def pixel_indices(centers: Coordinates) -> Coordinates:
 
 
 @dataclass(frozen=True)
+class QualityFit:
+    """What predicted IoU times agreement is worth, and how far areas are off; see `ultrasam.predict.quality`.
+
+    Attributes:
+        curves: of ``box`` and ``point``, knots (product, expected IoU) in ascending order.
+        areas: of both, the quotients of true and found area between which nine of ten lie.
+    """
+
+    curves: Mapping[str, Sequence[tuple[float, float]]]
+    areas: Mapping[str, tuple[float, float]]
+
+    def expected(self, kind: str, product: float) -> float:
+        """The expected IoU, linear between the knots."""
+        knots = self.curves[kind]
+        for (x, y), (right, above) in pairwise(knots):
+            if product <= right:
+                share = (product - x) / (right - x) if right > x else 1.0
+                return y + max(share, 0.0) * (above - y)
+        return knots[-1][1]
+
+    def area_ratios(self, kind: str) -> tuple[float, float]:
+        """Lowest and highest quotient of true and found area."""
+        return self.areas[kind]
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> QualityFit:
+        """What a file notes.
+
+        Raises:
+            ValueError: it is none.
+        """
+        curves = {
+            kind: tuple((float(x), float(y)) for x, y in content["curves"][kind]) for kind in ("box", "point")
+        }
+        areas = {kind: tuple(float(v) for v in content["areas"][kind]) for kind in ("box", "point")}
+        numbers = [v for part in (*curves.values(), (*areas.values(),)) for pair in part for v in pair]
+        if not all(len(knots) for knots in curves.values()) or not all(0 <= v < 1e6 for v in numbers):
+            raise ValueError("no fit of quality")
+        return cls(curves, {kind: (pair[0], pair[1]) for kind, pair in areas.items()})
+
+
+@dataclass(frozen=True)
 class ModelUsage:
     """What weights want to be used with: a fact of their file, which a loaded model carries as ``usage``.
 
     Attributes:
         closer: segment each object in a view of its own, see `ultrasam.predict.closer`.
+        cleanup: give masks in one piece and without holes, see `ultrasam.predict.cleanup`.
+        single: give the one mask for a prompt and never the best of three, which was not trained.
+        quality: what predicted IoU is worth, see `ultrasam.predict.quality`; None where it was not fitted.
+        normalization: of images, see `ultrasam.preprocess`.
+        img_size: side of the network's input in pixels, where shapes do not tell; 0 where they do.
     """
 
     #: Under which files and state dicts keep it.
     KEY: ClassVar[str] = "ultrasam"
 
     closer: bool = False
+    cleanup: bool = False
+    single: bool = False
+    normalization: Literal["imagenet", "minmax"] = "imagenet"
+    img_size: int = 0
+    quality: QualityFit | None = None
 
     @classmethod
     def of(cls, note: Mapping[str, Any] | str | None) -> ModelUsage:
@@ -80,15 +133,37 @@ class ModelUsage:
         """
         try:
             found = json.loads(note) if isinstance(note, str) else dict(note or {})
-            known = {f.name: found[f.name] for f in fields(cls) if f.name in found}
-        except (ValueError, TypeError, KeyError):
-            known = {"note": None}
-        if not all(isinstance(value, bool) for value in known.values()):
+            if found.get("quality") is not None:
+                found["quality"] = QualityFit.of(found["quality"])
+            made = cls(**{f.name: found[f.name] for f in fields(cls) if f.name in found})
+            made._check()
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise CheckpointError(
                 f"'{cls.KEY}' should say how the weights are used, as in "
                 f'{{"closer": true}}, and says {note!r}'
-            )
-        return cls(**known)
+            ) from error
+        return made
+
+    def note(self) -> dict[str, Any]:
+        """What files keep: ``closer``, and what is not as usual."""
+        usual = ModelUsage()
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.quality is not None:
+            values["quality"] = {
+                "curves": {
+                    kind: [list(knot) for knot in knots] for kind, knots in self.quality.curves.items()
+                },
+                "areas": {kind: list(pair) for kind, pair in self.quality.areas.items()},
+            }
+        return {n: value for n, value in values.items() if n == "closer" or value != getattr(usual, n)}
+
+    def _check(self) -> None:
+        if any(type(value) is not bool for value in (self.closer, self.cleanup, self.single)):
+            raise ValueError("neither true nor false")
+        if self.normalization not in ("imagenet", "minmax"):
+            raise ValueError("an unknown normalization")
+        if type(self.img_size) is not int or not 0 <= self.img_size <= 1 << 14:
+            raise ValueError("no size of an input")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ultrasam.finetune.advice import ENOUGH, MARGIN, advice
+from ultrasam.finetune.advice import ENOUGH, MARGIN, advice, keeps_tuned, kept
 
 
 def scores(box, point, count=100.0):
@@ -32,3 +32,13 @@ def test_both_prompts_are_spoken_of():
 def test_the_mode_in_use_is_not_advised():
     said = advice(scores(0.90, 0.80), scores(0.85, 0.80), "decoder")
     assert "with a box worse by 5.0 points" in said and "--mode" not in said and "--lr" in said
+
+
+@pytest.mark.parametrize(
+    ("box", "point", "tuned"),
+    [(0.95, 0.85, True), (0.896, 0.796, True), (0.95, 0.79, False), (0.89, 0.9, False)],
+)
+def test_what_got_worse_is_not_kept(box, point, tuned):
+    """By more than half a point, with boxes or with points."""
+    assert keeps_tuned(scores(0.90, 0.80), scores(box, point)) is tuned
+    assert ("started from" in kept(tuned)) is not tuned

@@ -18,8 +18,10 @@ from ultrasam.evaluate.prompting import score_images
 from ultrasam.finetune.batches import draw_batch
 from ultrasam.finetune.finetune import _remedies
 from ultrasam.finetune.training import Recipe
-from ultrasam.modeling.build import build_ultrasam
+from ultrasam.modeling.build import build_ultrasam, build_variant
+from ultrasam.modeling.tiny_vit import TinyVariant
 from ultrasam.predict.predictor import Predictor
+from ultrasam.types import ModelUsage
 
 SIZE = 64
 
@@ -106,8 +108,35 @@ def test_small_is_tested_as_it_is_used_and_stays_so(data, tmp_path):
     assert evaluate(score_images(plain, items)["box"]) != scores["before"]["box"]
 
 
+def test_a_tiny_vit_is_tuned_whole(data, tmp_path, monkeypatch):
+    """With targets as fine as its masks, images from 0 to 1, and the statistics of its norms as they were."""
+    monkeypatch.setattr("ultrasam.finetune.finetune.keeps_tuned", lambda before, after: True)
+    spec = TinyVariant((16, 16, 16, 16), (1, 1, 1, 1), (2, 2, 2, 2), img_size=64, patch_size=4)
+    model = build_variant(spec)
+    model.usage = ModelUsage(single=True, normalization="minmax", img_size=64)
+    checkpoints.save(model.state_dict(), tmp_path / "start.pth")
+    extra = ["--mode", "full", "--steps", "1", "--batch-size", "1"]
+    assert main(command(data, tmp_path / "start.pth", tmp_path / "out", *extra)) == 0
+    tuned = ultrasam.load(tmp_path / "out/model.pth")
+    assert tuned.usage == model.usage
+    before, after = model.state_dict(), tuned.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any(n.startswith("image_encoder.") for n in changed) and not any("running" in n for n in changed)
+
+
+def test_worse_weights_are_not_kept(data, start, tmp_path, monkeypatch, capsys):
+    """The file is then the start's, of its architecture, also where the tuned one had parts of its own."""
+    monkeypatch.setattr("ultrasam.finetune.finetune.keeps_tuned", lambda before, after: False)
+    assert main(command(data, start, tmp_path, "--mode", "adapter", "--steps", "1", "--batch-size", "1")) == 0
+    before, after = checkpoints.read(start), checkpoints.read(tmp_path / "model.pth")
+    assert before.keys() == after.keys() and all(torch.equal(v, after[n]) for n, v in before.items())
+    assert "the weights that it started from" in capsys.readouterr().out
+    assert "the weights that it started from" in (tmp_path / "index.html").read_text()
+
+
 @pytest.mark.parametrize("mode", ["decoder", "lora", "adapter"])
-def test_what_is_frozen_stays(mode, data, start, tmp_path, capsys):
+def test_what_is_frozen_stays(mode, data, start, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ultrasam.finetune.finetune.keeps_tuned", lambda before, after: True)
     assert main(command(data, start, tmp_path, "--mode", mode, "--steps", "6", "--batch-size", "2")) == 0
     before, after = checkpoints.read(start), checkpoints.read(tmp_path / "model.pth")
     changed = {name for name in before if not torch.equal(before[name], after[name])}

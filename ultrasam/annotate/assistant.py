@@ -58,7 +58,11 @@ class Assistant:
             logger.warning("embeddings are not kept: %s", error)
             return predictor, predictor
         whole = Predictor(
-            predictor.engine, closer=predictor.closer, refinement=predictor.refinement, cache=store
+            predictor.engine,
+            closer=predictor.closer,
+            cleanup=predictor.cleanup,
+            refinement=predictor.refinement,
+            cache=store,
         )
         whole.embedder = replace(predictor.embedder, cache=store)
         return predictor, whole

@@ -10,18 +10,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ultrasam.checkpoints.parameter_shapes import shape_of
+from ultrasam.checkpoints.tiny_detection import is_tiny, tiny_variant
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.build import VARIANTS, Variant
+from ultrasam.modeling.tiny_vit import TinyVariant
 
 
-def detect(state: Mapping[str, Tensor]) -> tuple[Variant, str]:
+def detect(state: Mapping[str, Tensor], img_size: int = 0) -> tuple[Variant | TinyVariant, str]:
     """The architecture that parameters with Meta's names belong to, and what to call it.
+
+    Args:
+        state: the parameters.
+        img_size: of the input, as the file notes it where shapes do not tell (`ModelUsage`).
 
     Raises:
         CheckpointError: they are not those of a promptable segmenter.
     """
     try:
-        spec = _encoder(state)
+        spec = _any_encoder(state, img_size)
     except KeyError as error:
         names = ", ".join(sorted(state)[:3])
         raise CheckpointError(
@@ -35,14 +42,14 @@ def detect(state: Mapping[str, Tensor]) -> tuple[Variant, str]:
     return spec, describe(spec)
 
 
-def detect_encoder(state: Mapping[str, Tensor]) -> Variant:
+def detect_encoder(state: Mapping[str, Tensor], img_size: int = 0) -> Variant | TinyVariant:
     """The architecture of an image encoder, with or without a decoder beside it.
 
     Raises:
         CheckpointError: there is no image encoder of this kind.
     """
     try:
-        return _encoder(state)
+        return _any_encoder(state, img_size)
     except KeyError as error:
         names = ", ".join(sorted(state)[:3])
         raise CheckpointError(
@@ -50,16 +57,23 @@ def detect_encoder(state: Mapping[str, Tensor]) -> Variant:
         ) from error
 
 
-def variant_name(spec: Variant) -> str | None:
+def _any_encoder(state: Mapping[str, Tensor], img_size: int) -> Variant | TinyVariant:
+    return tiny_variant(state, img_size) if is_tiny(state) else _encoder(state)
+
+
+def variant_name(spec: Variant | TinyVariant) -> str | None:
     """The name in `VARIANTS` of an architecture, whatever its input size; None where it has none."""
+    if isinstance(spec, TinyVariant):
+        return next((n for n, v in VARIANTS.items() if v == replace(spec, img_size=v.img_size)), None)
     keys = ("embed_dim", "depth", "num_heads", "global_attn_indexes")
-    names = (n for n, v in VARIANTS.items() if all(getattr(spec, key) == getattr(v, key) for key in keys))
-    return next(names, None)
+    known = ((n, v) for n, v in VARIANTS.items() if isinstance(v, Variant))
+    return next((n for n, v in known if all(getattr(spec, key) == getattr(v, key) for key in keys)), None)
 
 
-def describe(spec: Variant) -> str:
+def describe(spec: Variant | TinyVariant) -> str:
     """A variant's name and input size, or its numbers."""
-    name = variant_name(spec) or f"width {spec.embed_dim}, {spec.depth} blocks,"
+    depth = sum(spec.depths) if isinstance(spec, TinyVariant) else spec.depth
+    name = variant_name(spec) or f"width {spec.embed_dim}, {depth} blocks,"
     adapters = f" with adapters of width {spec.adapter}" if spec.adapter else ""
     return f"{name} at {spec.img_size} px{adapters}"
 
@@ -70,15 +84,15 @@ _WIDEST = 16384
 
 def _encoder(state: Mapping[str, Tensor]) -> Variant:
     """The architecture that shapes tell; those that memory depends on are all checked."""
-    projection = _shape(state, "image_encoder.patch_embed.proj.weight", (None, 3, None, None))
+    projection = shape_of(state, "image_encoder.patch_embed.proj.weight", (None, 3, None, None))
     width, patch = projection[0], projection[-1]
-    _shape(state, "image_encoder.patch_embed.proj.weight", (width, 3, patch, patch))
-    grid = _shape(state, "image_encoder.pos_embed", (1, None, None, width))[1]
-    _shape(state, "image_encoder.pos_embed", (1, grid, grid, width))
+    shape_of(state, "image_encoder.patch_embed.proj.weight", (width, 3, patch, patch))
+    grid = shape_of(state, "image_encoder.pos_embed", (1, None, None, width))[1]
+    shape_of(state, "image_encoder.pos_embed", (1, grid, grid, width))
     pattern = re.compile(r"image_encoder\.blocks\.(\d+)\.attn\.rel_pos_h")
     numbers = sorted(int(m[1]) for m in map(pattern.fullmatch, state) if m)
-    head = _shape(state, "image_encoder.blocks.0.attn.rel_pos_h", (None, None))[1]
-    hidden = _shape(state, "image_encoder.blocks.0.mlp.lin1.bias", (None,))[0]
+    head = shape_of(state, "image_encoder.blocks.0.attn.rel_pos_h", (None, None))[1]
+    hidden = shape_of(state, "image_encoder.blocks.0.mlp.lin1.bias", (None,))[0]
     if width > _WIDEST or width % head:
         raise CheckpointError(f"a width of {width} with heads of {head} is none of an image encoder")
     if numbers != list(range(len(numbers))):
@@ -106,10 +120,10 @@ def _encoder(state: Mapping[str, Tensor]) -> Variant:
 def _block_rows(state: Mapping[str, Tensor], number: int, width: int, head: int, hidden: int) -> int:
     """How many rows the relative position tables of a block have."""
     block = f"image_encoder.blocks.{number}."
-    _shape(state, f"{block}attn.qkv.weight", (3 * width, width))
-    _shape(state, f"{block}mlp.lin1.weight", (hidden, width))
-    rows = _shape(state, f"{block}attn.rel_pos_h", (None, head))[0]
-    _shape(state, f"{block}attn.rel_pos_w", (rows, head))
+    shape_of(state, f"{block}attn.qkv.weight", (3 * width, width))
+    shape_of(state, f"{block}mlp.lin1.weight", (hidden, width))
+    rows = shape_of(state, f"{block}attn.rel_pos_h", (None, head))[0]
+    shape_of(state, f"{block}attn.rel_pos_w", (rows, head))
     return rows
 
 
@@ -117,8 +131,8 @@ def _neck(state: Mapping[str, Tensor], width: int) -> int:
     """Channels that leave the encoder."""
     if "image_encoder.neck.0.weight" not in state:
         return 256
-    channels = _shape(state, "image_encoder.neck.0.weight", (None, width, 1, 1))[0]
-    _shape(state, "image_encoder.neck.2.weight", (channels, channels, 3, 3))
+    channels = shape_of(state, "image_encoder.neck.0.weight", (None, width, 1, 1))[0]
+    shape_of(state, "image_encoder.neck.2.weight", (channels, channels, 3, 3))
     return channels
 
 
@@ -127,23 +141,9 @@ def _adapter(state: Mapping[str, Tensor], width: int) -> int:
     down = "image_encoder.blocks.0.attn_adapter.down"
     if f"{down}.bias" not in state:
         return 0
-    inner = _shape(state, f"{down}.bias", (None,))[0]
-    _shape(state, f"{down}.weight", (inner, width))
+    inner = shape_of(state, f"{down}.bias", (None,))[0]
+    shape_of(state, f"{down}.weight", (inner, width))
     return inner
-
-
-def _shape(state: Mapping[str, Tensor], name: str, expected: tuple[int | None, ...]) -> tuple[int, ...]:
-    """The shape of a parameter; None stands for any size but 0."""
-    shape = tuple(state[name].shape)
-    fits = len(shape) == len(expected) and all(
-        size > 0 and size == (wanted or size) for size, wanted in zip(shape, expected, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join("any" if size is None else str(size) for size in expected)
-        raise CheckpointError(f"{name} is {shape}, where an image encoder has ({wanted})")
-    if not state[name].is_floating_point():
-        raise CheckpointError(f"the weights are whole numbers in {name}: were they quantized?")
-    return shape
 
 
 def _with_windows(found: Variant, grid: int) -> Variant:
@@ -151,7 +151,7 @@ def _with_windows(found: Variant, grid: int) -> Variant:
 
     Shapes do not tell then which blocks have windows; a known variant does.
     """
-    for known in VARIANTS.values():
+    for known in (v for v in VARIANTS.values() if isinstance(v, Variant)):
         same = all(getattr(known, k) == getattr(found, k) for k in ("embed_dim", "depth", "num_heads"))
         if same and known.window_size == grid:
             return replace(
@@ -161,8 +161,8 @@ def _with_windows(found: Variant, grid: int) -> Variant:
 
 
 def resized(
-    state: Mapping[str, Tensor], spec: Variant, img_size: int | None
-) -> tuple[dict[str, Tensor], Variant]:
+    state: Mapping[str, Tensor], spec: Variant | TinyVariant, img_size: int | None
+) -> tuple[dict[str, Tensor], Variant | TinyVariant]:
     """Parameters whose position tables are brought to another input size, and their architecture then.
 
     The absolute table is resized bicubically, the relative ones of global blocks linearly, as everywhere in
@@ -175,6 +175,8 @@ def resized(
         return dict(state), spec
     if img_size < 1 or img_size % spec.patch_size:
         raise CheckpointError(f"the input size {img_size} is not a multiple of {spec.patch_size} above 0")
+    if isinstance(spec, TinyVariant):  # its tables are those of windows
+        return dict(state), replace(spec, img_size=img_size)
     grid = img_size // spec.patch_size
     found = dict(state)
     table = state["image_encoder.pos_embed"].float().permute(0, 3, 1, 2)

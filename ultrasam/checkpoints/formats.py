@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ultrasam.checkpoints.published import VITSAM, from_published, halve, is_published
 from ultrasam.checkpoints.renaming import Table
+from ultrasam.checkpoints.tiny_detection import STEM, without_left_overs
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.adapt.lora import merged_state
 
@@ -69,11 +70,12 @@ SHARED_EMBEDDING = "shared_image_embedding.positional_embedding"
 
 
 def kind_of(state: Mapping[str, Tensor]) -> str:
-    """``sam``, ``ultrasam``, ``transformers``, ``timm``, ``mmpretrain``, or ``unknown``."""
+    """``sam``, ``mobile-sam``, ``ultrasam``, ``transformers``, ``timm``, ``mmpretrain``, or ``unknown``."""
     if is_published(state):
         return "ultrasam"
     tests = (
         ("sam", "image_encoder.blocks.0."),
+        ("mobile-sam", STEM),
         ("transformers", "vision_encoder.layers.0."),
         ("timm", "blocks.0.attn.qkv."),
         ("mmpretrain", "layers.0.ffn.layers.0.0."),
@@ -121,6 +123,8 @@ def _with_one_embedding(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _renamed(state: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
     if kind == "transformers":
         return TRANSFORMERS.to_ours(_with_one_embedding(state))
+    if kind == "mobile-sam":
+        return without_left_overs(state)
     if kind == "timm":
         return TIMM.to_ours({k: v for k, v in state.items() if not k.startswith("head.")})
     if kind == "mmpretrain":

@@ -15,8 +15,8 @@ from ultrasam.checkpoints.formats import named_as_sam
 from ultrasam.checkpoints.reading import errors_name, read_with_usage
 from ultrasam.errors import CheckpointError
 from ultrasam.modeling.build import Variant, build_variant
-from ultrasam.modeling.image_encoder import ImageEncoderViT
-from ultrasam.modeling.sam import Sam
+from ultrasam.modeling.sam import ImageEncoder, Sam
+from ultrasam.modeling.tiny_vit import TinyVariant
 from ultrasam.types import ModelUsage
 
 #: What precedes the encoder's names in weight files of this package, and of its other tasks.
@@ -86,7 +86,7 @@ def read_named(path: str | Path | None, *, fold_residual: bool | None = None) ->
         return NamedWeights(path, *named_as_sam(state, fold_residual=fold_residual), usage)
 
 
-def read_encoder(path: str | Path) -> tuple[NamedWeights, Variant]:
+def read_encoder(path: str | Path) -> tuple[NamedWeights, Variant | TinyVariant]:
     """The image encoder in a weight file of any kind, also of our other tasks, and its architecture.
 
     Raises:
@@ -98,7 +98,7 @@ def read_encoder(path: str | Path) -> tuple[NamedWeights, Variant]:
         state, kind = _renamed(state, BACKBONE, ENCODER), "downstream"
     state = _renamed(state, ENCODER, ENCODER)
     with errors_name(weights.path):
-        return replace(weights, state=state, kind=kind), detect_encoder(state)
+        return replace(weights, state=state, kind=kind), detect_encoder(state, weights.usage.img_size)
 
 
 def load(
@@ -134,11 +134,14 @@ def load_with_report(
     """
     weights = read_named(path, fold_residual=fold_residual)
     with errors_name(weights.path):
-        spec, variant = detect(weights.state)
+        spec, variant = detect(weights.state, weights.usage.img_size)
         state, used = resized(weights.state, spec, img_size)
         variant = variant if used == spec else f"{describe(used)} (resized)"
         model = build_variant(used).eval()
-        return model, _fill(model, replace(weights, state=state), variant, strict=strict)
+        report = _fill(model, replace(weights, state=state), variant, strict=strict)
+        if isinstance(used, TinyVariant) and used != spec:
+            model.usage = replace(model.usage, img_size=used.img_size)
+        return model, report
 
 
 def load_file_into(model: Sam, path: str | Path, *, fold_residual: bool | None = None) -> LoadReport:
@@ -149,7 +152,7 @@ def load_file_into(model: Sam, path: str | Path, *, fold_residual: bool | None =
     """
     weights = read_named(path, fold_residual=fold_residual)
     with errors_name(weights.path):
-        variant = detect(weights.state)[1]
+        variant = detect(weights.state, weights.usage.img_size)[1]
     says = (
         f" holds {variant}, the configuration builds another model; "
         "choose the configuration of that variant and input size.\n"
@@ -158,7 +161,7 @@ def load_file_into(model: Sam, path: str | Path, *, fold_residual: bool | None =
         return _fill(model, weights, f"{variant} from {weights.path}")
 
 
-def load_image_encoder(path: str | Path, *, img_size: int | None = None) -> ImageEncoderViT:
+def load_image_encoder(path: str | Path, *, img_size: int | None = None) -> ImageEncoder:
     """The image encoder of a weight file of any kind, without a neck where the file has none.
 
     Raises:
@@ -173,7 +176,7 @@ def load_image_encoder(path: str | Path, *, img_size: int | None = None) -> Imag
     return encoder.eval()
 
 
-def load_start(encoder: ImageEncoderViT, path: str | Path) -> LoadReport:
+def load_start(encoder: ImageEncoder, path: str | Path) -> LoadReport:
     """Load the encoder of a weight file of any kind; position tables are brought to the encoder's input size.
 
     Args:
@@ -189,7 +192,7 @@ def load_start(encoder: ImageEncoderViT, path: str | Path) -> LoadReport:
     differing = [
         f"{key} {value} and not {getattr(own, key)}"
         for key, value in asdict(spec).items()
-        if key not in ("img_size", "out_chans") and value != getattr(own, key)
+        if key not in ("img_size", "out_chans") and value != getattr(own, key, None)
     ]
     with errors_name(weights.path):
         if differing:
@@ -203,7 +206,7 @@ def load_start(encoder: ImageEncoderViT, path: str | Path) -> LoadReport:
         return load_into(encoder, state, weights.kind, f"encoder {describe(spec)} of {weights.path}")
 
 
-def empty_encoder(spec: Variant, *, neck: bool) -> ImageEncoderViT:
+def empty_encoder(spec: Variant | TinyVariant, *, neck: bool) -> ImageEncoder:
     """An image encoder whose parameters are still to be loaded: no time goes into random ones."""
     with torch.device("meta"):
         encoder = build_variant(spec).image_encoder

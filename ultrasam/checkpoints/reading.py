@@ -16,6 +16,7 @@ from torch import Tensor
 from ultrasam.checkpoints.folders import note_of_folder, weight_files
 from ultrasam.checkpoints.plain import plain_tensors
 from ultrasam.checkpoints.sniffing import Format, format_of
+from ultrasam.checkpoints.tiny_detection import usual_usage
 from ultrasam.converters.engine.plain_arrays import MAKERS
 from ultrasam.errors import CheckpointError
 from ultrasam.types import ModelUsage
@@ -98,7 +99,8 @@ def read_with_usage(path: str | Path) -> tuple[dict[str, Tensor], ModelUsage]:
     if path.is_dir():
         note = note_of_folder(path)
     with errors_name(files[0]):
-        return _strip(state), ModelUsage.of(note)
+        state = _strip(state)
+        return state, ModelUsage.of(note) if note is not None else usual_usage(state)
 
 
 def read_objects(path: Path, stand_ins: Mapping[str, type] | None = None) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ultrasam.errors import CheckpointError
 from ultrasam.modeling.adapt.lora import merged_state
 from ultrasam.modeling.build import Variant
 from ultrasam.modeling.old_fields import as_written
+from ultrasam.modeling.tiny_vit import TinyVariant
 from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD
 from ultrasam.types import ModelUsage
 
@@ -81,7 +81,7 @@ def save(
     """
     usage = usage or ModelUsage.of(note_of(state))
     state = merged_state(state)
-    spec, variant = detect(state)
+    spec, variant = detect(state, usage.img_size)
     to = to or ("mmdet" if spec.adapter else "sam")
     if to not in TARGETS:
         raise CheckpointError(f"cannot write '{to}'; choose from {', '.join(TARGETS)}")
@@ -89,6 +89,11 @@ def save(
         raise CheckpointError(
             f"these weights are a {variant}, which can't be merged away, and '{to}' has no place for them; "
             f"write {' or '.join(_OWN)}"
+        )
+    if isinstance(spec, TinyVariant) and to not in ("sam", *_OWN):
+        raise CheckpointError(
+            f"these weights have a TinyViT for an image encoder ({variant}), which '{to}' has no names for; "
+            f"write {', '.join(('sam', *_OWN))}"
         )
     dtype = torch.float16 if half else torch.float32
     state = {
@@ -111,33 +116,33 @@ def write_objects(content: Any, path: Path) -> None:
         torch.save(content, file)
 
 
-def _sam(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
+def _sam(state: State, out: Path, spec: Any, usage: ModelUsage) -> list[Path]:
     """Segment-anything: ``sam_model_registry[...](checkpoint=...)``."""
     return _torch(_noted(state, usage), out)
 
 
-def _ultrasam(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
+def _ultrasam(state: State, out: Path, spec: Any, usage: ModelUsage) -> list[Path]:
     """The published UltraSam's names, with its doubled residual."""
     return _torch({"meta": {}, "state_dict": _noted(to_published(state), usage)}, out)
 
 
-def _mmdet(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
+def _mmdet(state: State, out: Path, spec: Any, usage: ModelUsage) -> list[Path]:
     """A checkpoint of this package's MMDetection detector."""
     own = {f"sam.{name}": value for name, value in state.items()}
     return _torch({"meta": {}, "state_dict": _noted(own, usage, "sam")}, out)
 
 
-def _timm(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
+def _timm(state: State, out: Path, spec: Any, usage: ModelUsage) -> list[Path]:
     """The image encoder for timm's ``samvit_*`` models."""
     return _weights(TIMM.to_theirs(_encoder(state)), out, usage)
 
 
-def _mmpretrain(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
+def _mmpretrain(state: State, out: Path, spec: Any, usage: ModelUsage) -> list[Path]:
     """The image encoder for mmpretrain's ``ViTSAM``."""
     return _weights(VITSAM.to_theirs(_encoder(state)), out, usage)
 
 
-def _safetensors(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
+def _safetensors(state: State, out: Path, spec: Any, usage: ModelUsage) -> list[Path]:
     """Safetensors with Meta's names, and a ``.json`` that says how to build and feed the network."""
     if out.suffix != ".safetensors":
         raise CheckpointError(f"a safetensors file must end in .safetensors, got {out.name}")
@@ -145,20 +150,25 @@ def _safetensors(state: State, out: Path, spec: Variant, usage: ModelUsage) -> l
         "architecture": "ultrasam",
         "variant": describe(spec),
         **as_written(spec),
-        "pixel_mean": PIXEL_MEAN,
-        "pixel_std": PIXEL_STD,
+        **_normalization(usage),
         "color": "RGB",
         "resize": "longest side to img_size, pad right and bottom after normalisation",
-        "usage": asdict(usage),
+        "usage": usage.note(),
     }
     return [*_weights(state, out, usage), *_json(config, out.with_suffix(".json"))]
 
 
-def _transformers(state: State, out: Path, spec: Variant, usage: ModelUsage) -> list[Path]:
+def _normalization(usage: ModelUsage) -> dict[str, Any]:
+    if usage.normalization == "minmax":
+        return {"normalization": "each image from 0 to 1 by its least and greatest value"}
+    return {"pixel_mean": PIXEL_MEAN, "pixel_std": PIXEL_STD}
+
+
+def _transformers(state: State, out: Path, spec: Any, usage: ModelUsage) -> list[Path]:
     """A folder for ``SamModel.from_pretrained``."""
     named = TRANSFORMERS.to_theirs(state)
     named[SHARED_EMBEDDING] = named[PROMPT_EMBEDDING].clone()
-    config = _transformers_config(spec, named[SHARED_EMBEDDING].dtype) | {ModelUsage.KEY: asdict(usage)}
+    config = _transformers_config(spec, named[SHARED_EMBEDDING].dtype) | {ModelUsage.KEY: usage.note()}
     return [
         *_weights(named, out / "model.safetensors", usage),
         *_json(config, out / "config.json"),
@@ -215,7 +225,7 @@ def _noted(state: State, usage: ModelUsage, module: str = "") -> State:
     Metadata lie beside the names and not among them, so everybody's strict loading takes the file.
     """
     noted = OrderedDict(state)
-    noted._metadata = OrderedDict({module: {"version": 1, ModelUsage.KEY: asdict(usage)}})  # type: ignore[attr-defined]
+    noted._metadata = OrderedDict({module: {"version": 1, ModelUsage.KEY: usage.note()}})  # type: ignore[attr-defined]
     return noted
 
 
@@ -226,7 +236,7 @@ def _weights(state: State, out: Path, usage: ModelUsage) -> list[Path]:
     from safetensors.torch import save as to_bytes
 
     # Its own way to a file makes one that nobody else may read.
-    metadata = {"format": "pt", ModelUsage.KEY: json.dumps(asdict(usage))}
+    metadata = {"format": "pt", ModelUsage.KEY: json.dumps(usage.note())}
     write_bytes(out, to_bytes({name: value.contiguous() for name, value in state.items()}, metadata))
     return [out]
 
@@ -241,7 +251,7 @@ def _json(content: Any, out: Path) -> list[Path]:
     return [out]
 
 
-TARGETS: dict[str, Callable[[State, Path, Variant, ModelUsage], list[Path]]] = {
+TARGETS: dict[str, Callable[[State, Path, Any, ModelUsage], list[Path]]] = {
     "sam": _sam,
     "ultrasam": _ultrasam,
     "transformers": _transformers,

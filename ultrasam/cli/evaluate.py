@@ -63,6 +63,11 @@ def add_parser(subparsers: Any) -> None:
         metavar="KIND[,KIND]",
         help="also on degraded images (all kinds): downsample, speckle, noise, lines, gain, blur, portable",
     )
+    ask.add_argument(
+        "--sonobase",
+        action="store_true",
+        help="also as SonoBase asks: noised prompts, 3 seeds, 0 to 7 clicks",
+    )
     ask.add_argument("--no-baselines", action="store_true", help="without ellipses and grown regions")
     ask.add_argument("--seed", type=seed, default=0, help="of noise and degradations (0)")
     cine = parser.add_argument_group("following objects through clips")
@@ -82,6 +87,12 @@ def add_parser(subparsers: Any) -> None:
         "--closer",
         action=argparse.BooleanOptionalAction,
         help="segment each object in the region round it (as the weights note)",
+    )
+    how.add_argument(
+        "--adapter",
+        default="",
+        metavar="MODULE:NAME",
+        help="a foreign model: NAME(CHECKPOINT) of a Python module has set_image and segment",
     )
     how.add_argument("--device", help="cpu, cuda, mps (the best at hand)")
     how.add_argument(
@@ -156,15 +167,19 @@ def _cine(args: argparse.Namespace) -> int:
     """Score following, which has a protocol of its own."""
     from dataclasses import asdict
 
+    from ultrasam.errors import ConfigError
     from ultrasam.evaluate.cine.cine_page import tables, write_cine_report
     from ultrasam.evaluate.cine.clips import read_clips
     from ultrasam.evaluate.cine.follow_clips import follow_all
+    from ultrasam.predict.predictor import Predictor
 
     subject = _subject(args)
     clips, notes = read_clips(args.coco, args.images, splits=_names(args.split), limit=args.limit)
     print("\n".join(notes))
     make_folder(args.out)
     predictor = subject.predictor()
+    if not isinstance(predictor, Predictor):
+        raise ConfigError("--cine follows objects with our own predictor; leave --adapter out")
     settings = {"subject": asdict(subject.describe(predictor))}
     records = follow_all(predictor, clips, args.out, args.start, settings)
     title = args.title or f"{Path(args.checkpoint).name}, following"
@@ -202,6 +217,7 @@ def _protocol(args: argparse.Namespace) -> Protocol:
         noise=args.noise,
         degradations=tuple(KINDS) if args.degrade == "all" else _names(args.degrade),
         multimask=not args.single_mask,
+        sonobase=args.sonobase,
         seed=args.seed,
     )
 
@@ -211,7 +227,7 @@ def _subject(args: argparse.Namespace) -> Subject:
 
     given = {"device": args.device, "closer": args.closer}
     options = {**args.predictor, **{name: value for name, value in given.items() if value is not None}}
-    return Subject(args.checkpoint, options, args.published)
+    return Subject(args.checkpoint, options, args.published, args.adapter)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -245,6 +261,7 @@ def _command(args: argparse.Namespace, shown: Callable[[Path], Path | str] = lam
         ("--clicks", args.clicks, 8),
         ("--degrade", args.degrade, ""),
         ("--seed", args.seed, 0),
+        ("--adapter", args.adapter, ""),
         ("--start", args.start, "mask"),
         ("--device", args.device, None),
         ("--predictor", args.predictor, {}),
@@ -261,7 +278,7 @@ def _command(args: argparse.Namespace, shown: Callable[[Path], Path | str] = lam
         else:
             paths = value if isinstance(value, list) else [value]
             words += [option, *(shown(v) if isinstance(v, Path) else v for v in paths)]
-    for flag in ("cine", "noise", "no_baselines", "single_mask", "published"):
+    for flag in ("cine", "noise", "sonobase", "no_baselines", "single_mask", "published"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(args, flag) else []
     words += [] if args.closer is None else ["--closer" if args.closer else "--no-closer"]
     return shlex.join(map(str, words))

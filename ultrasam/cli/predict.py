@@ -77,6 +77,16 @@ def add_parser(subparsers: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="cut out the region round each object and segment it there (as the weights note)",
     )
+    how.add_argument(
+        "--cleanup",
+        action=argparse.BooleanOptionalAction,
+        help="masks in one piece and without holes (as the weights note)",
+    )
+    how.add_argument(
+        "--quality",
+        action="store_true",
+        help="say how far each mask can be believed, and between which areas the true one lies",
+    )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
     how.add_argument("--postprocess", choices=("logits", "official"), help="how logits become masks")
@@ -127,6 +137,7 @@ def run(args: argparse.Namespace) -> int:
             window=parse_window(args.window),
             spacing=_pair(args.spacing, "--spacing"),
             follow=args.follow,
+            quality=args.quality,
             overlays=not args.no_overlays,
             everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
             axis=args.axis,
@@ -198,6 +209,7 @@ def _predictor(args: argparse.Namespace) -> Predictor:
 
     names = ("device", "cache", "closer", "engine")
     options: dict[str, Any] = {name: getattr(args, name) for name in names}
+    options |= {} if args.cleanup is None else {"cleanup": args.cleanup}
     if args.bf16:
         from ultrasam.machine.extras import need
 
@@ -217,6 +229,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     names = (
         "published",
         "closer",
+        "cleanup",
+        "quality",
         "refine",
         "single_mask",
         "postprocess",

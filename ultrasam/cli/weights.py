@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ultrasam.types import QualityFit
 
 _EXAMPLES = """examples:
   ultrasam weights list
@@ -38,6 +42,17 @@ def add_parser(subparsers: Any) -> None:
         default=None,
         help="note in the file that predictors look closer at each object (as FILE notes)",
     )
+    convert.add_argument(
+        "--cleanup",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="note in the file that predictors give masks in one piece and without holes (as FILE notes)",
+    )
+    convert.add_argument(
+        "--quality",
+        metavar="FILE",
+        help="note what predicted IoU is worth, as python -m experiments.calibration_fit writes",
+    )
     for sub in (info, convert):
         sub.add_argument(
             "--fold-residual",
@@ -56,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam import checkpoints
     from ultrasam.checkpoints.download import WEIGHTS
     from ultrasam.checkpoints.places import OWN
-    from ultrasam.types import ModelUsage
+    from ultrasam.checkpoints.reading import read_with_usage
 
     if args.action == "list":
         print(f"{OWN:10} Apache-2.0, comes with this package: docs/small.md")
@@ -67,7 +82,11 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "fetch":
         print(checkpoints.fetch(args.name))
     elif args.action == "convert":
-        usage = None if args.closer is None else ModelUsage(closer=args.closer)
+        given: dict[str, Any] = {"closer": args.closer, "cleanup": args.cleanup}
+        given |= {"quality": _quality(args.quality)} if args.quality else {}
+        given = {name: value for name, value in given.items() if value is not None}
+        noted = read_with_usage(checkpoints.resolve(args.file))[1] if given else None
+        usage = replace(noted, **given) if noted else None
         for path in checkpoints.convert(
             args.file, args.out, args.to, fold_residual=args.fold_residual, half=args.half, usage=usage
         ):
@@ -75,6 +94,24 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(_info(args.file, args.fold_residual))
     return 0
+
+
+def _quality(file: str) -> QualityFit:
+    """The fit in a file.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    import json
+    from pathlib import Path
+
+    from ultrasam.errors import ConfigError
+    from ultrasam.types import QualityFit
+
+    try:
+        return QualityFit.of(json.loads(Path(file).read_text()))
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ConfigError(f"{file} holds no fit of quality: {error}") from error
 
 
 def _info(file: str, fold_residual: bool | None) -> str:
@@ -94,5 +131,12 @@ def _info(file: str, fold_residual: bool | None) -> str:
         weights, spec = read_encoder(path)
         return f"{head}\n{weights.kind} weights of an image encoder alone, {checkpoints.describe(spec)}"
     model, report = checkpoints.load_with_report(path, fold_residual=fold_residual)
-    closer = "yes" if model.usage.closer else "no"
-    return f"{head}\n{report}\nlooks closer at each object: {closer}"
+    said = {True: "yes", False: "no"}
+    lines = [
+        f"looks closer at each object: {said[model.usage.closer]}",
+        f"masks in one piece: {said[model.usage.cleanup]}",
+        *(["says how far its masks can be believed"] if model.usage.quality else []),
+        *(["one mask for a prompt"] if model.usage.single else []),
+        *(["images from 0 to 1"] if model.usage.normalization == "minmax" else []),
+    ]
+    return "\n".join([head, str(report), *lines])

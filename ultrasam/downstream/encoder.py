@@ -9,9 +9,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ultrasam import preprocess
-from ultrasam.checkpoints.loading import load_image_encoder
+from ultrasam.checkpoints.loading import load_image_encoder, read_encoder
 from ultrasam.errors import CheckpointError, ConfigError
-from ultrasam.modeling.image_encoder import ImageEncoderViT
+from ultrasam.modeling.sam import ImageEncoder
+from ultrasam.preprocess import Normalization
 
 Output = Literal["map", "pooled", "layers"]
 
@@ -25,17 +26,19 @@ class Encoder(nn.Module):
             block's tokens (B, width), ``layers`` for the maps (B, width, h, w) of some blocks.
         layers: numbers of these blocks, from 0; negative ones count from the end.
         normalize: take RGB in 0..255 instead of what `preprocess.normalize` makes of it.
+        normalization: how it does so.
     """
 
     def __init__(
         self,
-        encoder: ImageEncoderViT,
+        encoder: ImageEncoder,
         output: Output = "map",
         layers: Sequence[int] = (),
         normalize: bool = False,
+        normalization: Normalization = "imagenet",
     ) -> None:
         super().__init__()
-        depth = len(encoder.blocks)
+        depth = len(encoder.widths)
         if output not in ("map", "pooled", "layers"):
             raise ConfigError(f"output must be 'map', 'pooled' or 'layers', got {output!r}")
         if any(not -depth <= n < depth for n in layers) or (output == "layers") != bool(layers):
@@ -44,23 +47,26 @@ class Encoder(nn.Module):
         self.output: Output = output
         self.layers = sorted(n % depth for n in layers)
         self.normalize = normalize
+        self.normalization: Normalization = normalization
 
     @property
     def channels(self) -> list[int]:
         """Channels of each output."""
-        width = self.encoder.pos_embed.shape[-1]
+        widths = self.encoder.widths
         if self.output == "layers":
-            return [width] * len(self.layers)
-        return [width if self.output == "pooled" else self.encoder.neck.get_parameter("0.weight").shape[0]]
+            return [widths[number] for number in self.layers]
+        return [
+            widths[-1] if self.output == "pooled" else self.encoder.neck.get_parameter("0.weight").shape[0]
+        ]
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
         """Images (B, 3, H, W) to features; see the class."""
         if self.normalize:
-            images = preprocess.normalize(images)
+            images = preprocess.normalize(images, self.normalization)
         if self.output == "map":
             return self.encoder(images)
         if self.output == "pooled":
-            return self.encoder.intermediate(images, [len(self.encoder.blocks) - 1])[0].mean(dim=(2, 3))
+            return self.encoder.intermediate(images, [len(self.encoder.widths) - 1])[0].mean(dim=(2, 3))
         return self.encoder.intermediate(images, self.layers)
 
 
@@ -90,4 +96,5 @@ def load_encoder(
     encoder = load_image_encoder(path, img_size=img_size)
     if output == "map" and not len(encoder.neck):
         raise CheckpointError(f"{path}: the file has no neck: choose output='pooled' or 'layers'")
-    return Encoder(encoder, output, layers, normalize)
+    how = read_encoder(path)[0].usage.normalization if normalize else "imagenet"
+    return Encoder(encoder, output, layers, normalize, how)

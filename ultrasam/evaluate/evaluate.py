@@ -17,7 +17,9 @@ from tqdm import tqdm
 import ultrasam
 from ultrasam.data.settings import forget_other_settings
 from ultrasam.errors import ConfigError
+from ultrasam.evaluate.adapting import adapted
 from ultrasam.evaluate.examine import examine
+from ultrasam.evaluate.prompting import Segmenter
 from ultrasam.evaluate.protocol import Protocol
 from ultrasam.evaluate.records import Record
 from ultrasam.evaluate.results import SubjectCard
@@ -34,31 +36,36 @@ class Subject:
         checkpoint: a weight file, or a name that `ultrasam.load` knows.
         options: of `Predictor`.
         published: repeat the published test's two passes and sizes.
+        adapter: ``module:name`` of a foreign model: what the name gives for the checkpoint is a `Segmenter`.
     """
 
     checkpoint: str
     options: dict[str, Any] = field(default_factory=dict)
     published: bool = False
+    adapter: str = ""
 
-    def predictor(self) -> Predictor:
+    def predictor(self) -> Segmenter:
         """Load it.
 
         Raises:
-            ConfigError: the predictor has no such option.
+            ConfigError: the predictor has no such option, or there is no such adapter.
         """
+        if self.adapter:
+            return adapted(self.adapter, self.checkpoint, self.options)
         known = [name for name in inspect.signature(Predictor).parameters if name != "model"]
         unknown = [name for name in self.options if name not in known]
         if unknown:
             raise ConfigError(f"the predictor has no option {unknown[0]!r}; it has {', '.join(known)}")
         return (Predictor.as_published if self.published else Predictor)(self.checkpoint, **self.options)
 
-    def describe(self, predictor: Predictor) -> SubjectCard:
+    def describe(self, predictor: Segmenter) -> SubjectCard:
         """What the report says of it; other weights under the same name are another subject."""
+        options = {**self.options, **({"adapter": self.adapter} if self.adapter else {})}
         return SubjectCard(
             checkpoint=Path(self.checkpoint).name,
-            weights=fingerprint(predictor.model),
-            options={name: str(value) for name, value in sorted(self.options.items())},
-            closer=predictor.closer,
+            weights=fingerprint(predictor.model) if isinstance(predictor, Predictor) else "",
+            options={name: str(value) for name, value in sorted(options.items())},
+            closer=isinstance(predictor, Predictor) and predictor.closer,
             published=self.published,
             version=ultrasam.__version__,
         )
@@ -106,7 +113,7 @@ def examine_all(
 
 
 def _records(
-    subject: Subject, predictor: Predictor, todo: Sequence[Sample], protocol: Protocol, workers: int
+    subject: Subject, predictor: Segmenter, todo: Sequence[Sample], protocol: Protocol, workers: int
 ) -> Iterator[Record]:
     if workers == 1 or len(todo) < 2:
         yield from (examine(sample, predictor, protocol) for sample in todo)
@@ -118,7 +125,7 @@ def _records(
         yield from pool.map(partial(_examine_here, protocol=protocol), todo)
 
 
-_HERE: dict[str, Predictor] = {}
+_HERE: dict[str, Segmenter] = {}
 
 
 def _start(subject: Subject) -> None:

@@ -20,7 +20,11 @@ from ultrasam.prompts.sample import PromptKind, central_point
 
 
 class Segmenter(Protocol):
-    """What answers prompts: `ultrasam.Predictor`, or what stands for it."""
+    """What answers prompts: `ultrasam.Predictor`, a baseline, or an adapter of a foreign model.
+
+    An adapter's answers need ``masks`` and ``scores`` alone; where they have ``logits`` (n, ...) too, a
+    session of clicks hands each object's back as the ``mask`` of its next prompt.
+    """
 
     def set_image(self, image: np.ndarray) -> Any:
         """Take an image (H, W, 3) uint8 RGB."""

@@ -33,6 +33,8 @@ BASELINES = {
 #: Inexact prompts and their steps, shares of the object's width and height.
 BOX_NOISE = {"loose": (0.05, 0.1, 0.2), "shift": (0.05, 0.1, 0.2)}
 POINT_NOISE = {"off-centre": (0.1, 0.2, 0.3)}
+#: The name of SonoBase's inexact prompts, their seeds and the clicks after which it looks; see `sonobase`.
+SONOBASE, SONOBASE_SEEDS, SONOBASE_CLICKS = "sonobase", (1, 2, 3), (0, 1, 3, 5, 7)
 #: Steps of each kind of degradation.
 STRENGTHS = (0.25, 0.5, 1.0)
 
@@ -42,7 +44,8 @@ class Condition:
     """One question that every object is asked.
 
     Attributes:
-        prompt: ``box``, ``point``, ``click1`` ... ``click8``, or a baseline: ``ellipse``, ``region``.
+        prompt: ``box``, ``point``, ``click1`` ... ``click8``, or a baseline: ``ellipse``, ``region``;
+            ``box+3`` for a box that was corrected with three clicks.
         disturbance: kind of inexact prompt or of degradation; empty for none.
         level: step of the disturbance.
     """
@@ -80,6 +83,7 @@ class Protocol:
         degradations: also on images degraded so, some of ``degrade.KINDS``.
         multimask: make three masks for each prompt and take the one of the highest predicted IoU; else one
             mask, but for the first click, which alone is ambiguous.
+        sonobase: also as SonoBase asks: three seeds of inexact prompts, with 0 to 7 clicks of correction.
         seed: of everything random; an image's numbers depend on nothing but this and its name.
     """
 
@@ -89,6 +93,7 @@ class Protocol:
     noise: bool = False
     degradations: tuple[str, ...] = ()
     multimask: bool = True
+    sonobase: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -130,6 +135,13 @@ class Protocol:
             conditions += [
                 Condition("point", kind, step) for kind, steps in POINT_NOISE.items() for step in steps
             ]
+        if self.sonobase:
+            conditions += [
+                Condition(f"{prompt}+{clicks}" if clicks else prompt, SONOBASE, seed)
+                for prompt in self.single
+                for seed in SONOBASE_SEEDS
+                for clicks in SONOBASE_CLICKS
+            ]
         return conditions + [
             Condition(prompt, kind, step)
             for kind in self.degradations
@@ -142,8 +154,9 @@ class Protocol:
         return (prompt, BASELINES[prompt].name) if self.baselines else (prompt,)
 
     def to_json(self) -> dict[str, Any]:
-        """For JSON."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        """For JSON; what was not asked before it could be is left out, so that earlier evaluations go on."""
+        values = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        return {name: v for name, v in values.items() if v or name != "sonobase"}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Protocol:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 
 from ultrasam.evaluate.paper_tables import prompted_map
-from ultrasam.evaluate.protocol import BASELINES, Condition
+from ultrasam.evaluate.protocol import BASELINES, SONOBASE, Condition
 from ultrasam.evaluate.results import GroupScores, Results, Scores
+from ultrasam.evaluate.sonobase import sonobase_table
 from ultrasam.report.table import Table
 
 
@@ -54,6 +55,8 @@ def tables(results: Results) -> list[Table]:
         shown.append(_of_clicks(results))
     if results.overall.calibration:
         shown.append(_of_calibration(results))
+    if results.protocol.sonobase:
+        shown.append(sonobase_table(results))
     return shown + _of_disturbances(results) + _of_paper(results)
 
 
@@ -122,7 +125,7 @@ def _of_disturbances(results: Results) -> list[Table]:
     scores = results.overall.scores
     rows: dict[tuple[str, str], list[str]] = {}
     for condition, value in scores.items():
-        if condition.disturbance:
+        if condition.disturbance and condition.disturbance != SONOBASE:
             clean = Condition(condition.prompt)
             row = rows.setdefault(
                 (condition.disturbance, condition.prompt),

@@ -35,6 +35,7 @@ class FrameEncoder(nn.Module):
         super().__init__()
         self.encoder = model.image_encoder
         self.size = model.img_size
+        self.normalization = model.usage.normalization
         self.check = f"sides_must_be_at_most_{FRAME}"
         self.add_module(self.check, Refusal())
 
@@ -57,7 +58,7 @@ class FrameEncoder(nn.Module):
         resized: Any = tuple(resized_sides(seen, self.size).unbind())
         x = F.interpolate(picture, resized, mode="bilinear", align_corners=False)
         # Whole numbers, as images have them.
-        x = preprocess.normalize(x.round())
+        x = preprocess.normalize(x.round(), self.normalization)
         x = torch.cat([x, x.new_zeros(1, 3, self.size, x.shape[3])], dim=2)[:, :, : self.size]
         x = torch.cat([x, x.new_zeros(1, 3, self.size, self.size)], dim=3)[:, :, :, : self.size]
         return self.encoder(x), picture

@@ -63,6 +63,7 @@ class EncoderGraph(nn.Module):
         super().__init__()
         self.encoder = model.image_encoder
         self.size = model.img_size
+        self.normalization = model.usage.normalization
         self.from_pixels = from_pixels
         self.check = f"longest_side_must_be_{self.size}"
         self.add_module(self.check, Refusal())
@@ -73,7 +74,7 @@ class EncoderGraph(nn.Module):
             return self.encoder(input_image)
         x = input_image.permute(2, 0, 1)[None]
         x = self.get_submodule(self.check)(x, torch._shape_as_tensor(x)[2:].max() - self.size)
-        x = preprocess.normalize(x)
+        x = preprocess.normalize(x, self.normalization)
         # Padding by concatenation: the sides are not known when the graph is made.
         x = torch.cat([x, x.new_zeros(1, 3, self.size, x.shape[3])], dim=2)[:, :, : self.size]
         x = torch.cat([x, x.new_zeros(1, 3, self.size, self.size)], dim=3)[:, :, :, : self.size]
@@ -95,6 +96,8 @@ class DecoderGraph(nn.Module):
         self.mask_decoder = model.mask_decoder
         self.size = model.img_size
         self.single_mask = single_mask
+        # The best of three is no choice where three were not trained.
+        self.only = model.usage.single
         rows = [model.prompt_encoder.not_a_point_embed, *model.prompt_encoder.point_embeddings]
         self.register_buffer("kinds", torch.cat([row.weight for row in rows]).detach())
 
@@ -128,6 +131,8 @@ class DecoderGraph(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Low-resolution logits (N, M, 4h, 4w) and predicted IoU (N, M)."""
         low, iou = self.all_masks(embeddings, coords, labels, mask_input, has_mask_input)
+        if self.single_mask and self.only:
+            return low[:, :1], iou[:, :1]
         return _choose(low, iou, coords.shape[1]) if self.single_mask else (low, iou)
 
     def all_masks(
@@ -182,7 +187,7 @@ def example_prompts(model: Sam, prompts: int = 2, points: int = 3) -> tuple[Tens
 @contextmanager
 def plain_attention(model: Sam) -> Iterator[None]:
     """Attention by its definition while a graph is made: the quick variants are no shorter as a graph."""
-    modules = [block.get_submodule("attn") for block in model.image_encoder.blocks]
+    modules = [module for module in model.image_encoder.modules() if hasattr(module, "implementation")]
     before = [module.implementation for module in modules]
     for module in modules:
         module.implementation = "plain"  # type: ignore[assignment]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,7 +147,7 @@ def to_torch_export(model: Sam, out: str | Path) -> Path:
         program = torch.export.export(
             EncoderGraph(model, False).eval(), (example,), dynamic_shapes=({0: batch},)
         )
-    torch.export.save(program, path, extra_files={ModelUsage.KEY: json.dumps(asdict(model.usage))})
+    torch.export.save(program, path, extra_files={ModelUsage.KEY: json.dumps(model.usage.note())})
     return path
 
 
@@ -187,7 +187,7 @@ def note_usage(path: Path, usage: ModelUsage) -> None:
     import onnx
 
     proto = onnx.load(path, load_external_data=False)
-    proto.metadata_props.add(key=ModelUsage.KEY, value=json.dumps(asdict(usage)))
+    proto.metadata_props.add(key=ModelUsage.KEY, value=json.dumps(usage.note()))
     onnx.save(proto, path)
 
 

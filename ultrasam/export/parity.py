@@ -68,13 +68,17 @@ def run_encoder(session: Any, model: Sam, picture: np.ndarray, from_pixels: bool
         geometry = preprocess.Geometry.of(picture.shape[0], picture.shape[1], model.img_size)
         data = preprocess.resize_image(picture, geometry).astype(np.float32)
     else:
-        data = preprocess.to_input(picture, model.img_size)[0][None].numpy()
+        data = preprocess.to_input(picture, model.img_size, normalization=model.usage.normalization)[0][
+            None
+        ].numpy()
     return torch.from_numpy(session.run(None, {"input_image": data})[0])
 
 
 @torch.no_grad()
 def _embed(model: Sam, picture: np.ndarray) -> Tensor:
-    return model.encode_images(preprocess.to_input(picture, model.img_size)[0][None])
+    return model.encode_images(
+        preprocess.to_input(picture, model.img_size, normalization=model.usage.normalization)[0][None]
+    )
 
 
 @torch.no_grad()

@@ -10,6 +10,20 @@ from ultrasam.evaluate.protocol import BASELINES
 ENOUGH = 20
 #: A smaller change of Dice is none: other held-out patients would move it as much.
 MARGIN = 0.01
+#: By more than this no Dice may fall, with boxes or points, else the start's weights are kept.
+WORST = 0.005
+
+
+def keeps_tuned(before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping[str, float]]) -> bool:
+    """Whether the tuned weights are worth keeping; arguments as in `advice`."""
+    return all(after[prompt]["Dice"] - before[prompt]["Dice"] >= -WORST for prompt in BASELINES)
+
+
+def kept(tuned: bool) -> str:
+    """Which weights ``model.pth`` holds, in a sentence."""
+    if tuned:
+        return "model.pth holds the tuned weights, which are nowhere worse on the held-out images."
+    return "model.pth holds the weights that it started from: tuned, they were worse on the held-out images."
 
 
 def advice(

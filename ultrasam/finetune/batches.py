@@ -14,7 +14,7 @@ from ultrasam.data.images import mirror
 from ultrasam.evaluate.prompting import read_checked
 from ultrasam.preprocess import Geometry
 from ultrasam.prompts.sample import draw_sample
-from ultrasam.types import Prompts
+from ultrasam.types import MASK_STRIDE, Prompts
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,13 @@ class Batch:
 
 
 def draw_batch(
-    items: Sequence[coco.CocoImage], img_size: int, step: int, size: int, per_object: int, seed: int
+    items: Sequence[coco.CocoImage],
+    img_size: int,
+    step: int,
+    size: int,
+    per_object: int,
+    seed: int,
+    mask_stride: int = MASK_STRIDE,
 ) -> Batch:
     """The batch of a step, the same whenever it is drawn: every pass over the images in an order of its own.
 
@@ -46,6 +52,7 @@ def draw_batch(
         size: B, images in a batch.
         per_object: prompts drawn for each object, points and noisy boxes half and half.
         seed: of order, flips and prompts.
+        mask_stride: side of a target's cell in pixels of the input.
     """
     images, prompts, targets, names = [], [], [], []
     for ticket in range(step * size, (step + 1) * size):
@@ -56,7 +63,14 @@ def draw_batch(
         image, masks, boxes = read_checked(item), item.masks(), item.boxes()
         if rng.random() < 0.5:
             image, masks, boxes = mirror(image, masks, boxes)
-        drawn = draw_sample(masks, boxes, Geometry.of(*item.size, img_size), rng, per_object=per_object)
+        drawn = draw_sample(
+            masks,
+            boxes,
+            Geometry.of(*item.size, img_size),
+            rng,
+            per_object=per_object,
+            mask_stride=mask_stride,
+        )
         images.append(image)
         prompts.append(drawn[0])
         targets.append(drawn[1])

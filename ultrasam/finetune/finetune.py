@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ultrasam.data.split import TEST_SHARE, Split, load_split
 from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.prompting import score_baselines, score_images
-from ultrasam.finetune.advice import advice
+from ultrasam.finetune.advice import advice, keeps_tuned, kept
 from ultrasam.finetune.finetune_page import Scores, draw_pairs, finetune_table, write_page
 from ultrasam.finetune.training import Recipe, prepare, train
 from ultrasam.machine.memory import memory_advice
@@ -94,6 +94,8 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     sides.write("train", out / "train.json")
     before = score_images(predictor, held_out, describe="before, held-out images")
     baseline = score_baselines(sides.write("test", out / "held_out.json"), Path(settings.images))
+    start_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    usage = model.usage
     prepare(model, recipe)
     print(f"mode {recipe.mode}: {trained_parameters(model)}")
     start = time.monotonic()
@@ -102,7 +104,6 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     merged = merge_lora(model.image_encoder)
     if merged:
         print(f"the LoRA of {merged} layers is merged: {out / 'model.pth'} is an ordinary checkpoint")
-    checkpoints.save(model.state_dict(), out / "model.pth")
     after = score_images(predictor, held_out, describe="after, held-out images")
     scores: Scores = {
         "before": {kind: evaluate(results) for kind, results in before.items()},
@@ -113,7 +114,11 @@ def _run(model: Sam, settings: Settings, sides: Split, out: Path) -> None:
     shown = {kind: out / f"shown_{kind}" for kind in before}
     for kind, folder in shown.items():
         draw_pairs(held_out, before[kind], after[kind], kind, folder)
-    said = advice(scores["before"], scores["after"], recipe.mode)
+    tuned = keeps_tuned(scores["before"], scores["after"])
+    # What predicted IoU is worth was fitted for other weights than the tuned ones.
+    state, noted = (model.state_dict(), replace(usage, quality=None)) if tuned else (start_weights, usage)
+    checkpoints.save(state, out / "model.pth", usage=noted)
+    said = f"{kept(tuned)} {advice(scores['before'], scores['after'], recipe.mode)}"
     about = {**_described(settings), "closer": predictor.closer}
     page = write_page(out, scores, losses, shown, said, about)
     shutil.rmtree(out / "embeddings", ignore_errors=True)

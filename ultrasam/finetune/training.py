@@ -95,7 +95,11 @@ def train(
         for step in bar:
             # A step depends on its number alone, so that an interrupted run ends as an uninterrupted one.
             torch.manual_seed(recipe.seed * 1_000_003 + step)
-            batch = draw_batch(items, model.img_size, step, recipe.batch_size, recipe.per_object, recipe.seed)
+            batch = draw_batch(
+                items,
+                *(model.img_size, step, recipe.batch_size, recipe.per_object, recipe.seed),
+                mask_stride=model.mask_stride,
+            )
             loss = _loss(predictor, batch, recipe)
             optimizer.zero_grad()
             _require_finite("loss", loss, step, batch, recipe)
@@ -135,7 +139,10 @@ def _loss(predictor: Predictor, batch: Batch, recipe: Recipe) -> Tensor:
         embeddings = predictor.embedder.embed(batch.images)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.amp):
         if recipe.mode != "decoder":
-            inputs = [preprocess.to_input(image, model.img_size)[0] for image in batch.images]
+            how = model.usage.normalization
+            inputs = [
+                preprocess.to_input(image, model.img_size, normalization=how)[0] for image in batch.images
+            ]
             embeddings = model.encode_images(torch.stack(inputs).to(device))
         session = correct(model, embeddings, prompts, targets, _SESSION)
         terms = session_losses(_LOSS, session, targets)

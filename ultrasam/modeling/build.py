@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -12,7 +12,8 @@ from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.modeling.mask_decoder import MaskDecoder
 from ultrasam.modeling.old_fields import takes_old_names
 from ultrasam.modeling.prompt_encoder import PromptEncoder
-from ultrasam.modeling.sam import Sam
+from ultrasam.modeling.sam import ImageEncoder, Sam
+from ultrasam.modeling.tiny_vit import ImageEncoderTinyViT, TinyVariant
 from ultrasam.modeling.transformer import TwoWayTransformer
 
 
@@ -34,11 +35,14 @@ class Variant:
     adapter: int = 0
 
 
-VARIANTS = {
+VARIANTS: dict[str, Variant | TinyVariant] = {
     # A window of 8 divides the 16 x 16 grid of 256 pixels, so no token is spent on padding.
     "vit_t": Variant(
         embed_dim=192, depth=8, num_heads=3, global_attn_indexes=(1, 3, 5, 7), img_size=256, window_size=8
     ),
+    # MobileSAM's (micro-sam calls it vit_t), and LiteMedSAM's, whose cells are a quarter as wide.
+    "vit_tiny": TinyVariant(),
+    "vit_tiny_fine": TinyVariant(img_size=256, patch_size=4),
     "vit_s": Variant(embed_dim=384, depth=12, num_heads=6, global_attn_indexes=(2, 5, 8, 11)),
     "vit_b": Variant(embed_dim=768, depth=12, num_heads=12, global_attn_indexes=(2, 5, 8, 11)),
     "vit_l": Variant(embed_dim=1024, depth=24, num_heads=16, global_attn_indexes=(5, 11, 17, 23)),
@@ -72,11 +76,31 @@ def build_ultrasam(
 
 
 def build_variant(
-    spec: Variant, *, img_size: int | None = None, decoder_dropout: float = 0.0, checkpointing: bool = False
+    spec: Variant | TinyVariant,
+    *,
+    img_size: int | None = None,
+    decoder_dropout: float = 0.0,
+    checkpointing: bool = False,
 ) -> Sam:
     """Build a model from a table row of your own; arguments as in `build_ultrasam`."""
     size = img_size or spec.img_size
     grid = size // spec.patch_size
+    encoder = _encoder(spec, size, checkpointing)
+    return Sam(
+        image_encoder=encoder,
+        prompt_encoder=PromptEncoder(
+            embed_dim=spec.out_chans, image_embedding_size=(grid, grid), input_image_size=(size, size)
+        ),
+        mask_decoder=MaskDecoder(
+            transformer=TwoWayTransformer(embedding_dim=spec.out_chans, dropout=decoder_dropout),
+            transformer_dim=spec.out_chans,
+        ),
+    )
+
+
+def _encoder(spec: Variant | TinyVariant, size: int, checkpointing: bool) -> ImageEncoder:
+    if isinstance(spec, TinyVariant):
+        return ImageEncoderTinyViT(replace(spec, img_size=size), checkpointing)
     encoder = ImageEncoderViT(
         img_size=size,
         patch_size=spec.patch_size,
@@ -93,16 +117,7 @@ def build_variant(
     if spec.adapter:
         add_adapters(encoder, hidden=spec.adapter)
         encoder.requires_grad_(True)
-    return Sam(
-        image_encoder=encoder,
-        prompt_encoder=PromptEncoder(
-            embed_dim=spec.out_chans, image_embedding_size=(grid, grid), input_image_size=(size, size)
-        ),
-        mask_decoder=MaskDecoder(
-            transformer=TwoWayTransformer(embedding_dim=spec.out_chans, dropout=decoder_dropout),
-            transformer_dim=spec.out_chans,
-        ),
-    )
+    return encoder
 
 
 def _initialize(encoder: ImageEncoderViT) -> None:

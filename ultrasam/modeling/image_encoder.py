@@ -183,6 +183,11 @@ class ImageEncoderViT(nn.Module):
                 maps.append(x.permute(0, 3, 1, 2))
         return maps
 
+    @property
+    def widths(self) -> list[int]:
+        """Channels of each block's output."""
+        return [self.pos_embed.shape[-1]] * len(self.blocks)
+
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to patch tokens with their absolute positions, (B, h, w, embed_dim)."""
         if images.ndim != 4 or images.shape[1] != 3:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -15,7 +14,10 @@ from ultrasam.modeling.image_encoder import ImageEncoderViT
 from ultrasam.modeling.kernels import many_prompts
 from ultrasam.modeling.mask_decoder import MaskDecoder
 from ultrasam.modeling.prompt_encoder import PromptEncoder
+from ultrasam.modeling.tiny_vit import ImageEncoderTinyViT
 from ultrasam.types import ModelUsage, Prediction, Prompts
+
+ImageEncoder = ImageEncoderViT | ImageEncoderTinyViT
 
 
 class Sam(nn.Module):
@@ -38,7 +40,7 @@ class Sam(nn.Module):
     image_format = "RGB"
 
     def __init__(
-        self, *, image_encoder: ImageEncoderViT, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder
+        self, *, image_encoder: ImageEncoder, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder
     ) -> None:
         super().__init__()
         self.image_encoder = image_encoder
@@ -51,12 +53,17 @@ class Sam(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
-        return self.image_encoder.pos_embed.device
+        return self.prompt_encoder.no_mask_embed.weight.device
 
     @property
     def img_size(self) -> int:
         """S, side of the square input in pixels."""
         return self.image_encoder.img_size
+
+    @property
+    def mask_stride(self) -> int:
+        """Side of a cell of the mask logits, in pixels of the input."""
+        return self.img_size // self.prompt_encoder.mask_input_size[0]
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Normalized, padded images (B, 3, S, S) -> embeddings (B, C, h, w)."""
@@ -91,7 +98,7 @@ class Sam(nn.Module):
 
     def preprocess(self, x: Tensor) -> Tensor:
         """Resized RGB images (..., 3, h, w) in 0..255 -> (..., 3, S, S), as segment-anything."""
-        return preprocess.pad(preprocess.normalize(x), self.img_size)
+        return preprocess.pad(preprocess.normalize(x, self.usage.normalization), self.img_size)
 
     def postprocess_masks(
         self, masks: Tensor, input_size: tuple[int, ...], original_size: tuple[int, ...]
@@ -115,7 +122,7 @@ class Sam(nn.Module):
 
 
 def _note_usage(model: Sam, state: dict[str, Any], prefix: str, local_metadata: dict[str, Any]) -> None:
-    local_metadata[ModelUsage.KEY] = asdict(model.usage)
+    local_metadata[ModelUsage.KEY] = model.usage.note()
 
 
 def _take_usage(

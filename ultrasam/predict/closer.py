@@ -14,10 +14,11 @@ import numpy as np
 from ultrasam.data.boxes import tight_box
 from ultrasam.errors import UltraSamError
 from ultrasam.predict import masks
+from ultrasam.predict.cleanup import cleaned
 from ultrasam.predict.crop import Crop, resample
 from ultrasam.predict.encoded import Answer, Encoded
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.preprocess import Geometry, region
+from ultrasam.preprocess import region
 from ultrasam.types import NEGATIVE
 
 
@@ -39,12 +40,7 @@ class CloserEncoded(Encoded):
             return super().answer(objects, multimask=multimask, best=best)
         objects = self.check(objects)
         boxes = self._boxes(objects)
-        near, crops = self._cut_out(objects, boxes)
-        wholes = [Crop((0, 0), self.geometries[entry.image]) for entry in objects]
-        moved = [
-            replace(_moved(*row), image=number)
-            for number, row in enumerate(zip(objects, wholes, crops, strict=True))
-        ]
+        near, crops, wholes, moved = self._near(objects, boxes)
         answer = near.answer(moved, multimask=multimask, best=best)
         logits, made = [], []
         for entry, box, whole, crop, row in zip(objects, boxes, wholes, crops, answer.masks, strict=True):
@@ -53,6 +49,23 @@ class CloserEncoded(Encoded):
             made.append([replace(mask, crop=crop, box=holds) for mask in row])
         return Answer(np.stack(logits), answer.iou, made)
 
+    def nearer(self, objects: Sequence[ObjectPrompt]) -> tuple[Encoded, list[ObjectPrompt]]:
+        """The regions round N objects as N images, and the prompts in them."""
+        objects = self.check(objects)
+        near, _, _, moved = self._near(objects, self._boxes(objects))
+        return near, moved
+
+    def _near(
+        self, objects: Sequence[ObjectPrompt], boxes: Sequence[np.ndarray]
+    ) -> tuple[Encoded, list[Crop], list[Crop], list[ObjectPrompt]]:
+        near, crops = self._cut_out(objects, boxes)
+        wholes = [Crop((0, 0), self.geometries[entry.image]) for entry in objects]
+        moved = [
+            replace(_moved(*row), image=number)
+            for number, row in enumerate(zip(objects, wholes, crops, strict=True))
+        ]
+        return near, crops, wholes, moved
+
     def _boxes(self, objects: Sequence[ObjectPrompt]) -> list[np.ndarray]:
         """Where each object is, (4,) xyxy in its image: its box or that of a first mask, and its points."""
         missing = [row for row, entry in enumerate(objects) if entry.box is None]
@@ -60,12 +73,14 @@ class CloserEncoded(Encoded):
         if missing:
             prompts = self.pack(objects)[np.array(missing)]
             for row, logits in zip(missing, self.decode(prompts, True, best=True).logits, strict=True):
-                boxes[row] = self._box_of(logits, self.geometries[objects[row].image])
+                boxes[row] = self._box_of(logits, objects[row])
         return [_with_points(box, entry) for box, entry in zip(boxes, objects, strict=True)]
 
-    def _box_of(self, logits: np.ndarray, geometry: Geometry) -> np.ndarray:
+    def _box_of(self, logits: np.ndarray, entry: ObjectPrompt) -> np.ndarray:
         """The box (4,) of a first mask; of the whole image where it is empty."""
-        (mask,) = masks.masks_of(logits, geometry, self.postprocessing)
+        geometry = self.geometries[entry.image]
+        first = masks.of_whole(logits, geometry, self.postprocessing)
+        (mask,) = masks.draw(cleaned(first, [entry]) if self.cleanup else first, geometry.original)
         return tight_box(mask) if mask.any() else np.array([0.0, 0.0, *geometry.original[::-1]])
 
     def _cut_out(

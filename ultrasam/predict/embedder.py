@@ -52,11 +52,14 @@ class Embedder:
         return self.engine.join(kept)
 
     def _input(self, image: np.ndarray) -> np.ndarray:
-        return preprocess.input_array(image, self.geometry(image), self.resampling)
+        how = self.engine.usage.normalization
+        return preprocess.input_array(image, self.geometry(image), self.resampling, how)
 
     def _key(self, image: np.ndarray) -> str:
         if self.cache is None:
             return ""
         engine = self.engine
-        settings = (engine.img_size, self.size_rule, self.resampling, engine.precision)
+        settings: tuple[object, ...] = (engine.img_size, self.size_rule, self.resampling, engine.precision)
+        if engine.usage.normalization != "imagenet":
+            settings += (engine.usage.normalization,)
         return self.cache.key(image, engine.fingerprint(), *settings)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ultrasam.data.boxes import tight_boxes
 from ultrasam.predict import masks
+from ultrasam.predict.cleanup import cleaned
 from ultrasam.predict.embedder import Embedder
 from ultrasam.predict.engine import BoxOf
 from ultrasam.predict.masks import MaskLogits
@@ -49,6 +50,7 @@ class Encoded:
         images: RGB (H, W, 3) uint8, or None where only the embeddings are known.
         postprocessing: how logits become masks.
         refinement: feed each prediction back as a mask prompt; None for none.
+        cleanup: masks of `segment` and `segment_batch` are in one piece, see `ultrasam.predict.cleanup`.
     """
 
     embedder: Embedder
@@ -57,6 +59,7 @@ class Encoded:
     images: Sequence[np.ndarray] | None = None
     postprocessing: Postprocessing = "logits"
     refinement: Refinement | None = None
+    cleanup: bool = False
 
     def whole(self) -> Encoded:
         """The same images, with every object looked for on the whole of its image: quicker."""
@@ -74,7 +77,8 @@ class Encoded:
         Args:
             objects: any mixture of points, boxes and masks; each names its image.
             multimask: make three masks of each and keep the one with the highest predicted IoU, which is
-                better for a single point; refinement does so in its last pass anyway.
+                better for a single point; refinement does so in its last pass anyway. Weights that were
+                trained for one mask (``model.usage.single``) give that.
 
         Returns:
             one `Segmentation` for each image.
@@ -82,17 +86,20 @@ class Encoded:
         Raises:
             PromptError: a prompt makes no sense; the message names it.
         """
-        answer = self.answer(objects, multimask=multimask or self.refinement is not None, best=True)
+        several = (multimask or self.refinement is not None) and not self.embedder.engine.usage.single
+        answer = self.answer(objects, multimask=several, best=True)
         results = []
         for number, geometry in enumerate(self.geometries):
             rows = [i for i, entry in enumerate(objects) if entry.image == number]
+            sources = [answer.masks[i][0] for i in rows]
+            mine = [objects[i] for i in rows]
             results.append(
                 Segmentation(
                     answer.logits[rows, 0],
                     answer.iou[rows, 0],
                     geometry.original,
-                    [answer.masks[i][0] for i in rows],
-                    [objects[i] for i in rows],
+                    cleaned(sources, mine) if self.cleanup else sources,
+                    mine,
                 )
             )
         return results

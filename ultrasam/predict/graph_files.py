@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class GraphFiles:
         facts = {
             "img_size": self.img_size,
             "mask_size": self.mask_size,
-            "usage": asdict(self.usage),
+            "usage": self.usage.note(),
             "sha256": {path.name: _sha256(path) for path in files},
         }
         return json.dumps(facts, indent=1) + "\n"

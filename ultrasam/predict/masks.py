@@ -7,7 +7,7 @@ network's output are all negative is background, and only the surroundings of po
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -67,12 +67,14 @@ class MaskLogits:
         crop: the part of the image that they are of.
         mode: how they become a mask.
         box: (4,) xyxy in the image that holds the object; None where nothing is known.
+        finish: what is done to the mask in the end, see `ultrasam.predict.cleanup`; None for nothing.
     """
 
     logits: np.ndarray
     crop: Crop
     mode: Postprocessing = "logits"
     box: np.ndarray | None = None
+    finish: Callable[[Part], Part] | None = None
 
     def part(self) -> Part | None:
         """The mask; None where it is empty."""
@@ -82,7 +84,8 @@ class MaskLogits:
         if part is None:
             return None
         part = part.moved(*self.crop.corner)
-        return part if self.box is None else part.within(self.box)
+        part = part if self.box is None else part.within(self.box)
+        return part if part is None or self.finish is None else self.finish(part)
 
 
 def of_whole(logits: ArrayLike, geometry: Geometry, mode: Postprocessing = "logits") -> list[MaskLogits]:

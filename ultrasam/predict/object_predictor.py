@@ -47,6 +47,8 @@ class ObjectPredictor:
         cache: keep image embeddings on disk; a folder or an `EmbeddingsCache`.
         closer: cut out the region round each object and segment it there, see `ultrasam.predict.closer`; None
             does what the weights were trained for (``model.usage``). Not together with refinement.
+        cleanup: give masks in one piece and without holes, see `ultrasam.predict.cleanup`; None does what the
+            weights want. Methods of segment-anything's names give masks as the network has them.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class ObjectPredictor:
         window: Window | None = None,
         cache: EmbeddingsCache | str | Path | None = None,
         closer: bool | None = None,
+        cleanup: bool | None = None,
     ) -> None:
         if closer and refinement is not None:
             raise UltraSamError("closer views and refinement passes exclude each other: choose one")
         require_one_of("postprocessing", postprocessing, Postprocessing)
         opened = model if isinstance(model, Engine) else open_engine(model, engine, device, dtype)
         self.closer = closer if closer is not None else refinement is None and opened.usage.closer
+        self.cleanup = cleanup if cleanup is not None else refinement is None and opened.usage.cleanup
         store = EmbeddingsCache(cache) if isinstance(cache, (str, Path)) else cache
         self.embedder = Embedder(opened, size_rule, resampling, store)
         self.postprocessing: Postprocessing = postprocessing
@@ -147,7 +151,9 @@ class ObjectPredictor:
             UltraSamError: closer views are wanted, and there are no images.
         """
         kind = CloserEncoded if self.closer else Encoded
-        return kind(self.embedder, features, geometries, images, self.postprocessing, self.refinement)
+        return kind(
+            *(self.embedder, features, geometries, images, self.postprocessing, self.refinement, self.cleanup)
+        )
 
     @property
     def is_image_set(self) -> bool:

@@ -44,7 +44,12 @@ def error_click(
 
 
 def add_clicks(
-    prompts: Prompts, logits: Tensor, targets: Tensor, rows: NDArray[Any], rng: np.random.Generator
+    prompts: Prompts,
+    logits: Tensor,
+    targets: Tensor,
+    rows: NDArray[Any],
+    rng: np.random.Generator,
+    mask_stride: int = MASK_STRIDE,
 ) -> Prompts:
     """Prompts with one more click in some rows, drawn from what low-resolution logits have wrong.
 
@@ -54,6 +59,7 @@ def add_clicks(
         targets: (N, h, w), 0 or 1.
         rows: (N,) bool, which prompts are given a click; those whose mask is right are not.
         rng: draws the clicks.
+        mask_stride: side of a cell of the logits in pixels of the input.
     """
     n, device = len(prompts), logits.device
     points = np.zeros((n, 1, 2), dtype=np.float32)
@@ -62,7 +68,7 @@ def add_clicks(
     for row in np.flatnonzero(rows):
         click = error_click(predicted[row], truth[row], rng)
         if click is not None:
-            points[row, 0], labels[row, 0] = click[0] * MASK_STRIDE, click[1]
+            points[row, 0], labels[row, 0] = click[0] * mask_stride, click[1]
     more = torch.from_numpy(points).to(device), torch.from_numpy(labels).to(device)
     if prompts.points is not None and prompts.labels is not None:
         more = torch.cat([prompts.points, more[0]], dim=1), torch.cat([prompts.labels, more[1]], dim=1)

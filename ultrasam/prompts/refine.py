@@ -136,7 +136,7 @@ def correct(
     for number in range(rounds):
         logits = prediction.single().logits.detach().float()
         rows = rng.random(len(prompts)) < correction.clicks
-        prompts = add_clicks(prompts, logits, targets, rows, rng).with_masks(logits)
+        prompts = add_clicks(prompts, logits, targets, rows, rng, model.mask_stride).with_masks(logits)
         with torch.set_grad_enabled(torch.is_grad_enabled() and number == rounds - 1):
             # Mixed precision keeps its casts of weights; those made without gradients would have none later.
             torch.clear_autocast_cache()

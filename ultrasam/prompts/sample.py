@@ -222,6 +222,7 @@ def draw_sample(
     point_probability: float = 0.5,
     box_noise: float = BOX_NOISE,
     rules: PromptRules = OURS,
+    mask_stride: int = MASK_STRIDE,
 ) -> tuple[PromptArrays, NDArray[Any]]:
     """What a training step takes from an image's n objects.
 
@@ -234,6 +235,7 @@ def draw_sample(
         point_probability: see `simulate_prompts`.
         box_noise: see `noisy_box`.
         rules: how prompts and targets are made.
+        mask_stride: side of a target's cell in pixels of the input.
 
     Returns:
         the prompts of the objects, all of them ``per_object`` times over, and their targets, (n * per_object,
@@ -248,5 +250,5 @@ def draw_sample(
         box_noise=box_noise,
         rules=rules,
     )
-    targets = [rules.mask_target(mask, geometry, geometry.size // MASK_STRIDE) for mask in masks]
+    targets = [rules.mask_target(mask, geometry, geometry.size // mask_stride) for mask in masks]
     return prompts, np.stack(targets * per_object)

@@ -19,6 +19,7 @@ from ultrasam.evaluate.coco_map import evaluate
 from ultrasam.evaluate.paper_tables import METRICS
 from ultrasam.machine.child import in_child
 from ultrasam.modeling.build import Variant
+from ultrasam.modeling.tiny_vit import TinyVariant
 from ultrasam.reproduce.rows import WEIGHTS, Column, Row, Run
 
 
@@ -138,10 +139,12 @@ def _options(row: Row, run: Run, weights: Path, settings: Settings) -> dict[str,
     return options | settings.options
 
 
-def _network_options(row: Row, run: Run, spec: Variant, weights: Path) -> dict[str, Any]:
+def _network_options(row: Row, run: Run, spec: Variant | TinyVariant, weights: Path) -> dict[str, Any]:
     name = variant_name(spec)
-    if name is None:
-        raise CheckpointError(f"{weights} holds a network of no known variant ({checkpoints.describe(spec)})")
+    if name is None or isinstance(spec, TinyVariant):
+        raise CheckpointError(
+            f"{weights} holds a network of no variant of the paper's ({checkpoints.describe(spec)})"
+        )
     size = spec.img_size
     if row.table == 1:
         loaders = (f"{side}_dataloader.dataset" for side in ("train", "val", "test"))

@@ -22,6 +22,7 @@ from ultrasam.errors import ConfigError, DataError
 from ultrasam.preprocess import Geometry, SizeRule, resize_image
 from ultrasam.prompts.released import ReleasedRules
 from ultrasam.prompts.sample import BOX_NOISE, OURS, draw_sample, simulate_prompts
+from ultrasam.types import MASK_STRIDE
 
 
 def instance(annotation: Mapping[str, Any], label: int = 0) -> dict[str, Any]:
@@ -144,8 +145,10 @@ class SimulatePrompts(BaseTransform):
         box_noise: float = BOX_NOISE,
         released: bool = False,
         per_object: int = 1,
+        mask_stride: int = MASK_STRIDE,
     ) -> None:
         self.per_object = per_object
+        self.mask_stride = mask_stride
         self.options: dict[str, Any] = {
             "point_probability": point_probability,
             "box_noise": box_noise,
@@ -157,7 +160,11 @@ class SimulatePrompts(BaseTransform):
         objects = results["masks"], results["boxes"], results["geometry"]
         if "rng" in results:
             results["prompts"], results["targets"] = draw_sample(
-                *objects, results["rng"], per_object=self.per_object, **self.options
+                *objects,
+                results["rng"],
+                per_object=self.per_object,
+                mask_stride=self.mask_stride,
+                **self.options,
             )
         else:
             results["prompts"] = simulate_prompts(*objects, None, **self.options)

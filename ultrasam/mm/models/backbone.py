@@ -19,6 +19,7 @@ from ultrasam.downstream.pyramid import Pyramid
 from ultrasam.errors import ConfigError
 from ultrasam.modeling.adapt import tuning
 from ultrasam.modeling.build import build_ultrasam
+from ultrasam.modeling.image_encoder import ImageEncoderViT
 
 
 @MODELS.register_module()
@@ -58,6 +59,8 @@ class UltraSamBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.encoder = build_ultrasam(variant, img_size=img_size, checkpointing=checkpointing).image_encoder
+        if not isinstance(self.encoder, ImageEncoderViT):
+            raise ConfigError(f"the backbone takes a plain ViT, whose maps are of one size, not {variant}")
         self.encoder.neck = nn.Sequential()
         depth = len(self.encoder.blocks)
         if not layers or any(not -depth <= number < depth for number in layers):

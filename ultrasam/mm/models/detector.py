@@ -18,6 +18,7 @@ from torch import Tensor
 from ultrasam import checkpoints
 from ultrasam.data.boxes import tight_boxes
 from ultrasam.losses import MaskLoss, session_losses
+from ultrasam.mm.models.preprocessor import PromptDataPreprocessor
 from ultrasam.modeling.adapt import tuning
 from ultrasam.modeling.adapt.lora import merge_lora
 from ultrasam.modeling.build import build_ultrasam
@@ -74,6 +75,8 @@ class UltraSam(BaseDetector):
             self.load_weights(**weights)
         if usage:
             self.sam.usage = ModelUsage(**usage)
+        if isinstance(self.data_preprocessor, PromptDataPreprocessor):
+            self.data_preprocessor.normalization = self.sam.usage.normalization
         if adapt:
             self._adapt(**adapt)
 

@@ -11,7 +11,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from ultrasam import preprocess
-from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD, Geometry
+from ultrasam.preprocess import PIXEL_MEAN, PIXEL_STD, Geometry, Normalization
 
 
 def fitted(data: dict[str, Any], size: int) -> dict[str, Any]:
@@ -44,6 +44,8 @@ class PromptDataPreprocessor(BaseDataPreprocessor):
         super().__init__(non_blocking=True)
         self.img_size = img_size
         self.black_padding = black_padding
+        #: As the model's weights want it, see `ModelUsage`.
+        self.normalization: Normalization = "imagenet"
         # On the device once: making them there for each image would let the processor wait for the GPU.
         self.register_buffer("mean", torch.tensor(preprocess.PIXEL_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preprocess.PIXEL_STD).view(3, 1, 1), persistent=False)
@@ -58,6 +60,8 @@ class PromptDataPreprocessor(BaseDataPreprocessor):
 
     def _padded(self, image: Tensor) -> Tensor:
         """(3, h, w) uint8 -> (3, S, S) float32."""
+        if self.normalization != "imagenet":
+            return preprocess.pad(preprocess.normalize(image, self.normalization), self.img_size)
         if self.black_padding:
             return (preprocess.pad(image, self.img_size) - self.mean) / self.std
         return preprocess.pad((image - self.mean) / self.std, self.img_size)

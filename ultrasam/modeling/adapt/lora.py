@@ -94,11 +94,11 @@ def add_lora(
         attention.qkv = LoRALinear(attention.qkv, rank, alpha, dropout, parts)
 
 
-def _attentions(encoder: ImageEncoderViT) -> list[Attention]:
+def _attentions(encoder: nn.Module) -> list[Attention]:
     return [module for module in encoder.modules() if isinstance(module, Attention)]
 
 
-def merge_lora(encoder: ImageEncoderViT) -> int:
+def merge_lora(encoder: nn.Module) -> int:
     """Add the updates to the weights they update, for good; the encoder is an ordinary one again.
 
     Returns:

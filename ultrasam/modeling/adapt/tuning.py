@@ -30,7 +30,10 @@ def adapt(model: nn.Module, type: str, **options: Any) -> None:
         raise ConfigError(f"an encoder is adapted by {' or '.join(_KINDS)}, not {type!r}")
     encoder = next((part for part in model.modules() if isinstance(part, ImageEncoderViT)), None)
     if encoder is None:
-        raise ConfigError(f"a {model.__class__.__name__} holds no image encoder of this package to adapt")
+        raise ConfigError(
+            f"a {model.__class__.__name__} holds no image encoder that is a ViT; a TinyViT is trained "
+            "whole (full) or left as it is (decoder)"
+        )
     try:
         _KINDS[type](encoder, **options)
     except TypeError as error:

@@ -65,6 +65,7 @@ class Options:
         follow: in a clip, follow the objects of its first frame; see `ultrasam.predict.track`.
         overlays: draw them.
         everything: what automatic masks are.
+        quality: judge each prompted mask, see `ultrasam.predict.quality`.
         axis: x, y or z, along which the slices of volumes are counted.
     """
 
@@ -74,6 +75,7 @@ class Options:
     follow: bool = False
     overlays: bool = True
     everything: Everything = field(default_factory=Everything)
+    quality: bool = False
     axis: str = "z"
 
 
@@ -228,6 +230,7 @@ class FileRun:
                 asked.categories,
                 calibration,
                 multimask=self.options.multimask,
+                quality=self.options.quality,
             )
             follower = Follower(self.predictor, image, dict(enumerate(result.masks))) if followed else None
         for entry in result.annotations:

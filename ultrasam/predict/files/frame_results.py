@@ -13,6 +13,7 @@ from ultrasam.data import coco
 from ultrasam.predict.automatic import Everything, find_everything
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.quality import assess
 from ultrasam.predict.segmentation import SpacingOf, coco_entry
 from ultrasam.predict.track import Follower
 from ultrasam.report import draw
@@ -58,10 +59,14 @@ def of_prompts(
     spacing: Spacing,
     *,
     multimask: bool,
+    quality: bool = False,
 ) -> FrameResult:
-    """The objects of N prompts, of N category ids."""
+    """The objects of N prompts, of N category ids; with ``quality``, judged by `ultrasam.predict.quality`."""
     prediction = predictor.segment_once(image, objects, multimask=multimask)
     annotations = prediction.coco(spacing=spacing)
+    if quality:
+        judged = assess(predictor.encode(image), prediction, multimask=multimask)
+        annotations = [a | told for a, told in zip(annotations, judged.entries(), strict=True)]
     for entry, category in zip(annotations, categories, strict=True):
         entry["category_id"] = category
     masks = list(prediction.masks)
