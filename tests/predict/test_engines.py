@@ -21,7 +21,7 @@ from ultrasam.checkpoints.places import OWN_FILE
 from ultrasam.errors import CheckpointError, UltraSamError
 from ultrasam.export.predictor_files import to_predictor
 from ultrasam.phantom import simulate
-from ultrasam.predict import graph_files, masks, opening
+from ultrasam.predict import engine_choice, graph_files, masks
 from ultrasam.predict.automatic import Everything, find_everything
 from ultrasam.types import ModelUsage
 
@@ -231,7 +231,7 @@ def test_a_description_of_anything_else_is_refused(beside, text):
 
 
 def test_auto_falls_back_with_one_line(beside, monkeypatch, caplog):
-    monkeypatch.setattr(opening, "_GPUS", ())
+    monkeypatch.setattr(engine_choice, "_GPUS", ())
     assert type(Predictor(beside, engine="auto").engine).__name__ == "OnnxEngine"
     broken = beside.with_suffix(".decoder.onnx")
     broken.write_bytes(b"no graph")
@@ -247,7 +247,7 @@ def test_auto_falls_back_with_one_line(beside, monkeypatch, caplog):
 
 @pytest.mark.parametrize("what", ["gpu", "model", "weights", "onnxruntime"])
 def test_auto_is_torch_where_that_is_better_or_alone(what, tmp_path, monkeypatch):
-    monkeypatch.setattr(opening, "_GPUS", ("/",) if what == "gpu" else ())
+    monkeypatch.setattr(engine_choice, "_GPUS", ("/",) if what == "gpu" else ())
     if what == "onnxruntime":
         monkeypatch.setitem(sys.modules, "onnxruntime", None)
     model = None
