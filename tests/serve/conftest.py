@@ -3,7 +3,7 @@
 import pytest
 
 from ultrasam.predict.predictor import Predictor
-from ultrasam.serve.engine import Engine
+from ultrasam.serve.image_service import ImageService
 
 
 @pytest.fixture
@@ -13,4 +13,4 @@ def predictor(tiny_model):
 
 @pytest.fixture
 def engine(predictor):
-    return Engine(predictor)
+    return ImageService(predictor)

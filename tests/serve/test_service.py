@@ -23,7 +23,7 @@ testclient = pytest.importorskip(
     "fastapi.testclient", reason="fastapi, httpx (extra 'dev') are not installed"
 )
 
-from ultrasam.serve.engine import Engine  # noqa: E402
+from ultrasam.serve.image_service import ImageService  # noqa: E402
 from ultrasam.serve.service import guarded  # noqa: E402
 from ultrasam.web import listening  # noqa: E402
 
@@ -148,7 +148,7 @@ def test_everything_is_what_the_library_finds(client, predictor, picture):
 
 def test_the_oldest_leave_and_the_memory_is_bounded(predictor):
     images = [waves(120, 200, seed=seed) for seed in range(4)]
-    client = client_of(Engine(predictor, memory=2 * 2 * images[0].nbytes))
+    client = client_of(ImageService(predictor, memory=2 * 2 * images[0].nbytes))
     ids = [send(client, npy(image))[0]["image"] for image in images]
     status = client.get("/v1/status").json()
     assert status["images"] == 2 and status["bytes"] == 2 * images[0].nbytes <= status["limit"]
@@ -166,7 +166,7 @@ def test_the_oldest_leave_and_the_memory_is_bounded(predictor):
 
 def test_embeddings_that_have_left_are_made_again(predictor, picture):
     other = waves(120, 200, seed=5)
-    engine = Engine(predictor, memory=2**24)
+    engine = ImageService(predictor, memory=2**24)
     client = client_of(engine)
     (first,), body = send(client, npy(picture)), {"objects": [{"box": BOX}]}
     before = client.post(f"/v1/images/{first['image']}/prompt", json=body).json()

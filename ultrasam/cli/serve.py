@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.errors import UltraSamError
     from ultrasam.machine import process
     from ultrasam.predict.predictor import Predictor
-    from ultrasam.serve.engine import Engine
+    from ultrasam.serve.image_service import ImageService
     from ultrasam.serve.label_studio_backend import ROOT, LabelStudio
     from ultrasam.serve.service import guarded
     from ultrasam.serve.task_images import TaskImages
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     process.keep_memory()
     listener = listening.listen(args.host, args.port)
     predictor = Predictor(args.checkpoint, engine=args.engine, device=args.device)
-    engine = Engine(predictor, int(args.memory * 2**30))
+    engine = ImageService(predictor, int(args.memory * 2**30))
     images = TaskImages(args.label_studio, os.environ.get("LABEL_STUDIO_API_KEY", ""), max_upload)
     token = given or secrets.token_urlsafe(24)
     address = f"http://{listening.shown(args.host)}:{listener.getsockname()[1]}"

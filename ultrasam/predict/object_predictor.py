@@ -15,8 +15,8 @@ from ultrasam.predict.embedder import Embedder
 from ultrasam.predict.embeddings_cache import EmbeddingsCache
 from ultrasam.predict.encoded import Encoded
 from ultrasam.predict.engine import Engine, EngineName
+from ultrasam.predict.engine_choice import open_engine, pytorch
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.opening import open_engine, pytorch
 from ultrasam.predict.pixels import Window, to_rgb8
 from ultrasam.predict.segmentation import Segmentation
 from ultrasam.preprocess import Geometry, Postprocessing, Resampling, SizeRule, require_one_of
@@ -36,7 +36,7 @@ class ObjectPredictor:
         model: a model, a weight file, or a name that `ultrasam.load` knows; the small model that comes with
             the package where None; or the engine of another predictor.
         engine: ``torch``, ``onnx`` (onnxruntime, without PyTorch; needs the model's ONNX files), or ``auto``,
-            see `ultrasam.predict.opening`; None is PyTorch where it is installed, else onnxruntime.
+            see `ultrasam.predict.engine_choice`; None is PyTorch where it is installed, else onnxruntime.
         device: where to run; the best at hand for a file, where the model is for a model.
         dtype: ``torch.bfloat16`` or ``torch.float16`` runs the image encoder in half precision.
         size_rule: how the resized image's sides are rounded.

@@ -15,9 +15,9 @@ import numpy as np
 from ultrasam import preprocess
 from ultrasam.errors import PromptError, UltraSamError
 from ultrasam.predict import masks
+from ultrasam.predict.engine_choice import pytorch
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt, numbers
-from ultrasam.predict.opening import pytorch
 from ultrasam.predict.pixels import to_rgb8
 from ultrasam.predict.transform import Transform
 from ultrasam.preprocess import Geometry

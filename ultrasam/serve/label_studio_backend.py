@@ -23,7 +23,7 @@ from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.serve.brush_rle import decode_brush, encode_brush
-from ultrasam.serve.engine import Engine
+from ultrasam.serve.image_service import ImageService
 from ultrasam.serve.labeling_config import BrushTag, brush_tag
 from ultrasam.serve.task_images import TaskImages
 from ultrasam.serve.uploads import Picture
@@ -62,7 +62,7 @@ class LabelStudio:
         images: reads the images of tasks.
     """
 
-    def __init__(self, engine: Engine, images: TaskImages | None = None) -> None:
+    def __init__(self, engine: ImageService, images: TaskImages | None = None) -> None:
         self._engine, self._images = engine, images or TaskImages()
 
     def predict(self, request: Tasks) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ultrasam.predict import masks
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.track import Tracked as TrackedMask
 from ultrasam.serve import label_studio_backend
-from ultrasam.serve.engine import Engine, TooLargeError, UnknownImageError
+from ultrasam.serve.image_service import ImageService, TooLargeError, UnknownImageError
 from ultrasam.serve.label_studio_backend import LabelStudio
 from ultrasam.serve.messages import (
     AutomaticRequest,
@@ -60,7 +60,7 @@ _DESCRIPTION = (
 )
 
 
-def make_app(engine: Engine, tasks: LabelStudio | None = None) -> FastAPI:
+def make_app(engine: ImageService, tasks: LabelStudio | None = None) -> FastAPI:
     """The routes of an engine; without `TokenGuard` in front of them they answer anybody."""
     app = FastAPI(
         title="UltraSam",
@@ -78,7 +78,7 @@ def make_app(engine: Engine, tasks: LabelStudio | None = None) -> FastAPI:
 
 
 def guarded(
-    engine: Engine, token: str, tasks: LabelStudio | None = None, max_upload: int = MAX_UPLOAD
+    engine: ImageService, token: str, tasks: LabelStudio | None = None, max_upload: int = MAX_UPLOAD
 ) -> TokenGuard:
     """The whole application."""
     uploads = ("/v1/images", label_studio_backend.PREDICT)
@@ -96,7 +96,7 @@ def _add_pages(app: FastAPI) -> None:
         return HTMLResponse(reference(app.openapi()))
 
 
-def _add_images(app: FastAPI, engine: Engine) -> None:
+def _add_images(app: FastAPI, engine: ImageService) -> None:
     token = [Depends(HTTPBearer(auto_error=False))]
 
     @app.post("/v1/images", openapi_extra=_FILE, dependencies=token)
@@ -141,7 +141,7 @@ def _add_images(app: FastAPI, engine: Engine) -> None:
         }
 
 
-def _add_work(app: FastAPI, engine: Engine) -> None:
+def _add_work(app: FastAPI, engine: ImageService) -> None:
     token = [Depends(HTTPBearer(auto_error=False))]
 
     @app.post("/v1/images/{image}/prompt", dependencies=token)

@@ -52,7 +52,7 @@ class FlowAlone:
     def step(self, image: np.ndarray) -> dict[int, Tracked | None]:
         """See `Way`."""
         self._masks = {
-            name: self._motion.move(mask, self._image, image).mask if mask.any() else mask
+            name: self._motion.move(mask, self._image, image) if mask.any() else mask
             for name, mask in self._masks.items()
         }
         self._image = image

@@ -177,7 +177,7 @@ class Follower:
         if image.shape != self._image.shape:
             return None
         if entry.mask is not None:
-            moved = self._motion.move(entry.mask, self._image, image).mask
+            moved = self._motion.move(entry.mask, self._image, image)
             alike = entry.likeness(image, moved) if moved.any() else -1.0
         moved = moved if moved is not None and moved.any() else None
         if alike < _DOUBTED:

@@ -43,7 +43,7 @@ class Held:
     limit: int
 
 
-class Engine:
+class ImageService:
     """Keeps images by the digest of their pixels and answers for them.
 
     Encoded images are values, and each request is worked out by itself: what a client gets does not depend
