@@ -90,7 +90,7 @@ def peers(models: Sequence[str]) -> tuple[list[Peer], list[str]]:
 def samples_of(folder: Path, limit: int | None) -> list[Sample]:
     """The test images of a folder."""
     files = sorted((folder / "annotations").glob("*.json"))
-    chosen, notes = read_samples(files, folder / "images", splits=("test",), limit=limit)
+    chosen, notes = read_samples(dict.fromkeys(files, folder / "images"), splits=("test",), limit=limit)
     print("\n".join(notes))
     return chosen
 

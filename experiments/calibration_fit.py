@@ -99,7 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for folder in args.data:
             files = [f for f in sorted((folder / "annotations").glob("*.json")) if f.stem in names]
             if files:
-                found += read_samples(files, folder / "images", splits=splits, limit=args.limit)[0]
+                found += read_samples(
+                    dict.fromkeys(files, folder / "images"), splits=splits, limit=args.limit
+                )[0]
         return found
 
     rows = measure(predictor, samples(FITTED, ("val",)))

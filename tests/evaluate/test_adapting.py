@@ -39,7 +39,7 @@ def module(monkeypatch):
 
 def test_a_foreign_model_is_examined_as_ours(tmp_path):
     data = make_data(tmp_path, 4)
-    samples, _ = read_samples([data / "annotations/all.json"], data / "images", limit=2)
+    samples, _ = read_samples({data / "annotations/all.json": data / "images"}, limit=2)
     subject = Subject("weights", adapter="foreign_models:Ellipses")
     records, card = examine_all(subject, samples, Protocol(("box",)), tmp_path / "out")
     assert card.checkpoint == "weights" and card.options == {"adapter": "foreign_models:Ellipses"}

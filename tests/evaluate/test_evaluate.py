@@ -288,7 +288,7 @@ def test_side_by_side(tiny_weights, data, report, tmp_path):
         (["--limit", "0"], "--limit takes"),
         (["--clicks", "0"], "one click or more"),
         (["--workers", "0"], "--workers takes"),
-        (["--predictor", "zoom=2"], "no option 'zoom'; it has device"),
+        (["--predictor", "zoom=2"], "no option 'zoom'; it has engine"),
         (["--compare", "nowhere"], "no results of an evaluation"),
     ],
 )

@@ -29,7 +29,7 @@ def test_sides_move_by_a_tenth_at_most_twenty_pixels():
 
 def test_three_seeds_with_up_to_seven_clicks(tiny_weights, tmp_path):
     data = make_data(tmp_path, 4)
-    samples, notes = read_samples([data / "annotations/all.json"], data / "images", limit=1)
+    samples, notes = read_samples({data / "annotations/all.json": data / "images"}, limit=1)
     protocol = Protocol(("box", "point"), baselines=False, sonobase=True)
     subject = Subject(str(tiny_weights), {"device": "cpu"})
     records, card = examine_all(subject, samples, protocol, tmp_path / "out")
