@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import shutil
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +18,7 @@ from pycocotools.coco import COCO
 
 from tests.annotate.conftest import end
 from tests.kit import documented
-from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_images, shown
+from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_clip, make_images, shown
 from ultrasam.annotate.finding import Finder, Finding
 from ultrasam.annotate.jobs import Jobs
 from ultrasam.annotate.session import Session, StaleError
@@ -468,6 +471,40 @@ def test_images_that_vanish_or_are_broken(start, folder):
     assert [bool(item["error"]) for item in session.describe()["items"]] == [True, True, False]
     session.close()
     assert len(json.loads((folder / "labels.json").read_text())["annotations"]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_listed_and_the_others_go_on(start, folder):
+    shutil.copyfile(folder / "a.png", os.fsencode(folder) + b"/Gr\xf6\xdfe.png")
+    session = start()
+    told = {
+        item["name"]: item
+        for item in json.loads(json.dumps(session.describe(), ensure_ascii=False).encode())["items"]
+    }
+    assert "rename" in told["Gr\\udcf6\\udcdfe.png"]["error"] and told["a.png"]["error"] is None
+    with pytest.raises(DataError, match="not UTF-8"):
+        session.frame(told["Gr\\udcf6\\udcdfe.png"]["id"])
+    Hand(session, told["a.png"]["id"]).do({"kind": "add", "class": 0, "box": BOX})
+    session.prepare(0)
+    session.close()
+    names = [image["file_name"] for image in coco.read(folder / "labels.json").content["images"]]
+    assert names == ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize("name", ["../made.png", "made.txt", "../{}/../made.png"])
+def test_labels_of_a_stranger_make_no_file_elsewhere(start, folder, name):
+    make_clip(folder / "clip.avi")
+    name = name.format(folder.name)
+    image = {"id": 1, "file_name": name, "source": "clip.avi", "frame": 2, "width": 128, "height": 96}
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [9, 9, 9, 9], "area": 81, "iscrowd": 0}
+    box["segmentation"] = [[9, 9, 18, 9, 18, 18, 9, 18]]
+    given = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "cyst"}]}
+    (folder / "given.json").write_text(json.dumps(given))
+    session = start([folder / "given.json"], images=folder)
+    session.set_state(0, "accepted")
+    with pytest.raises(DataError, match="frame 2 of clip.avi"):
+        session.save()
+    assert not (folder / name).exists() and "your edits are kept" in session.describe()["problem"]
 
 
 def test_what_can_not_be_begun(start, folder, tmp_path):
