@@ -352,3 +352,16 @@ def test_a_port_in_use_is_said(session):
             listening.listen("127.0.0.1", port)
     with pytest.raises(UltraSamError, match="choose another --port"):
         listening.listen("127.0.0.1", 99999)
+
+
+def test_the_same_session_takes_the_same_port_where_it_is_free():
+    ports = []
+    for _ in range(2):
+        with listening.listen_again("127.0.0.1", "/scans") as listener:
+            ports.append(listener.getsockname()[1])
+    with (
+        listening.listen_again("127.0.0.1", "/scans"),
+        listening.listen_again("127.0.0.1", "/scans") as third,
+    ):
+        ports.append(third.getsockname()[1])
+    assert ports[0] == ports[1] != ports[2]

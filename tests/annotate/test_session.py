@@ -17,8 +17,8 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from tests.annotate.conftest import end
-from tests.kit import documented
 from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_clip, make_images, shown
+from tests.kit.scans import write_scan
 from ultrasam.annotate.finding import Finder, Finding
 from ultrasam.annotate.jobs import Jobs
 from ultrasam.annotate.session import Session, StaleError
@@ -381,12 +381,18 @@ def test_labels_changed_by_another_program_are_not_overwritten(start, folder):
     assert len(json.loads(out.read_text())["annotations"]) == 2 and session.describe()["conflict"] is None
     out.write_text(json.dumps(theirs))
     Hand(session, 2).do(EDITS[7])
+    with pytest.raises(UltraSamError, match="another program"):
+        session.save()
     beside = session.resolve("theirs")
     assert len(json.loads(beside.read_text())["annotations"]) == 3
     assert json.loads(out.read_text())["info"] == "theirs" and session.frame(0)["objects"] == []
-    # A tab with the old state is told so.
+    # A tab with the old state is told so, and one that still asks has nothing to choose.
     with pytest.raises(StaleError):
         session.edit(0, 0, 1, EDITS[7])
+    Hand(session).do(EDITS[7])
+    with pytest.raises(DataError, match="another page"):
+        session.resolve("theirs")
+    assert session.frame(0)["can_undo"]
 
 
 @pytest.mark.parametrize("unsaved", [False, True])
@@ -545,11 +551,12 @@ def test_a_full_disk_changes_nothing_and_loses_nothing(start, folder):
 
 def test_the_next_image_is_encoded_while_this_one_is_looked_at(start, predictor, monkeypatch):
     encoded = []
-    encode = predictor.model.encode_images
+    kind = type(predictor.model)
+    encode = kind.encode_images
     monkeypatch.setattr(
-        predictor.model,
+        kind,
         "encode_images",
-        lambda x: encoded.append(threading.get_ident()) or encode(x),
+        lambda model, x: encoded.append(threading.get_ident()) or encode(model, x),
     )
     session = start()
     session.prepare(0)
@@ -581,8 +588,9 @@ def test_sessions_take_weights(tiny_weights, folder):
 def test_a_dicom_cine_is_measured_and_its_frames_become_files(start, tmp_path):
     """By hand: a brush of radius 10 pixels, at 0.5 x 0.25 mm a pixel, is an ellipse of 10 x 5 mm."""
     pydicom = pytest.importorskip("pydicom", reason="pydicom (extra 'dicom') is not installed")
-    documented._cine(tmp_path / "cine.dcm", np.full((100, 120, 3), 90, np.uint8))
+    write_scan(tmp_path / "cine.dcm", np.full((2, 100, 120, 3), 90, np.uint8))
     cine = pydicom.dcmread(tmp_path / "cine.dcm")
+    del cine.SequenceOfUltrasoundRegions
     cine.PixelSpacing = [0.25, 0.5]
     cine.save_as(tmp_path / "cine.dcm")
     session = start([tmp_path / "cine.dcm"])

@@ -81,9 +81,14 @@ class Saver:
 
         Returns:
             where it is kept.
+
+        Raises:
+            DataError: it has ended already, on another page perhaps.
         """
         store = self._store
         with self._lock, store.lock:
+            if store.conflict is None:
+                raise DataError("nothing has to be chosen any more: another page may have done so")
             if keep == "theirs":
                 beside = store.file.path.with_suffix(".mine.json")
                 files.write_json(beside, self.content())
