@@ -220,6 +220,8 @@ def test_nobody_without_the_token(session):
         ({"host": HOST, "origin": f"http://{HOST}"}, 200),
         ({"host": HOST, "origin": "http://evil.example"}, 403),
         ({"host": HOST, "origin": "null"}, 403),
+        ({"host": HOST, "origin": "http://[::"}, 403),
+        ({"host": "[::"}, 421),
         ({"host": HOST, "origin": "http://127.0.0.1:9"}, 403),
         ({"host": HOST, "sec-fetch-site": "cross-site"}, 403),
         ({"host": HOST, "sec-fetch-site": "same-site"}, 403),
@@ -230,6 +232,12 @@ def test_other_pages_and_other_names_are_refused(client, headers, status):
     cookie = {"cookie": f"ultrasam_{PORT}={TOKEN}"}
     assert client.get("/api/session", headers={**headers, **cookie}).status_code == status
     assert client.post("/api/save", json={}, headers={**headers, **cookie}).status_code == status
+
+
+def test_cookies_of_other_servers_on_this_machine_lock_nobody_out(session):
+    for other in ('a={"x": 1}', "a b", "a[0]=x", "a=b c", '"'):
+        cookie = {"cookie": f"{other}; ultrasam_{PORT}={TOKEN}"}
+        assert client_of(session).get("/api/session", headers=cookie).status_code == 200, other
 
 
 def test_open_to_the_network_it_answers_to_addresses_and_to_no_other_name(session):
@@ -344,3 +352,16 @@ def test_a_port_in_use_is_said(session):
             listening.listen("127.0.0.1", port)
     with pytest.raises(UltraSamError, match="choose another --port"):
         listening.listen("127.0.0.1", 99999)
+
+
+def test_the_same_session_takes_the_same_port_where_it_is_free():
+    ports = []
+    for _ in range(2):
+        with listening.listen_again("127.0.0.1", "/scans") as listener:
+            ports.append(listener.getsockname()[1])
+    with (
+        listening.listen_again("127.0.0.1", "/scans"),
+        listening.listen_again("127.0.0.1", "/scans") as third,
+    ):
+        ports.append(third.getsockname()[1])
+    assert ports[0] == ports[1] != ports[2]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import shutil
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,8 +17,8 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from tests.annotate.conftest import end
-from tests.kit import documented
-from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_images, shown
+from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_clip, make_images, shown
+from tests.kit.scans import write_scan
 from ultrasam.annotate.finding import Finder, Finding
 from ultrasam.annotate.jobs import Jobs
 from ultrasam.annotate.session import Session, StaleError
@@ -378,12 +381,18 @@ def test_labels_changed_by_another_program_are_not_overwritten(start, folder):
     assert len(json.loads(out.read_text())["annotations"]) == 2 and session.describe()["conflict"] is None
     out.write_text(json.dumps(theirs))
     Hand(session, 2).do(EDITS[7])
+    with pytest.raises(UltraSamError, match="another program"):
+        session.save()
     beside = session.resolve("theirs")
     assert len(json.loads(beside.read_text())["annotations"]) == 3
     assert json.loads(out.read_text())["info"] == "theirs" and session.frame(0)["objects"] == []
-    # A tab with the old state is told so.
+    # A tab with the old state is told so, and one that still asks has nothing to choose.
     with pytest.raises(StaleError):
         session.edit(0, 0, 1, EDITS[7])
+    Hand(session).do(EDITS[7])
+    with pytest.raises(DataError, match="another page"):
+        session.resolve("theirs")
+    assert session.frame(0)["can_undo"]
 
 
 @pytest.mark.parametrize("unsaved", [False, True])
@@ -470,6 +479,40 @@ def test_images_that_vanish_or_are_broken(start, folder):
     assert len(json.loads((folder / "labels.json").read_text())["annotations"]) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_listed_and_the_others_go_on(start, folder):
+    shutil.copyfile(folder / "a.png", os.fsencode(folder) + b"/Gr\xf6\xdfe.png")
+    session = start()
+    told = {
+        item["name"]: item
+        for item in json.loads(json.dumps(session.describe(), ensure_ascii=False).encode())["items"]
+    }
+    assert "rename" in told["Gr\\udcf6\\udcdfe.png"]["error"] and told["a.png"]["error"] is None
+    with pytest.raises(DataError, match="not UTF-8"):
+        session.frame(told["Gr\\udcf6\\udcdfe.png"]["id"])
+    Hand(session, told["a.png"]["id"]).do({"kind": "add", "class": 0, "box": BOX})
+    session.prepare(0)
+    session.close()
+    names = [image["file_name"] for image in coco.read(folder / "labels.json").content["images"]]
+    assert names == ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize("name", ["../made.png", "made.txt", "../{}/../made.png"])
+def test_labels_of_a_stranger_make_no_file_elsewhere(start, folder, name):
+    make_clip(folder / "clip.avi")
+    name = name.format(folder.name)
+    image = {"id": 1, "file_name": name, "source": "clip.avi", "frame": 2, "width": 128, "height": 96}
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [9, 9, 9, 9], "area": 81, "iscrowd": 0}
+    box["segmentation"] = [[9, 9, 18, 9, 18, 18, 9, 18]]
+    given = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "cyst"}]}
+    (folder / "given.json").write_text(json.dumps(given))
+    session = start([folder / "given.json"], images=folder)
+    session.set_state(0, "accepted")
+    with pytest.raises(DataError, match="frame 2 of clip.avi"):
+        session.save()
+    assert not (folder / name).exists() and "your edits are kept" in session.describe()["problem"]
+
+
 def test_what_can_not_be_begun(start, folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no image"):
@@ -508,11 +551,12 @@ def test_a_full_disk_changes_nothing_and_loses_nothing(start, folder):
 
 def test_the_next_image_is_encoded_while_this_one_is_looked_at(start, predictor, monkeypatch):
     encoded = []
-    encode = predictor.model.encode_images
+    kind = type(predictor.model)
+    encode = kind.encode_images
     monkeypatch.setattr(
-        predictor.model,
+        kind,
         "encode_images",
-        lambda x: encoded.append(threading.get_ident()) or encode(x),
+        lambda model, x: encoded.append(threading.get_ident()) or encode(model, x),
     )
     session = start()
     session.prepare(0)
@@ -544,8 +588,9 @@ def test_sessions_take_weights(tiny_weights, folder):
 def test_a_dicom_cine_is_measured_and_its_frames_become_files(start, tmp_path):
     """By hand: a brush of radius 10 pixels, at 0.5 x 0.25 mm a pixel, is an ellipse of 10 x 5 mm."""
     pydicom = pytest.importorskip("pydicom", reason="pydicom (extra 'dicom') is not installed")
-    documented._cine(tmp_path / "cine.dcm", np.full((100, 120, 3), 90, np.uint8))
+    write_scan(tmp_path / "cine.dcm", np.full((2, 100, 120, 3), 90, np.uint8))
     cine = pydicom.dcmread(tmp_path / "cine.dcm")
+    del cine.SequenceOfUltrasoundRegions
     cine.PixelSpacing = [0.25, 0.5]
     cine.save_as(tmp_path / "cine.dcm")
     session = start([tmp_path / "cine.dcm"])

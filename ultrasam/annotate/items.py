@@ -43,6 +43,7 @@ class Item:
         spacing: (x, y) mm a pixel, or None.
         error: why it, or a part of it, can't be shown.
         is_clip: whether its frames become files of their own: clips, and DICOM.
+        is_text: whether the file's name is text, which labels can hold; else it is listed and not read.
     """
 
     id: int
@@ -54,6 +55,7 @@ class Item:
     spacing: tuple[float, float] | None = None
     error: str | None = None
     is_clip: bool = False
+    is_text: bool = True
     opened: bool = False
     _video: Iterator[Frame] | None = field(default=None, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
@@ -82,10 +84,12 @@ class Items:
         self.root, self._window = root, window
         self._pixels: Lru[np.ndarray] = Lru(_KEPT)
         self._opened: Lru[list[Frame]] = Lru(_OPENED)
-        self._items = [Item(number, name, source) for number, (source, name) in enumerate(files)]
+        self._items = [_item(number, name, source) for number, (source, name) in enumerate(files)]
         self._by_name = {item.name: item for item in self._items}
         end = time.monotonic() + _AT_START
         for item in self._items:
+            if not item.is_text:
+                continue
             _read_header(item)
             if item.is_clip and time.monotonic() < end:
                 self.open(item)
@@ -136,7 +140,7 @@ class Items:
     def open(self, item: Item) -> None:
         """Find out how many frames an item has, and of what size; why not stands in its ``error``."""
         with item._lock:
-            if item.opened:
+            if item.opened or not item.is_text:
                 return
             try:
                 item.error = None
@@ -176,8 +180,10 @@ class Items:
         """Changes with the file: its time and size.
 
         Raises:
-            DataError: the file is gone.
+            DataError: the file is gone, or can't be named.
         """
+        if not item.is_text:
+            raise DataError(f"{item.name}: {item.error}")
         try:
             stat = item.path.stat()
         except OSError as error:
@@ -229,6 +235,14 @@ class Items:
             # It lies before where the reader stands: read from the start.
             item._video = sources.frames(item.source, item.name, self._window)
         raise DataError(f"{item.path}: frame {frame} can't be decoded")
+
+
+def _item(number: int, name: str, source: Source) -> Item:
+    """An item; file systems have names that no encoding explains, which JSON can't hold."""
+    shown = name.encode(errors="backslashreplace").decode()
+    if shown == name:
+        return Item(number, name, source)
+    return Item(number, shown, source, error="its file name is not UTF-8: rename the file", is_text=False)
 
 
 def _read_header(item: Item) -> None:

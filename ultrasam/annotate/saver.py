@@ -14,7 +14,7 @@ from ultrasam.annotate.items import Item, Items
 from ultrasam.annotate.label_file import ChangedError, Entry, Place, annotation_of, categories_of
 from ultrasam.annotate.store import Store
 from ultrasam.data import files, images
-from ultrasam.errors import UltraSamError
+from ultrasam.errors import DataError, UltraSamError
 from ultrasam.predict.files import sources
 
 #: Seconds without a change before the file is written.
@@ -81,9 +81,14 @@ class Saver:
 
         Returns:
             where it is kept.
+
+        Raises:
+            DataError: it has ended already, on another page perhaps.
         """
         store = self._store
         with self._lock, store.lock:
+            if store.conflict is None:
+                raise DataError("nothing has to be chosen any more: another page may have done so")
             if keep == "theirs":
                 beside = store.file.path.with_suffix(".mine.json")
                 files.write_json(beside, self.content())
@@ -254,5 +259,16 @@ class Saver:
             entry = self._store.imported.images.get(place, {})
             path = self._items.root / (entry.get("file_name") or self._frame_file(place))
             if not path.exists():
+                self._check_frame_file(path, place)
                 pixels = self._items.read(item, place.frame)
                 files.write_bytes(path, images.encode_image(pixels))
+
+    def _check_frame_file(self, path: Path, place: Place) -> None:
+        """Labels that were given say where frames lie; no stranger's shall make a file anywhere else."""
+        real = Path(os.path.realpath(path))
+        folders = [os.path.realpath(f) for f in (self._items.root, self._store.file.path.absolute().parent)]
+        if real.suffix.lower() != ".png" or not any(real.is_relative_to(folder) for folder in folders):
+            raise DataError(
+                f"the labels say that frame {place.frame} of {place.name} is the file {path}, which does not "
+                "exist: only PNG files beside the images or the labels are made; correct its file_name"
+            )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
+
+from starlette.requests import cookie_parser
 
 from ultrasam.web import asgi
 from ultrasam.web.asgi import App, Names, Scope, Send, answer, equal, refuse, same_origin
@@ -46,17 +47,11 @@ class Guard(asgi.Guard):
             cookie = f"{self.cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
             await answer(send, 303, b"", {"location": "/", "set-cookie": cookie, "cache-control": "no-store"})
             return None
-        if not equal(self._cookie_of(headers.get("cookie", "")), self._token):
+        # Of all servers on this machine a browser sends the cookies, and not all of them are well formed.
+        if not equal(cookie_parser(headers.get("cookie", "")).get(self.cookie, ""), self._token):
             if scope["path"].startswith("/api/"):
                 await refuse(send, 403, "open the address that 'ultrasam annotate' printed, with its token")
             else:
                 await answer(send, 403, _LOCKED.encode(), {"content-type": "text/html; charset=utf-8"})
             return None
         return MAX_BODY
-
-    def _cookie_of(self, header: str) -> str:
-        try:
-            morsel = SimpleCookie(header).get(self.cookie)
-        except CookieError:
-            return ""
-        return morsel.value if morsel else ""

@@ -69,7 +69,12 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--cache", metavar="DIR", help="keep embeddings in this folder (the user's cache)")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
-    parser.add_argument("--port", type=int, default=0, help="port of the page (any that is free)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        help="port of the page (one that is free, the same for the same inputs)",
+    )
     add_host(parser)
     parser.set_defaults(func=run)
 
@@ -88,7 +93,11 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.web import listening
 
     process.keep_memory()
-    listener = listening.listen(args.host, args.port)
+    if args.port:
+        listener = listening.listen(args.host, args.port)
+    else:
+        given = [*args.inputs, args.out or ""]
+        listener = listening.listen_again(args.host, repr([str(Path(name).absolute()) for name in given]))
     with tempfile.TemporaryDirectory(prefix="ultrasam-demo-") as folder:
         if args.demo:
             _simulate(Path(folder))

@@ -57,8 +57,8 @@ def _to_8_bits(image: np.ndarray, window: Window | None) -> np.ndarray:
         return image
     if window is None:
         raise DataError(
-            f"the image is {image.dtype}: say which values are black and white with window=(low, high), "
-            "or window='minmax' for its own darkest and brightest"
+            f"the image is {image.dtype}: say which values are black and white with a window (low, "
+            "high), or 'minmax' for its own darkest and brightest (in commands: --window)"
         )
     values = image.astype(np.float64)
     if not np.isfinite(values).all():

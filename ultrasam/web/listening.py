@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import zlib
 from typing import Any
 
 import uvicorn
@@ -30,6 +32,17 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {host}, port {port}: {reason}; choose another --port, or none for a free one"
         ) from error
     return listener
+
+
+def listen_again(host: str, what: str) -> socket.socket:
+    """A socket on the port that ``what`` had before, any that is free where that one is not.
+
+    A browser keeps what a page could not send yet by host and port.
+    """
+    # Below those that systems give to connections, above those that browsers refuse.
+    with contextlib.suppress(UltraSamError):
+        return listen(host, 20000 + zlib.crc32(what.encode(errors="replace")) % 12000)
+    return listen(host, 0)
 
 
 def serve(app: App, listener: socket.socket, **options: Any) -> None:

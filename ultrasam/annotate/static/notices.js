@@ -69,6 +69,7 @@ async function resolve(keep) {
   } catch (error) {
     if (!(error instanceof api.Refused || error instanceof api.Unreachable)) throw error;
     notice({ text: error.message, bad: true });
+    await check();
   }
 }
 
