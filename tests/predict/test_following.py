@@ -12,6 +12,7 @@ from ultrasam.predict.files import frame_results
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.track import Follower
+from ultrasam.predict.track.motion import Motion
 from ultrasam.report import draw
 
 
@@ -99,3 +100,13 @@ def test_a_lost_object_leaves_the_others_their_color(small):
     inside = cv2.erode(result.masks[0].astype(np.uint8), np.ones((9, 9))) > 0
     tint = (drawn - 0.72 * picture)[inside].mean(axis=0) / 0.28
     assert np.abs(tint - draw.COLORS[1]).max() < 12
+
+
+@pytest.mark.parametrize("height", [12, 24, 31])
+def test_flat_pictures_are_followed(height):
+    """As slices along x of a volume with few slices are; OpenCV's flow would end the process."""
+    old = cv2.GaussianBlur(waves(height, 130), (0, 0), 2)
+    mask = np.zeros((height, 130), dtype=bool)
+    mask[3:-3, 20:100] = True
+    moved = Motion().move(mask, old, np.roll(old, 2, axis=1))
+    assert iou(moved, np.roll(mask, 2, axis=1)) > 0.9
