@@ -9,6 +9,7 @@ from pycocotools.coco import COCO
 
 from tests.kit.annotating import make_clip
 from tests.kit.pictures import noise
+from tests.kit.scans import write_scan
 from ultrasam.cli.main import main
 
 
@@ -226,3 +227,32 @@ def test_video_and_follow(tiny_weights, tmp_path):
     assert all(
         image["lost"] == [] for image in json.loads((tmp_path / "b/predictions.json").read_text())["images"]
     )
+
+
+def test_what_is_found_is_followed(tiny_weights, tmp_path):
+    make_clip(tmp_path / "clip.avi", 3, (90, 140))
+    args = (tmp_path / "clip.avi", "--checkpoint", tiny_weights, "--auto", "--auto-points", "2")
+    assert predict(*args, "--auto-min-iou", "0", "--follow", "--measures", "--out", tmp_path / "out") == 0
+    found = json.loads((tmp_path / "out/predictions.json").read_text())
+    first = {entry["track_id"] for entry in found["annotations"] if entry["image_id"] == 1}
+    assert first
+    for image in found["images"]:
+        here = [entry["track_id"] for entry in found["annotations"] if entry["image_id"] == image["id"]]
+        assert sorted(here + image["lost"]) == sorted(first)
+    assert (tmp_path / "out/measures_clips.csv").is_file()
+
+
+def test_a_series_is_followed_into_one_segmentation(tiny_weights, tmp_path):
+    uids = {"SeriesInstanceUID": "1.2.3", "StudyInstanceUID": "1.2"}
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate("ca", start=1):
+        still = noise(48, 64, seed=number)[..., 0]
+        write_scan(tmp_path / f"in/{name}.dcm", still, InstanceNumber=number, **uids)
+    args = (tmp_path / "in", "--checkpoint", tiny_weights, "--box", "5,5,40,30", "--dicom-seg")
+    assert predict(*args, "--follow", "--out", tmp_path / "out") == 0
+    images = json.loads((tmp_path / "out/predictions.json").read_text())["images"]
+    assert [(i["file_name"], i["frame"]) for i in images] == [("c.dcm", 0), ("c.dcm", 1)]
+    assert [path.name for path in (tmp_path / "out/dicom").iterdir()] == ["c.seg.dcm"]
+    # Without --follow each file has its own.
+    assert predict(*args, "--out", tmp_path / "each") == 0
+    assert len(list((tmp_path / "each/dicom").iterdir())) == 2

@@ -192,6 +192,41 @@ def test_what_made_it_is_named(case):
     assert algorithm.AlgorithmFamilyCodeSequence[0].CodeMeaning == "Artificial Intelligence"
 
 
+def test_frames_that_are_not_there_leave_a_valid_segmentation(tmp_path):
+    """Of a clip whose second frame can't be read, and of an object that is lost in the third."""
+    scan = write_scan(tmp_path / "clip.dcm", np.zeros((5, *SIZE, 3), dtype=np.uint8))
+    kept = [(0, 1), (0, 2), (2, 2), (3, 1), (3, 2), (4, 1), (4, 2)]
+    masks = np.random.default_rng(0).integers(0, 2, (len(kept), *SIZE)).astype(bool)
+    findings = [
+        pacs.Finding(*place, "liver", partial(np.copy, mask), 1.0)
+        for place, mask in zip(kept, masks, strict=True)
+    ]
+    result = pacs.Result(pacs.SourceImages.read(tmp_path / "clip.dcm"), findings)
+    pacs.write_segmentation(result, tmp_path / "seg.dcm")
+    pacs.write_report(result, tmp_path / "sr.dcm")
+    if shutil.which("dciodvfy"):
+        assert errors_in(tmp_path / "seg.dcm") == errors_in(tmp_path / "sr.dcm") == []
+    pixels = highdicom.seg.segread(tmp_path / "seg.dcm").get_pixels_by_source_frame(
+        scan.SOPInstanceUID, [1, 3, 4, 5], assert_missing_frames_are_empty=True
+    )
+    expected = np.zeros((5, 2, *SIZE), dtype=bool)
+    for (frame, number), mask in zip(kept, masks, strict=True):
+        expected[frame, number - 1] = mask
+    assert np.array_equal(pixels.transpose(0, 3, 1, 2), expected[[0, 2, 3, 4]])
+
+
+def test_a_still_that_states_one_frame_is_a_still(tmp_path):
+    """Its class has no frames: a reference with a frame number is against the standard."""
+    write_scan(tmp_path / "scan.dcm", np.zeros(SIZE, dtype=np.uint8), NumberOfFrames=1)
+    images = pacs.SourceImages.read(tmp_path / "scan.dcm")
+    result = pacs.Result(images, found(blobs(1)))
+    pacs.write_segmentation(result, tmp_path / "seg.dcm")
+    pacs.write_report(result, tmp_path / "sr.dcm")
+    assert images.still and images.number_of(0) is None
+    if shutil.which("dciodvfy"):
+        assert errors_in(tmp_path / "seg.dcm") == errors_in(tmp_path / "sr.dcm") == []
+
+
 def test_single_images_of_a_series_are_one_clip(tmp_path):
     paths = [tmp_path / f"{i}.dcm" for i in range(3)]
     shared = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4"}

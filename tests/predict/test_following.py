@@ -8,9 +8,12 @@ from tests.kit.annotating import make_clip
 from tests.kit.pictures import waves
 from ultrasam.data import images
 from ultrasam.evaluate.metrics import iou
+from ultrasam.predict.files import frame_results
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.track import Follower
+from ultrasam.predict.track.motion import Motion
+from ultrasam.report import draw
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +87,26 @@ def test_a_box_needs_one_encoding(tiny_model, picture, monkeypatch):
     Predictor(tiny_model, closer=True).segment_once(picture, [ObjectPrompt(box=[20, 20, 90, 80])])
     assert seen == [1]
     monkeypatch.undo()
+
+
+def test_a_lost_object_leaves_the_others_their_color(small):
+    """In the overlay, which the video is made of."""
+    picture = waves(200, 260)
+    masks = {0: np.zeros((200, 260), bool), 1: np.zeros((200, 260), bool)}
+    masks[1][60:140, 80:180] = True
+    result = frame_results.of_followed(Follower(small, picture, masks), picture, [1, 2], None)
+    assert result.lost == [0] and [entry["category_id"] for entry in result.annotations] == [2]
+    drawn = cv2.resize(result.draw(), (260, 200), interpolation=cv2.INTER_AREA).astype(float)
+    inside = cv2.erode(result.masks[0].astype(np.uint8), np.ones((9, 9))) > 0
+    tint = (drawn - 0.72 * picture)[inside].mean(axis=0) / 0.28
+    assert np.abs(tint - draw.COLORS[1]).max() < 12
+
+
+@pytest.mark.parametrize("height", [12, 24, 31])
+def test_flat_pictures_are_followed(height):
+    """As slices along x of a volume with few slices are; OpenCV's flow would end the process."""
+    old = cv2.GaussianBlur(waves(height, 130), (0, 0), 2)
+    mask = np.zeros((height, 130), dtype=bool)
+    mask[3:-3, 20:100] = True
+    moved = Motion().move(mask, old, np.roll(old, 2, axis=1))
+    assert iou(moved, np.roll(mask, 2, axis=1)) > 0.9

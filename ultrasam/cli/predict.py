@@ -118,8 +118,9 @@ def run(args: argparse.Namespace) -> int:
     predict_records.check(args)
     inputs, not_fetched = predict_records.fetch(args)
     files = sources.find(inputs)
-    # Prompts name files, and DICOM results are of files; else, the files of a series are one clip.
-    if not (args.prompts or args.dicom_seg or args.dicom_sr):
+    # Prompts name files, and DICOM results are of files, unless something is followed from one to the next;
+    # else, the files of a series are one clip.
+    if not args.prompts and (args.follow or not (args.dicom_seg or args.dicom_sr)):
         files = sources.join_series(files)
     prompts_of, categories = _prompts(args, [file.file_name for file in files])
     make_folder(args.out)
@@ -161,7 +162,7 @@ def _products(args: argparse.Namespace) -> list[Product]:
 
     products: list[Product] = [LabelVolume(args.out, args.axis)]
     if args.measures:
-        products.append(Measures(args.out, tracked=not args.auto))
+        products.append(Measures(args.out, tracked=args.follow or not args.auto))
     if args.video:
         if args.no_overlays:
             raise UltraSamError("--video is made of the overlays: leave --no-overlays out")

@@ -94,7 +94,8 @@ class ClipSegmentation(SOPClass):
                 FrameContentSequence=[
                     _item(
                         DimensionIndexValues=[f.object, places[f.frame]],
-                        TemporalPositionIndex=f.frame + 1,
+                        # Ordinal, as dimension values are; the number in the clip is in the reference.
+                        TemporalPositionIndex=places[f.frame],
                     )
                 ],
                 SegmentIdentificationSequence=[_item(ReferencedSegmentNumber=f.object)],

@@ -104,6 +104,9 @@ def _completed(path: Path, header: Dataset) -> Dataset:
             setattr(header, name, "")
         _check_value(path, header, name)
     header.SpecificCharacterSet = CHARACTER_SET
+    if header.get("NumberOfFrames") == 1 and "Multi-frame" not in UID(header.SOPClassUID, IGNORE).name:
+        # Scanners state it of stills too, whose class has no frames that a result could refer to.
+        del header.NumberOfFrames
     return header
 
 

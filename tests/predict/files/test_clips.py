@@ -161,6 +161,32 @@ def test_a_damaged_frame_within_a_video_is_named(tmp_path):
     assert len(told) == 1 and f"{12 - len(numbers)} of its 12 frames are missing (" in told[0]
 
 
+def test_frames_made_from_a_missing_one_are_named(tmp_path):
+    """Every fourth frame is a whole picture, the others are differences from the one before."""
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.gop_size = 48, 64, "yuv420p", 4
+        for number in range(12):
+            picture = cv2.GaussianBlur(noise(48, 64, seed=number), (0, 0), 3)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert not frames(path)[1]
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+    places = [(p.pos, p.size) for p in packets if p.is_keyframe]
+    keys = [number for number, p in enumerate(packets) if p.is_keyframe]
+    at, size = places[1]
+    data = bytearray(path.read_bytes())
+    data[at + 8 : at + size] = bytes(size - 8)
+    path.write_bytes(data)
+    found, told = frames(path)
+    first, after = keys[1], keys[2]
+    assert [number for number, _ in found] == [n for n in range(len(packets)) if n != first]
+    assert f"missing ({first})" in told[0]
+    assert f"frames {first + 1} to {after - 1} are made from missing ones and may be wrong" in told[0]
+
+
 def test_lists_of_addresses_are_no_videos(tmp_path):
     """FFmpeg would open what they name."""
     other = tmp_path / "other.ts"

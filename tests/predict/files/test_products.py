@@ -13,6 +13,7 @@ import SimpleITK
 from tests.kit.fuzz_files import dicom_bytes, region
 from tests.kit.pictures import noise
 from ultrasam.cli.main import main
+from ultrasam.predict.files.label_volume import LabelVolume
 from ultrasam.predict.files.measures import Measures
 from ultrasam.predict.files.overlay_video import OverlayVideo
 from ultrasam.predict.files.sources import Source
@@ -80,6 +81,38 @@ def test_sizes_over_time(tmp_path, beat):
 def test_objects_that_are_not_followed_have_no_curve(tmp_path, beat):
     Measures(tmp_path, tracked=False).make(SOURCE, "beat", beat)
     assert len(rows(tmp_path / "measures.csv")) == 5 and not (tmp_path / "curves").exists()
+
+
+def test_followed_objects_keep_their_numbers_when_another_is_lost(tmp_path, beat):
+    """The first object is lost in frames 1 and 2, where the second is the only one."""
+    squares = {0: 6, 1: 20}
+    for number, record in enumerate(beat):
+        lost = [0] if number in (1, 2) else []
+        record["image"]["lost"], record["annotations"] = lost, []
+        for track, side in squares.items():
+            if track not in lost:
+                mask = np.zeros((81, 91), np.uint8)
+                mask[30 : 30 + side, 40 * track : 40 * track + side] = 255
+                name = f"masks/t{number}_{track}.png"
+                cv2.imwrite(str(tmp_path / name), mask)
+                record["annotations"].append({"mask": name, "track_id": track})
+    Measures(tmp_path).make(SOURCE, "beat", beat)
+    areas = {(row["frame"], row["object"]): float(row["area"]) for row in rows(tmp_path / "measures.csv")}
+    assert len(areas) == 8 and {area for (_, track), area in areas.items() if track == "1"} == {400}
+    clips = rows(tmp_path / "measures_clips.csv")
+    assert [(c["object"], c["frames"], c["frames_empty"]) for c in clips] == [
+        ("0", "5", "2"),
+        ("1", "5", "0"),
+    ]
+    assert [float(clip["fractional_area_change"]) for clip in clips] == [0, 0]
+
+    SimpleITK.WriteImage(
+        SimpleITK.GetImageFromArray(np.zeros((5, 81, 91), np.uint8)), str(tmp_path / "v.mha")
+    )
+    LabelVolume(tmp_path, "z").make(Source(tmp_path / "v.mha", "v.mha"), "v", beat)
+    labels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "volumes/v.mha")))
+    assert [(labels == 2)[z].sum() for z in range(5)] == [400] * 5
+    assert [(labels == 1)[z].sum() for z in range(5)] == [36, 0, 0, 36, 36]
 
 
 def test_overlay_videos(tmp_path, beat):

@@ -177,8 +177,7 @@ class FileRun:
             except OutputError as error:
                 raise OutputError(f"{error}; what is done is kept: start again to go on") from error
             except UltraSamError as error:
-                message = str(error)
-                errors.append(message if source.file_name in message else f"{source.path}: {message}")
+                errors.append(_named(source, error))
                 continue
             if record is None:
                 self.summary.skipped += 1
@@ -199,7 +198,7 @@ class FileRun:
             except OutputError as error:
                 raise OutputError(f"{error}; what is done is kept: start again to go on") from error
             except UltraSamError as error:
-                errors.append(f"{source.path}: {error}")
+                errors.append(_named(source, error))
         return errors
 
     def _frame(
@@ -218,10 +217,11 @@ class FileRun:
                 return record, None
         image = frame.read()
         calibration = (frame.spacing_of or Calibration()).or_else(self.options.spacing)
-        if asked is None:
+        if follower is not None:
+            categories = asked.categories if asked else None
+            result = frame_results.of_followed(follower, image, categories, calibration)
+        elif asked is None:
             result = frame_results.of_everything(self.predictor, image, self.options.everything, calibration)
-        elif follower is not None:
-            result = frame_results.of_followed(follower, image, asked.categories, calibration)
         else:
             result = frame_results.of_prompts(
                 self.predictor,
@@ -232,7 +232,8 @@ class FileRun:
                 multimask=self.options.multimask,
                 quality=self.options.quality,
             )
-            follower = Follower(self.predictor, image, dict(enumerate(result.masks))) if followed else None
+        if followed and follower is None and result.masks:
+            follower = Follower(self.predictor, image, dict(enumerate(result.masks)))
         for entry in result.annotations:
             entry |= calibration.told(entry["bbox"])
         return self._kept(frame, digest, image, result, followed=follower is not None), follower
@@ -263,6 +264,11 @@ class FileRun:
         self.summary.objects += len(result.annotations)
         self.summary.lost += len(result.lost)
         return record
+
+
+def _named(source: Source, error: UltraSamError) -> str:
+    """What went wrong, with the file that it is about."""
+    return str(error) if source.file_name in str(error) else f"{source.path}: {error}"
 
 
 def _told(errors: Sequence[str]) -> str:

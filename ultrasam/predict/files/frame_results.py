@@ -74,21 +74,30 @@ def of_prompts(
 
 
 def of_followed(
-    follower: Follower, image: np.ndarray, categories: Sequence[Any], spacing: Spacing
+    follower: Follower, image: np.ndarray, categories: Sequence[Any] | None, spacing: Spacing
 ) -> FrameResult:
-    """The objects of the frame before, in the next one; its number is its ``track_id``."""
+    """The objects of the frame before, in the next one; its number is its ``track_id``.
+
+    Each has its category id, or 1 where there are no ``categories``.
+    """
     tracked = follower.step(image)
     shown = {number: entry for number, entry in tracked.items() if entry is not None}
     annotations = [
         {
-            "category_id": categories[number],
+            "category_id": categories[number] if categories else 1,
             **coco_entry(coco.encode(entry.mask), entry.mask, entry.iou, spacing),
             "drift": entry.drift,
         }
         for number, entry in shown.items()
     ]
     masks = [entry.mask for entry in shown.values()]
-    captions = [f"{number + 1}: {entry.iou:.2f}" for number, entry in shown.items()]
-    overlay = partial(draw.overlay, image, masks, captions=captions)
+    # Lost ones are drawn as nothing: the others keep their colors and lines.
+    nothing = np.zeros(image.shape[:2], dtype=bool)
+    drawn = [entry.mask if entry else nothing for entry in tracked.values()]
+    told = [
+        f"{number + 1}: {entry.iou:.2f}" if entry else f"{number + 1}: lost"
+        for number, entry in tracked.items()
+    ]
+    overlay = partial(draw.overlay, image, drawn, captions=told[:8])
     lost = [number for number in tracked if number not in shown]
     return FrameResult(annotations, masks, overlay, list(shown), lost)

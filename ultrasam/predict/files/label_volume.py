@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from ultrasam.predict.files.sources import Source
 class LabelVolume:
     """A `Product` of ``ultrasam predict``: ``volumes/NAME.nii.gz`` (.nrrd, .mha) of each input volume.
 
-    It has the input's geometry. The first object of a slice has the value 1, the next 2; where they overlap,
-    the later one counts.
+    It has the input's geometry. The first object of a slice has the value 1, the next 2, and one that is
+    followed the same value in all slices; where they overlap, the later one counts.
 
     Args:
         out: the run's folder, with the masks.
@@ -39,7 +39,7 @@ class LabelVolume:
         if end is None:
             return
         opened = volume.open_volume(source.path, self._axis)
-        most = max(len(record["annotations"]) for record in records)
+        most = max((label for record in records for label, _ in _labeled(record)), default=0)
         if most > np.iinfo(np.uint16).max:
             raise DataError(f"{most} objects in a slice are more than labels can tell apart")
         kind = np.uint8 if most <= np.iinfo(np.uint8).max else np.uint16
@@ -49,9 +49,15 @@ class LabelVolume:
 
     def _labels(self, record: dict[str, Any], kind: type) -> np.ndarray:
         labels = np.zeros((record["image"]["height"], record["image"]["width"]), kind)
-        for number, entry in enumerate(record["annotations"], start=1):
+        for label, entry in _labeled(record):
             mask = cv2.imread(str(self._out / entry["mask"]), cv2.IMREAD_GRAYSCALE)
             if mask is None:
                 raise DataError(f"cannot read the mask {self._out / entry['mask']}")
-            labels[mask > 0] = number
+            labels[mask > 0] = label
         return labels
+
+
+def _labeled(record: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a slice, and the value of each."""
+    for place, entry in enumerate(record["annotations"]):
+        yield entry.get("track_id", place) + 1, entry

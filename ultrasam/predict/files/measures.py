@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class Measures:
 
     Args:
         out: the run's folder, whose masks are measured.
-        tracked: whether the n-th object of a frame is the n-th of the next, so that curves mean something.
+        tracked: whether objects of one number (``track_id``, else the place in the frame) are one object, so
+            that curves mean something.
     """
 
     def __init__(self, out: Path, *, tracked: bool = True) -> None:
@@ -56,14 +57,18 @@ class Measures:
         curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
             curves[row["object"]].append(row)
-        self._add("measures_clips.csv", CLIP_COLUMNS, [_extremes(curve) for curve in curves.values()])
+        # Frames in which a followed object is lost have no row.
+        lost = Counter(number for record in records for number in record["image"].get("lost", ()))
+        clips = [_extremes(curve, lost[number]) for number, curve in curves.items()]
+        self._add("measures_clips.csv", CLIP_COLUMNS, clips)
         drawing = _plot(source.file_name, curves)
         if drawing:
             files.write_text(self._out / "curves" / f"{name}.svg", drawing)
 
     def _rows(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         image, rows = record["image"], []
-        for number, entry in enumerate(record["annotations"]):
+        for place, entry in enumerate(record["annotations"]):
+            number = entry.get("track_id", place)
             path = self._out / entry["mask"]
             mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
             if mask is None:
@@ -110,16 +115,22 @@ def _sizes(mask: np.ndarray, spacing: Sequence[float] | None) -> dict[str, Any]:
     return {"unit": "mm" if spacing else "px", **rounded}
 
 
-def _extremes(curve: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _extremes(curve: Sequence[dict[str, Any]], lost: int) -> dict[str, Any]:
     """The largest and the smallest frame of an object; frames without it are counted and not the smallest.
+
+    Those in which it is lost are without it too.
 
     Fractional area change is the difference of both areas by the larger, as of a ventricle from end-diastole
     to end-systole (Lang et al., J Am Soc Echocardiogr 2015). Areas of two units can't be compared.
     """
     there = [row for row in curve if row["area"]]
     units = {row["unit"] for row in there}
-    found: dict[str, Any] = {"file": curve[0]["file"], "object": curve[0]["object"], "frames": len(curve)}
-    found["frames_empty"] = len(curve) - len(there)
+    found: dict[str, Any] = {
+        "file": curve[0]["file"],
+        "object": curve[0]["object"],
+        "frames": len(curve) + lost,
+    }
+    found["frames_empty"] = len(curve) + lost - len(there)
     if len(units) != 1:
         return found | {"unit": "mixed" if units else None}
     largest, smallest = max(there, key=_area), min(there, key=_area)

@@ -41,7 +41,13 @@ def check_size(path: Path, height: float, width: float) -> None:
         raise DataError(f"{path} has frames of {width:.0f} x {height:.0f} pixels, too many")
 
 
-def check_whole(path: Path, read: int, lacking: Sequence[tuple[int, int]], stated: int) -> None:
+def check_whole(
+    path: Path,
+    read: int,
+    lacking: Sequence[tuple[int, int]],
+    stated: int,
+    spoiled: Sequence[tuple[int, int]] = (),
+) -> None:
     """Raise `DataError` that tells which frames are missing, if any.
 
     Args:
@@ -49,6 +55,7 @@ def check_whole(path: Path, read: int, lacking: Sequence[tuple[int, int]], state
         read: how many frames were read.
         lacking: first and last number of each row of frames that were not.
         stated: how many frames the file says that it has; 0 where it does not.
+        spoiled: the same of those that were read but depend on missing ones.
     """
     if read == 0:
         raise DataError(f"{path} is not a readable video (damaged, or its codec is not at hand)")
@@ -56,14 +63,19 @@ def check_whole(path: Path, read: int, lacking: Sequence[tuple[int, int]], state
         raise DataError(f"{path}: its header is damaged; {read} frames were read, there may be more")
     missing = sum(last - first + 1 for first, last in lacking)
     if missing:
-        rows = [str(first) if first == last else f"{first} to {last}" for first, last in lacking]
-        numbers = ", ".join(rows[:8]) + (f" and {len(rows) - 8} rows more" if len(rows) > 8 else "")
+        depend = f"; frames {_listed(spoiled)} are made from missing ones and may be wrong" if spoiled else ""
         raise DataError(
-            f"{path}: {missing} of its {read + missing} frames are missing ({numbers}): "
-            "it is damaged or cut off"
+            f"{path}: {missing} of its {read + missing} frames are missing ({_listed(lacking)}): "
+            f"it is damaged or cut off{depend}"
         )
     if _asf_is_cut(path):
         raise DataError(f"{path} is cut off after {read} frames")
+
+
+def _listed(found: Sequence[tuple[int, int]]) -> str:
+    """Rows of frames as text."""
+    told = [str(first) if first == last else f"{first} to {last}" for first, last in found]
+    return ", ".join(told[:8]) + (f" and {len(told) - 8} rows more" if len(told) > 8 else "")
 
 
 def rows(numbers: Sequence[int]) -> list[tuple[int, int]]:

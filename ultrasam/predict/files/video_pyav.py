@@ -37,6 +37,7 @@ class Reader:
         stamps = _stamps(path)
         number_of = {stamp: number for number, stamp in enumerate(stamps)}
         read: set[int] = set()
+        keys: list[int] = []
         with _open(path) as container:
             stream = container.streams.video[0]
             stated = int(stream.frames) if 0 < stream.frames < 2**40 else 0
@@ -52,6 +53,8 @@ class Reader:
                 if frame.is_corrupt:
                     continue
                 read.add(number)
+                if frame.key_frame:
+                    keys.append(number)
                 time = None
                 if frame.pts is not None and frame.time_base:
                     time = round(float((frame.pts - (stamps or [frame.pts])[0]) * frame.time_base), 6)
@@ -62,7 +65,7 @@ class Reader:
         slack = 0 if path.suffix.lower() in COUNTED else max(1, 0.02 * estimate)
         if known - whole > slack:
             lacking = _joined(lacking, (whole, known - 1))
-        check_whole(path, len(read), lacking, stated)
+        check_whole(path, len(read), lacking, stated, rows(_spoiled(read, keys)))
 
     @staticmethod
     def size(path: Path) -> VideoSize:
@@ -147,6 +150,16 @@ def _by_duration(container: InputContainer, stream: Any) -> int:
     """How many frames the duration stands for, 0 where it is not known."""
     rate = stream.average_rate
     return round(container.duration / 1e6 * float(rate)) if container.duration and rate else 0
+
+
+def _spoiled(read: set[int], keys: list[int]) -> list[int]:
+    """Frames that are told as differences from ones of which some are missing, back to a whole picture."""
+    found, whole = [], True
+    for number in range(max(read, default=-1) + 1):
+        whole = number in read and (whole or number in keys)
+        if number in read and not whole:
+            found.append(number)
+    return found
 
 
 def _joined(lacking: list[tuple[int, int]], end: tuple[int, int]) -> list[tuple[int, int]]:

@@ -10,6 +10,8 @@ from ultrasam.predict.track.distance import surroundings
 
 #: Longest side on which flow is computed, pixels.
 _SIDE = 256
+#: OpenCV takes its coarsest scale from the width alone: wide pictures of fewer rows end the process.
+_WIDE, _LEAST_ROWS = 64, 32
 #: What flow sees round an object, in its longer sides.
 _CONTEXT = 0.4
 
@@ -36,7 +38,8 @@ class Motion:
             return moved
         x1, y1, x2, y2 = surroundings(tight_box(mask), mask.shape, _CONTEXT)
         scale = min(_SIDE / max(x2 - x1, y2 - y1), 1.0)
-        size = max(round((x2 - x1) * scale), 16), max(round((y2 - y1) * scale), 16)
+        columns = max(round((x2 - x1) * scale), 16)
+        size = columns, max(round((y2 - y1) * scale), 16 if columns < _WIDE else _LEAST_ROWS)
         before, after = (_gray(whole[y1:y2, x1:x2], size) for whole in (old, new))
         # From new to old: where in the old frame each pixel of the new one was.
         flow = self._flow.calc(after, before, None)
