@@ -503,6 +503,22 @@ def test_another_program_s_labels_are_asked_about(page: Page, served: Served) ->
     assert any(file.read_text() == other for file in path.parent.glob("*theirs*.json"))
 
 
+def test_an_image_that_was_replaced_is_shown_in_its_own_shape(page: Page, served: Served) -> None:
+    item = page.js("return state.items.find((one) => one.name === 'scan_09.png').id;")
+    path = served.session.items[item].path
+    before = path.read_bytes()
+    try:
+        images.write_image(path, scan(3, 8, 160)[:, :90])
+        page.js(
+            'const { open } = await import("/static/open.js"); await open(given, 0);',
+            item,
+        )
+        page.until("return view.imageWidth === 90 && view.imageHeight === 160;")
+    finally:
+        path.write_bytes(before)
+        served.session.image(item)
+
+
 def test_classes_are_edited_in_place(page: Page) -> None:
     page.page.click("#class-edit")
     page.page.click("#class-add")

@@ -94,10 +94,16 @@ async function refreshed(item, frame, anew) {
 /** Clips and DICOM are opened by the server when they are first looked at: only then it knows frames and spacing. */
 async function known(item) {
   const before = JSON.stringify(item);
+  const { width, height } = item;
   const answer = await quiet(api.item(item.id));
   if (!answer) return;
   Object.assign(item, answer.item);
   if (JSON.stringify(item) === before) return;
+  if (width && item.id === state.item && (item.width !== width || item.height !== height)) {
+    // Another file lies in its place: coordinates are this one's from now on.
+    showImage(item.width, item.height, true);
+    redraw();
+  }
   emit("item", item);
   if (item.id === state.item) emit("item-opened", { anew: false });
   if (item.error) emit("notice", { text: item.error, bad: true });
