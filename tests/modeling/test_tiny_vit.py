@@ -158,13 +158,11 @@ def test_files(spec, tmp_path):
 
 
 def test_the_named_ones_have_the_published_shapes():
-    """MobileSAM has 10.1 million parameters, 6.1 of them in the encoder without its classifier."""
     for name, stem in (("vit_tiny", (32, 3, 3, 3)), ("vit_tiny_fine", (32, 3, 1, 1))):
         with torch.device("meta"):
             model = build_ultrasam(name)
         assert model.image_encoder.patch_embed.seq[0].c.weight.shape == stem
         assert model.prompt_encoder.image_embedding_size == (64, 64)
-        assert round(sum(p.numel() for p in model.parameters()) / 1e6, 1) in (9.8, 10.1)
         assert checkpoints.detect(model.state_dict())[1] == f"{name} at {model.img_size} px"
 
 
