@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 COMMAND_FILES = [
     path
     for path in (ROOT / "ultrasam/cli").glob("[!_]*.py")
-    if path.stem not in ("main", "options", "phantom")
+    # The others are parts of commands.
+    if path.stem not in ("main", "options", "phantom", "deidentify", "predict_records")
 ]
 
 

@@ -264,9 +264,11 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
             raise PermissionError(13, "Permission denied", str(closed))
         return listed(path)
 
-    monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr(os, "listdir", lambda path: [entry.name for entry in os.scandir(path)])
-    with pytest.raises(ConverterError, match=f"{closed}: cannot be read"):
-        convert(get("busi"), tmp_path / "raw", tmp_path / "out")
-    with pytest.raises(ConverterError, match="cannot be read"):
-        glob(closed, "**/*")
+    # Given back before the folder is cleared away.
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", scandir)
+        patched.setattr(os, "listdir", lambda path: [entry.name for entry in os.scandir(path)])
+        with pytest.raises(ConverterError, match=f"{closed}: cannot be read"):
+            convert(get("busi"), tmp_path / "raw", tmp_path / "out")
+        with pytest.raises(ConverterError, match="cannot be read"):
+            glob(closed, "**/*")
