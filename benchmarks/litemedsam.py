@@ -7,6 +7,7 @@ its pixels; one mask. It takes boxes alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ultrasam.checkpoints.reading import read_objects
 from ultrasam.evaluate.prompting import Answers
 from ultrasam.machine.torchvision_compat import bridge_torchvision
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -35,7 +37,7 @@ class LiteMedSAM:
 
         self.net: Any = build_lite_medsam()
         path = get_asset_path() if checkpoint == "litemedsam" else checkpoint
-        state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251  as they do
+        state = read_objects(Path(path))
         self.net.load_state_dict(state.get("model", state))
         self.net.eval()
 

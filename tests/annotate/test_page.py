@@ -503,7 +503,9 @@ def test_another_program_s_labels_are_asked_about(page: Page, served: Served) ->
     assert any(file.read_text() == other for file in path.parent.glob("*theirs*.json"))
 
 
-def test_an_image_that_was_replaced_is_shown_in_its_own_shape(page: Page, served: Served) -> None:
+def test_an_image_that_was_replaced_is_shown_in_its_own_shape(
+    page: Page, served: Served, problems: list[str]
+) -> None:
     item = page.js("return state.items.find((one) => one.name === 'scan_09.png').id;")
     path = served.session.items[item].path
     before = path.read_bytes()
@@ -517,6 +519,8 @@ def test_an_image_that_was_replaced_is_shown_in_its_own_shape(page: Page, served
     finally:
         path.write_bytes(before)
         served.session.image(item)
+    # What the page asked before it knew of the new shape may lie outside of it, and is refused.
+    problems[:] = [text for text in problems if "400 (Bad Request)" not in text]
 
 
 def test_classes_are_edited_in_place(page: Page) -> None:
