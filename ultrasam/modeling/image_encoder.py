@@ -18,7 +18,7 @@ from ultrasam.errors import UltraSamError
 from ultrasam.modeling.kernels.attention import attend
 from ultrasam.modeling.kernels.parts import by_window_rows
 from ultrasam.modeling.kernels.products import FastLinear, linear_padded
-from ultrasam.modeling.layers import LayerNorm2d, MLPBlock
+from ultrasam.modeling.layers import LayerNorm2d, MLPBlock, check_images
 
 
 class PatchEmbed(nn.Module):
@@ -190,12 +190,7 @@ class ImageEncoderViT(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to patch tokens with their absolute positions, (B, h, w, embed_dim)."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise UltraSamError(f"the image encoder takes (B, 3, H, W), got {tuple(images.shape)}")
-        if images.shape[2] % self.patch_size or images.shape[3] % self.patch_size:
-            raise UltraSamError(
-                f"image sides must be multiples of {self.patch_size} pixels, got {tuple(images.shape[2:])}"
-            )
+        check_images(images, self.patch_size)
         x = self.patch_embed(images)
         return x + self._positions((x.shape[1], x.shape[2])).to(x.dtype)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ultrasam.errors import UltraSamError
 from ultrasam.modeling.kernels.parts import by_tokens
 from ultrasam.modeling.kernels.products import FastLinear
 
@@ -90,3 +91,17 @@ class PositionEmbeddingRandom(nn.Module):
         x = (torch.arange(w, device=gaussian.device, dtype=gaussian.dtype) + 0.5) / w
         grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
         return self.encode(grid).permute(2, 0, 1)
+
+
+def check_images(images: Tensor, patch_size: int) -> None:
+    """Whether an image encoder can take these: (B, 3, H, W), sides multiples of its patches.
+
+    Raises:
+        UltraSamError: it can't.
+    """
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise UltraSamError(f"the image encoder takes (B, 3, H, W), got {tuple(images.shape)}")
+    if images.shape[2] % patch_size or images.shape[3] % patch_size:
+        raise UltraSamError(
+            f"image sides must be multiples of {patch_size} pixels, got {tuple(images.shape[2:])}"
+        )

@@ -23,7 +23,7 @@ from ultrasam.errors import UltraSamError
 from ultrasam.modeling.image_encoder import window_partition, window_unpartition
 from ultrasam.modeling.kernels.parts import by_tokens
 from ultrasam.modeling.kernels.products import FastLinear
-from ultrasam.modeling.layers import LayerNorm2d
+from ultrasam.modeling.layers import LayerNorm2d, check_images
 
 #: Pixels of the input that a cell of the embedding stands for, by the stem's kernel.
 PATCH_OF_KERNEL = {3: 16, 1: 4}
@@ -267,12 +267,7 @@ class ImageEncoderTinyViT(nn.Module):
 
     def _blocks_of(self, images: Tensor) -> Iterator[Tensor]:
         """The output of each block in turn."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise UltraSamError(f"the image encoder takes (B, 3, H, W), got {tuple(images.shape)}")
-        if images.shape[2] % self.patch_size or images.shape[3] % self.patch_size:
-            raise UltraSamError(
-                f"image sides must be multiples of {self.patch_size} pixels, got {tuple(images.shape[2:])}"
-            )
+        check_images(images, self.patch_size)
         x = self.patch_embed(images)
         for stage in self.layers:
             for block in stage.blocks:  # type: ignore[union-attr]
