@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TRAINS := $(VENV)/.trains
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -11,19 +12,28 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+define install  # $(1): the extras of the package
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "UltraSam needs Python 3.10 or newer; set PYTHON=python3.11 or the like")'
+test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(PIP) install --constraint constraints.txt torch torchvision
+$(PIP) install --constraint constraints.txt --editable '.[$(1)]'
+@# imaug, which OpenMMLab asks for, brings two packages of OpenCV that overwrite each other's files.
+$(PIP) uninstall --yes opencv-python-headless opencv-python
+$(PIP) install --constraint constraints.txt --no-deps opencv-python
+endef
+
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "UltraSam needs Python 3.10 or newer; set PYTHON=python3.11 or the like")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt torch torchvision
-	$(PIP) install --constraint constraints.txt --editable '.[dev]'
-	@# imaug, which OpenMMLab asks for, brings two packages of OpenCV that overwrite each other's files.
-	$(PIP) uninstall --yes opencv-python-headless opencv-python
-	$(PIP) install --constraint constraints.txt --no-deps opencv-python
+	$(call install,dev)
+	touch $(TRAINS) $@
+
+# All that training and testing need: half the packages.
+$(TRAINS): pyproject.toml constraints.txt
+	$(call install,mm)
 	touch $@
 
 install: $(STAMP)  ## make .venv and install everything (seconds when nothing changed)
 
-demo: $(STAMP)  ## simulate ultrasound, train a small UltraSam, score it, draw masks
+demo: $(TRAINS)  ## simulate ultrasound, train a small UltraSam, score it, draw masks
 	$(BIN)/ultrasam demo
 
 check: $(STAMP)  ## lint, format and types
