@@ -6,7 +6,7 @@ import ast
 import contextlib
 import importlib
 import re
-import subprocess
+import runpy
 import sys
 import types
 
@@ -18,6 +18,7 @@ from tests.kit import documented
 from tests.kit.closeness import assert_same
 from tests.kit.documented import ROOT, Line, blocks, commands
 from ultrasam.cli.main import build_parser, main
+from ultrasam.modeling.build import VARIANTS
 
 LINES = commands("ultrasam ")
 SCRIPTS = commands("tools/", "make ", "python -m ")
@@ -68,6 +69,19 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def full_weights(folder):
+    """The whole network's, which Python hands to packages that build it."""
+    documented.write_weights(folder / "full", VARIANTS["vit_b"], 1024)
+    return folder / "full"
+
+
+@pytest.fixture
+def shallow(monkeypatch):
+    """A ViT-b of two blocks: the commands are tried here, and the network at its full depth elsewhere."""
+    monkeypatch.setitem(VARIANTS, "vit_b", documented.SHALLOW)
+
+
 def test_the_documents_were_read():
     assert len(LINES) > 35
     assert len(SCRIPTS) > 6
@@ -107,7 +121,7 @@ def _run(line: Line, folder, monkeypatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", sorted({line.page for line in LINES}))
-def test_commands_run(page, folder, monkeypatch):
+def test_commands_run(page, folder, shallow, monkeypatch):
     """In the order of the page: a line may take what an earlier one made."""
     for line in LINES:
         if line.page == page and not any(text in line.text for text in ONLY_PARSED):
@@ -115,19 +129,18 @@ def test_commands_run(page, folder, monkeypatch):
 
 
 @pytest.mark.parametrize("line", SCRIPTS, ids=str)
-def test_scripts_and_targets_are_there(line):
+def test_scripts_and_targets_are_there(line, monkeypatch, capsys):
     words = [w for w in line.text.split() if not re.fullmatch(r"[A-Z_]+=\S+", w)]
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif words[0] == "python":
-        done = subprocess.run(
-            [sys.executable, "-m", *words[2 : 4 if words[2] == "ultrasam.mm" else 3], "--help"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert all(word in done.stdout for word in words if word.startswith("--"))
+        tool = words[2 : 4 if words[2] == "ultrasam.mm" else 3]
+        monkeypatch.setattr(sys, "argv", [*tool, "--help"])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_module(tool[0], run_name="__main__")
+        assert not end.value.code
+        said = capsys.readouterr().out
+        assert all(word in said for word in words if word.startswith("--"))
     else:
         assert (ROOT / words[0]).is_file()
         place = next(i for i, word in enumerate(words) if word.startswith("configs/"))
@@ -153,15 +166,16 @@ def _shortened(work):
     [p for p in documented.PAGES if blocks(p, "python") and p.name != "extending.md"],
     ids=lambda p: p.name,
 )
-def test_python_runs_after_a_plain_import(page, folder, monkeypatch):
+def test_python_runs_after_a_plain_import(page, folder, full_weights, monkeypatch):
     """One after the other, with no more than ``import ultrasam``, the peers and an image before them."""
     import ultrasam
 
     peers = {name: pytest.importorskip(name) for name in ("segment_anything", "timm", "transformers")}
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("ULTRASAM_WEIGHTS", str(folder / "full"))
+    monkeypatch.setenv("ULTRASAM_WEIGHTS", str(full_weights))
     if page.name == "training.md":
         pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
+        monkeypatch.setitem(VARIANTS, "vit_b", documented.SHALLOW)
         for name in ("train", "test"):
             module = importlib.import_module(f"ultrasam.mm.engine.{name}")
             monkeypatch.setattr(module, name, _shortened(getattr(module, name)))

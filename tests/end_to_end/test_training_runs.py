@@ -13,6 +13,7 @@ from tests.kit.closeness import assert_same
 from tests.kit.miniature import CONFIG, ROOT, environment, options, run, train_command
 from tests.kit.models import tiny
 from ultrasam import checkpoints
+from ultrasam.cli.main import main
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
@@ -31,8 +32,13 @@ def finished(phantom_data, tmp_path_factory):
 def trained(phantom_data, tmp_path_factory):
     """A model that has learned enough to draw something."""
     work_dir = tmp_path_factory.mktemp("trained")
-    run(train_command(work_dir, *options(phantom_data, 60, 8, workers=1)))
+    train(work_dir, *options(phantom_data, 60, 8))
     return work_dir / "iter_60.pth"
+
+
+def train(work_dir, *extra):
+    """In this process, which has imported everything."""
+    assert main(["train", str(CONFIG), "--work-dir", str(work_dir), *extra]) == 0
 
 
 def weights(path):
@@ -52,10 +58,10 @@ def test_what_the_small_model_wants_is_kept_through_training_and_resuming(phanto
     changes = [*options(phantom_data, 2, 1), "default_hooks.checkpoint.interval=1"]
     changes += [f"model.{part}.img_size=256" for part in ("network", "data_preprocessor")]
     changes += [f"{name}_dataloader.dataset.img_size=256" for name in ("train", "val", "test")]
-    run(train_command(tmp_path, "--from", "small", "--ema", "0.1", *changes))
+    train(tmp_path, "--from", "small", "--ema", "0.1", *changes)
     (tmp_path / "iter_2.pth").unlink()
     (tmp_path / "last_checkpoint").write_text(str(tmp_path / "iter_1.pth"))
-    run(train_command(tmp_path, "--resume", "--ema", "0.1", *changes))
+    train(tmp_path, "--resume", "--ema", "0.1", *changes)
     for step in (1, 2):
         assert checkpoints.load(tmp_path / f"iter_{step}.pth").usage.closer
 
@@ -86,7 +92,7 @@ def test_resume_with_nothing_to_resume_takes_the_start_weights(phantom_data, tra
         "optim_wrapper.optimizer.lr=1e-12",
         "optim_wrapper.optimizer.weight_decay=0",
     ]
-    run(train_command(tmp_path, "--resume", *options(phantom_data, 1, 8, workers=1), *still))
+    train(tmp_path, "--resume", *options(phantom_data, 1, 8), *still)
     assert_same(weights(tmp_path / "iter_1.pth"), weights(trained))
 
 
@@ -117,26 +123,21 @@ def test_two_processes_score_as_one(phantom_data, trained, tmp_path):
         (["test_dataloader.dataset.data_prefix.img=elsewhere/"], "images are missing"),
     ],
 )
-def test_what_does_not_fit_is_said_in_a_line(phantom_data, finished, tmp_path, change, words):
-    assert words in refusal(phantom_data, finished, tmp_path, *change)
+def test_what_does_not_fit_is_said_in_a_line(capsys, phantom_data, finished, tmp_path, change, words):
+    assert words in refusal(capsys, phantom_data, finished, tmp_path, *change)
 
 
-def test_a_checkpoint_of_another_model_is_refused(phantom_data, tmp_path):
+def test_a_checkpoint_of_another_model_is_refused(capsys, phantom_data, tmp_path):
     torch.save(tiny(img_size=64).state_dict(), tmp_path / "other.pth")
-    assert "configuration builds another model" in refusal(phantom_data, tmp_path / "other.pth", tmp_path)
-
-
-def refusal(phantom_data, checkpoint, work_dir, *change) -> str:
-    """What a test prints that is refused without a traceback."""
-    command = [sys.executable, "tools/test.py", str(CONFIG), str(checkpoint), "--work-dir", str(work_dir)]
-    done = subprocess.run(
-        [*command, *options(phantom_data, STEPS, 2), *change],
-        env=environment(),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    assert "configuration builds another model" in refusal(
+        capsys, phantom_data, tmp_path / "other.pth", tmp_path
     )
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    return done.stderr
+
+
+def refusal(capsys, phantom_data, checkpoint, work_dir, *change) -> str:
+    """What a test prints that is refused without a traceback."""
+    command = ["test", str(CONFIG), str(checkpoint), "--work-dir", str(work_dir)]
+    assert main([*command, *options(phantom_data, STEPS, 2), *change]) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said

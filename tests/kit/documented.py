@@ -8,14 +8,18 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ultrasam.modeling.build import VARIANTS, Variant
+
 ROOT = Path(__file__).parents[2]
+#: What commands take for a ViT-b.
+SHALLOW = replace(VARIANTS["vit_b"], depth=2, global_attn_indexes=(1,))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 #: A word of a usage line, which stands for something to be given.
@@ -74,8 +78,7 @@ def fill(folder: Path) -> None:
     """Make everything that the documents' lines name."""
     _pictures(folder)
     _data(folder)
-    _weights(folder, 64)
-    _weights(folder / "full", 1024)
+    write_weights(folder, SHALLOW, 64)
 
 
 def _pictures(folder: Path) -> None:
@@ -166,18 +169,15 @@ def _two_classes(path: Path, name: str) -> None:
     path.write_text(json.dumps(content))
 
 
-def _weights(folder: Path, img_size: int) -> None:
-    """Random weights of the right layout under the names that people download.
-
-    Commands take those of a small input; Python hands them to packages that build the whole network.
-    """
+def write_weights(folder: Path, spec: Variant, img_size: int) -> None:
+    """Random weights of the right layout under the names that people download."""
     import torch
 
     from ultrasam import checkpoints
-    from ultrasam.modeling.build import build_ultrasam
+    from ultrasam.modeling.build import build_variant
 
     torch.manual_seed(0)
     folder.mkdir(exist_ok=True)
     plain = folder / "sam_vit_b_01ec64.pth"
-    torch.save(build_ultrasam("vit_b", img_size=img_size).state_dict(), plain)
+    torch.save(build_variant(spec, img_size=img_size).state_dict(), plain)
     checkpoints.convert(str(plain), str(folder / "UltraSam.pth"), "ultrasam")
