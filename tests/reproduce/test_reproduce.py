@@ -37,7 +37,7 @@ def root(tmp_path_factory):
     from ultrasam.data.phantoms import write_phantoms
 
     folder = tmp_path_factory.mktemp("data")
-    write_phantoms(folder, 40, size=SIZE)
+    write_phantoms(folder, 20, size=SIZE)
     (folder / "phantom").rename(folder / "bus_bra")
     for path in (folder / "bus_bra/annotations").glob("*.json"):
         if "agnostic" not in path.name:
