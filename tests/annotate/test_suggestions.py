@@ -128,7 +128,7 @@ def test_a_detector_of_mmdetection_over_http(folder, tiny_weights, tmp_path):
         assert told["proposer"] == "rtmdet_tiny"
         assert [one["name"] for one in told["classes"]] == ["nodule", "gallstone"]
         steps = events(client.post("/api/items/0/frames/0/automatic", json={}))
-        boxes = [box for box in rtmdet_boxes(*SIZE) if box[3] > box[1]]
+        boxes = np.clip(rtmdet_boxes(*SIZE), 0, [*SIZE[::-1]] * 2)
         assert [step["total"] for step in steps[-3:]] == [len(boxes)] * 3
         made = steps[-1]["frame"]["objects"]
         assert len(made) + steps[-1]["left_out"] == len(boxes) and len(made) >= 2

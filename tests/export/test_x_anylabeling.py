@@ -10,13 +10,16 @@ import torch
 import ultrasam
 from ultrasam.cli import main
 from ultrasam.errors import ConfigError
-from ultrasam.export.closer_graphs import CloserDecoder, kept_sides, room_of
+from ultrasam.export import fixed_point
+from ultrasam.export.closer_graphs import CloserDecoder, kept_sides, region_graph, room_of
+from ultrasam.export.onnx_files import write_graph
 from ultrasam.export.picture_graphs import PictureDecoder
 from ultrasam.export.x_anylabeling import to_x_anylabeling
 from ultrasam.modeling.build import build_ultrasam
 from ultrasam.phantom import simulate
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
+from ultrasam.preprocess import region
 
 onnxruntime = pytest.importorskip("onnxruntime")
 yaml = pytest.importorskip("yaml")
@@ -126,6 +129,47 @@ def test_same_masks_as_the_predictor_whatever_the_shape(request, closer, size):
         assert found.shape == size and low.shape == (1, 1, 256, 256) and found.any()
         assert dice(found, ours.masks[0]) > 0.995, labels
         assert abs(iou[0, 0] - ours.scores[0]) < 0.01
+
+
+def run_graph(function, path, example, *inputs):
+    """A function as an ONNX graph, with all sides free."""
+    module = torch.nn.Module()
+    module.forward = function
+    axes = {"first": {k: f"side{k}" for k in range(example[0].ndim)}}
+    write_graph(module, example, path, ["first", "second"], ["found"], axes)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for first, second in inputs:
+        yield session.run(None, {"first": first, "second": second})[0]
+
+
+def test_graphs_resize_as_opencv_to_the_bit(tmp_path):
+    rng = np.random.default_rng(0)
+    sizes = [
+        ((53, 81), (17, 26)),
+        ((21, 21), (26, 26)),
+        ((64, 40), (32, 20)),
+        ((3, 30), (1, 12)),
+        ((9, 1), (26, 1)),
+    ]
+    pictures = [rng.integers(0, 256, (*old, 3), dtype=np.uint8) for old, _ in sizes]
+    given = [
+        (picture.transpose(2, 0, 1)[None].astype(np.float32), np.array(new))
+        for picture, (_, new) in zip(pictures, sizes, strict=True)
+    ]
+    example = (torch.zeros(1, 3, 8, 9), torch.tensor([4, 5]))
+    found = run_graph(fixed_point.resize, tmp_path / "resize.onnx", example, *given)
+    for picture, (_, new), mine in zip(pictures, sizes, found, strict=True):
+        expected = cv2.resize(picture, new[::-1], interpolation=cv2.INTER_LINEAR).reshape(*new, 3)
+        assert np.array_equal(mine[0].transpose(1, 2, 0), expected)
+
+
+def test_graphs_cut_out_the_predictors_regions(tmp_path):
+    """Boxes of whole pixels, of which many have their region's edge on one."""
+    boxes = [np.array([x, 40, x + side, 60], np.float32) for side in range(21, 200) for x in (47, 0)]
+    example = (torch.tensor([1.0, 2, 30, 40]), torch.tensor([238, 240]))
+    given = [(box, np.array([238, 240])) for box in boxes]
+    found = run_graph(lambda *of: torch.cat(region_graph(*of)), tmp_path / "region.onnx", example, *given)
+    assert [tuple(edges) for edges in found] == [region(box, 238, 240) for box in boxes]
 
 
 def test_a_picture_larger_than_an_embedding_is_kept_smaller(client, small):

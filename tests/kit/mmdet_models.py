@@ -60,7 +60,7 @@ model = dict(
                   init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18')),
     neck=dict(type='FPN', in_channels=[8, 16, 32, 64], out_channels=16, num_outs=5),
     rpn_head=dict(type='RPNHead', in_channels=16, feat_channels=16,
-                  anchor_generator=dict(type='AnchorGenerator', scales=[4], ratios=[1.0],
+                  anchor_generator=dict(type='AnchorGenerator', scales=[4], ratios=[0.5, 1.0],
                                         strides=[4, 8, 16, 32, 64]),
                   bbox_coder=dict(type='DeltaXYWHBBoxCoder')),
     roi_head=dict(
@@ -74,6 +74,7 @@ model = dict(
                                 roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=0),
                                 out_channels=16, featmap_strides=[4, 8, 16, 32]),
         mask_head=dict(type='FCNMaskHead', num_convs=1, in_channels=16, conv_out_channels=16, num_classes=2)),
+    train_cfg=None,
     test_cfg=dict(rpn=dict(nms_pre=100, max_per_img=40, nms=dict(type='nms', iou_threshold=0.7),
                            min_bbox_size=0),
                   rcnn=dict(score_thr=0.05, nms=dict(type='nms', iou_threshold=0.5), max_per_img=6,
@@ -122,7 +123,8 @@ def rtmdet_boxes(height: int, width: int) -> list[list[float]]:
     for y in (0, 32):
         for x in (0, 32):
             corners = (x - 16, y - 16, x + 16, y + 16)
-            held = [min(max(v, 0), seen[k % 2]) for k, v in enumerate(corners)]
+            # Cut off at the input, which is padded.
+            held = [min(max(v, 0), SIDE) for v in corners]
             # MMDetection's factors are those of whole sides.
             boxes.append([v / (seen[k % 2] / (width, height)[k % 2]) for k, v in enumerate(held)])
     return boxes

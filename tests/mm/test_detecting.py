@@ -34,7 +34,7 @@ def test_boxes_scores_and_names_are_those_that_the_weights_give(rtmdet, path, ti
     proposer = TrainedProposer.load(*rtmdet, 0.7)
     assert (proposer.title, proposer.names) == ("rtmdet_tiny", list(NAMES))
     found = proposer.propose(encoded)
-    expected = [box for box in rtmdet_boxes(120, 200) if box[3] > box[1]]
+    expected = rtmdet_boxes(120, 200)
     np.testing.assert_allclose(sorted(found.boxes.tolist()), sorted(expected), atol=1e-3)
     np.testing.assert_allclose(found.scores, 0.9, atol=1e-6)
     assert set(found.labels.tolist()) == {1} and found.masks is None
@@ -66,7 +66,7 @@ def test_a_detector_with_masks_finds_what_mmdetection_finds(tmp_path, path, tiny
 def test_what_does_not_belong_together_is_said(rtmdet, tmp_path, tiny_model):
     config, checkpoint = rtmdet
     unnamed = write_rtmdet(tmp_path / "unnamed", None)
-    with pytest.raises(ConfigError, match=r"nothing names the 2 classes .* dataset\.metainfo\.classes"):
+    with pytest.raises(ConfigError, match=r"nothing names the 2 classes .*dataset\.metainfo\.classes"):
         Detector.load(*unnamed)
     named = tmp_path / "named.py"
     named.write_text(
@@ -75,8 +75,10 @@ def test_what_does_not_belong_together_is_said(rtmdet, tmp_path, tiny_model):
     assert Detector.load(named, unnamed[1]).names == ["a", "b"]
     with pytest.raises(CheckpointError, match="does not fit"):
         Detector.load(config, write_mask_rcnn(tmp_path / "other")[1])
-    with pytest.raises(ConfigError, match="no detector of MMDetection"):
+    with pytest.raises(ConfigError, match="outlines what a point or a box asks for"):
         Detector.load("ultrasam/ultrasam_vit-t_phantom", checkpoint)
+    with pytest.raises(ConfigError, match="no detector of MMDetection"):
+        Detector.load("downstream/classification/classifier_vit-t_phantom", checkpoint)
     bare = tmp_path / "bare.py"
     bare.write_text(config.read_text().replace("test_dataloader", "another"))
     with pytest.raises(ConfigError, match="does not say how images are read"):
@@ -101,6 +103,10 @@ def test_operators_that_were_not_built():
     size = {"aligned_height": 2, "aligned_width": 2, "spatial_scale": 1.0, "sampling_ratio": 2}
     missing_ops.roi_align_forward(ramp, roi, out, empty, empty, **size, pool_mode=1, aligned=True)
     assert out[0, 0].tolist() == [[5.5, 9.5]] * 2
+    # Nothing is a pixel and more beyond the border.
+    roi = torch.tensor([[0.0, 30, 4, 40, 16]])
+    missing_ops.roi_align_forward(ramp, roi, out, empty, empty, **size, pool_mode=1, aligned=True)
+    assert not out.any()
     with pytest.raises(ConfigError, match="'roi_align_forward' is not installed"):
         missing_ops.roi_align_forward(ramp, roi, out, empty, empty, **size, pool_mode=0, aligned=True)
     with pytest.raises(ConfigError, match="'carafe_forward' is not installed"):

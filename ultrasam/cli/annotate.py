@@ -152,7 +152,8 @@ def _session(args: argparse.Namespace) -> Session:
 def _proposer(trained: Sequence[str], score: float) -> Proposer:
     from ultrasam.mm.engine.detecting import TrainedProposer
 
-    return TrainedProposer.load(*trained, score)
+    config, checkpoint = trained
+    return TrainedProposer.load(config, checkpoint, score)
 
 
 def _labels(args: argparse.Namespace) -> tuple[list[str], Path | None, Path | None]:

@@ -81,14 +81,16 @@ class CloserDecoder(PictureDecoder):
         mask_input = F.interpolate(mask_input, self.cells, mode="bilinear", align_corners=False)
         first = self._first(features, points - clicks, point_labels, mask_input, has_mask_input, seen)
         box = _box(points, point_labels, first, seen)
-        corner, end = _region(box, seen)
+        corner, end = region_graph(box, seen)
         part = picture[:, :, corner[1] : end[1], corner[0] : end[0]]
         shape = torch._shape_as_tensor(part)[2:]
         near = self.look.features(part)
         moved, labels = _within(points - corner.float(), point_labels, shape)
         indices = moved - ((labels == NEGATIVE) | (labels == POSITIVE)).float()[..., None] / 2
         mask = self._of_part(mask_input, seen, corner, end, shape)
-        low, iou = self.decode(near, indices, labels, mask, has_mask_input, shape)
+        low, iou = self.all_masks(near, indices, labels, mask, has_mask_input, shape)
+        # Whether it is one click or several: not, how many of them the part shows.
+        low, iou = self.one(low, iou, point_labels)
         full = _clipped(_placed(self.shown(low, shape), corner, seen), box, point_labels)
         whole: Any = tuple(sides.unbind())
         shown = F.interpolate(full, whole, mode="bilinear", align_corners=False)
@@ -142,7 +144,7 @@ def room_of(model: Sam) -> int:
 def kept_sides(sides: Tensor, room: int) -> Tensor:
     """The sides (2,) of a picture that has at most so many pixels; its own where that is so."""
     own = sides.double()
-    share = torch.sqrt(room / (own[0] * own[1])).clamp(max=1)
+    share = torch.sqrt(room / (own[:1] * own[1:])).clamp(max=1)
     return torch.floor(own * share).long().clamp(min=1)
 
 
@@ -179,10 +181,12 @@ def _ends(line: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(last > 0, first, 0 * first), torch.where(last > 0, last, count)
 
 
-def _region(box: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+def region_graph(box: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """`preprocess.region` of a box (4,): corners (2,) x, y in whole pixels."""
     box, size = box.double(), seen.flip(0).double()
-    longer = (box[2:] - box[:2]).max() / preprocess.REGION_SHARE
+    # One number alone would be made float32, and edges lie on whole pixels: there the last digit decides.
+    share = torch.tensor([preprocess.REGION_SHARE], dtype=torch.float64)
+    longer = (box[2:] - box[:2]).amax(dim=0, keepdim=True) / share
     half = longer.clamp(min=preprocess.REGION_SMALLEST) / 2
     center = (box[:2] + box[2:]) / 2
     corner = torch.minimum(torch.floor(center - half).clamp(min=0), size - 1)

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ultrasam import preprocess
 from ultrasam.errors import ConfigError
+from ultrasam.export import fixed_point
 from ultrasam.export.graphs import DecoderGraph
 from ultrasam.modeling.sam import Sam
 
@@ -49,10 +50,8 @@ class PictureEncoder(nn.Module):
 
     def features(self, picture: Tensor) -> Tensor:
         """A picture (1, 3, H, W) in 0..255, resized as for `Predictor`, to features (1, C, h, w)."""
-        resized: Any = tuple(resized_sides(torch._shape_as_tensor(picture)[2:], self.size).unbind())
-        x = F.interpolate(picture, resized, mode="bilinear", align_corners=False)
-        # Whole numbers, as images have them.
-        x = preprocess.normalize(x.round(), self.normalization)
+        sides = resized_sides(torch._shape_as_tensor(picture)[2:], self.size)
+        x = preprocess.normalize(fixed_point.resize(picture, sides), self.normalization)
         return self.encoder(square(x, self.size, 0.0))
 
 
@@ -92,18 +91,16 @@ class PictureDecoder(nn.Module):
         features = image_embeddings.flatten()[: prod(self.shape)].reshape(self.shape)
         mask_input = F.interpolate(mask_input, self.cells, mode="bilinear", align_corners=False)
         indices = of_picture(point_coords, sides)
-        low, iou = self.decode(features, indices, point_labels, mask_input, has_mask_input, sides)
+        low, iou = self.all_masks(features, indices, point_labels, mask_input, has_mask_input, sides)
+        low, iou = self.one(low, iou, point_labels)
         full = self.shown(low, sides)
         return full, iou, F.interpolate(low, (MASK_CELLS, MASK_CELLS), mode="bilinear", align_corners=False)
 
-    def decode(
-        self, features: Tensor, indices: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor, sides: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The mask that `Predictor` gives, logits (1, 1, 4h, 4w), and predicted IoU (1, 1).
+    def one(self, low: Tensor, iou: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Of four masks (1, 4, 4h, 4w) the one that `Predictor` gives for a prompt with these labels (1, K).
 
         Of a single click it is the best of three, else the unambiguous one.
         """
-        low, iou = self.all_masks(features, indices, labels, mask, has_mask, sides)
         if self.decoder.only:
             return low[:, :1], iou[:, :1]
         best = 1 + iou[:, 1:].argmax(dim=1, keepdim=True)
@@ -156,7 +153,8 @@ def of_picture(coords: Tensor, sides: Tensor) -> Tensor:
 
 def resized_sides(sides: Tensor, size: int) -> Tensor:
     """`preprocess.Geometry.resized` of sides (2,)."""
-    scale = size / sides.max().double()
+    # One number alone would become float32 in a graph.
+    scale = size / sides.double().amax(dim=0, keepdim=True)
     return torch.floor(sides.double() * scale + 0.5).long().clamp(min=1)
 
 

@@ -51,12 +51,11 @@ def roi_align_forward(
     aligned: bool,
 ) -> None:
     """Means of features (B, C, h, w) within regions (N, 5), into ``output`` (N, C, height, width)."""
-    if pool_mode != 1 or not hasattr(torch.ops.torchvision, "roi_align"):
+    if pool_mode != 1:
         _refusal("roi_align_forward")()
-    from torchvision import ops
-
     size = (aligned_height, aligned_width)
-    output.copy_(ops.roi_align(features, rois, size, spatial_scale, sampling_ratio, aligned))
+    found = torch.ops.torchvision.roi_align(features, rois, spatial_scale, *size, sampling_ratio, aligned)
+    output.copy_(found)
 
 
 _SUBSTITUTES: Mapping[str, Callable[..., Any]] = MappingProxyType(

@@ -11,6 +11,8 @@ import SimpleITK
 from pydicom.pixels import convert_color_space, pixel_array
 
 from tests.kit.fuzz_files import dicom_bytes
+from tests.kit.scans import write_scan
+from ultrasam.cli.main import main
 from ultrasam.errors import DataError
 from ultrasam.predict.files import dicom
 
@@ -188,3 +190,26 @@ def test_times_of_frames(tmp_path):
         path.write_bytes(dicom_bytes(gray, **tags))
         clip = dicom.open_clip(path)
         assert [clip.time(number) for number in range(3)] == times
+
+
+def test_what_pydicom_finds_odd_is_not_printed(tmp_path, tiny_weights):
+    """A length of too many digits, as scanners write it: the value counts."""
+    path = tmp_path / "scan.dcm"
+    with pydicom.config.disable_value_validation():
+        write_scan(path, np.full((40, 50), 90, np.uint8), PixelSpacing=["0.2000000000000000001", "0.25"])
+    asked = [
+        str(path),
+        "--checkpoint",
+        str(tiny_weights),
+        "--box",
+        "5,5,30,30",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        _ = pydicom.dcmread(path).PixelSpacing
+        assert any("pydicom" in one.filename for one in seen)
+        seen.clear()
+        assert main(["predict", *asked, str(tmp_path / "out")]) == 0
+        assert not any("pydicom" in one.filename for one in seen)

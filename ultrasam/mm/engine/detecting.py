@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,7 +29,7 @@ from ultrasam.predict.proposals import Proposals
 class Trained(Protocol):
     """A trained model that finds objects on images; `Detector` and `Segmenter` are."""
 
-    names: Sequence[str]
+    names: list[str]
 
     def find(self, image: np.ndarray, score: float) -> InstanceData:
         """Objects of an RGB image (H, W, 3) that are at least so sure."""
@@ -145,7 +145,9 @@ class TrainedProposer:
             UltraSamError: the files are of another kind of model, or don't belong together.
         """
         kind = read_model(find_config(str(config))).model.get("type")
-        load = Segmenter.load if kind == "InstanceSegmenter" else Detector.load
+        load: Callable[[str | Path, str | Path], Trained] = (
+            Segmenter.load if kind == "InstanceSegmenter" else Detector.load
+        )
         return cls(load(config, checkpoint), score, Path(config).stem)
 
     def propose(self, encoded: Encoded) -> Proposals:
