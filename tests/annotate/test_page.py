@@ -24,9 +24,9 @@ from tests.kit.pictures import scan
 from ultrasam.annotate import journal
 from ultrasam.cli import main
 from ultrasam.data import images
+from ultrasam.predict.detections import Detections
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.proposals import Proposals
 
 pytestmark = [
     pytest.mark.slow,
@@ -580,7 +580,7 @@ def test_everything_found_is_accepted_or_rejected_one_by_one(page: Page) -> None
 def test_a_detector_s_boxes_are_suggested_with_its_score(
     page: Page, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = Proposals(
+    found = Detections(
         np.array([[30.0, 40, 120, 110], [170, 0, 190, 9]]), np.array([0.8, 0.4]), np.zeros(2, int)
     )
     fixed = SimpleNamespace(title="fixed", names=["lesion"], propose=lambda encoded: found)

@@ -14,9 +14,9 @@ from ultrasam.annotate.jobs import Jobs
 from ultrasam.cli import annotate
 from ultrasam.data import coco, images
 from ultrasam.errors import PromptError
+from ultrasam.predict.detections import Detections
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.proposals import Proposals
 
 
 class Fixed:
@@ -26,7 +26,7 @@ class Fixed:
 
     def __init__(self, names, boxes, scores, labels, masks=None):
         self.names = names
-        self.found = Proposals(np.array(boxes, float), np.array(scores), np.array(labels), masks)
+        self.found = Detections(np.array(boxes, float), np.array(scores), np.array(labels), masks)
 
     def propose(self, encoded):
         return self.found
@@ -94,7 +94,7 @@ def test_nothing_proposed_takes_earlier_suggestions_away(start):
     proposer = Fixed(["cyst"], [BOX], [0.5], [0])
     session = start(proposer=proposer)
     assert len(suggested(session)["frame"]["objects"]) == 1
-    proposer.found = Proposals(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+    proposer.found = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
     told = suggested(session)
     assert told["frame"]["objects"] == [] and told["done"] == told["total"] == 1
     hand = Hand(session)

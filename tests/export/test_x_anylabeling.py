@@ -14,9 +14,12 @@ from ultrasam.export import fixed_point
 from ultrasam.export.closer_graphs import CloserDecoder, kept_sides, region_graph, room_of
 from ultrasam.export.onnx_files import write_graph
 from ultrasam.export.picture_graphs import PictureDecoder
+from ultrasam.export.pieces import cleaned
 from ultrasam.export.x_anylabeling import to_x_anylabeling
 from ultrasam.modeling.build import build_ultrasam
 from ultrasam.phantom import simulate
+from ultrasam.predict.cleanup import Cleanup
+from ultrasam.predict.masks import Part
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 from ultrasam.preprocess import region
@@ -170,6 +173,50 @@ def test_graphs_cut_out_the_predictors_regions(tmp_path):
     given = [(box, np.array([238, 240])) for box in boxes]
     found = run_graph(lambda *of: torch.cat(region_graph(*of)), tmp_path / "region.onnx", example, *given)
     assert [tuple(edges) for edges in found] == [region(box, 238, 240) for box in boxes]
+
+
+@pytest.mark.parametrize("clicked", [True, False])
+def test_floods_clean_masks_as_the_predictor_does(tmp_path, clicked):
+    """Masks of many pieces and holes; a click in a piece and one in a hole, or none."""
+    rng = np.random.default_rng(0)
+    given, expected = [], []
+    for _ in range(12):
+        noise = cv2.GaussianBlur(rng.normal(0, 1, (60, 90)).astype(np.float32), (0, 0), 3)
+        disc = np.hypot(*(np.mgrid[:60, :90] - np.array([30, 45])[:, None, None])) < 22
+        mask = noise + 0.12 * disc > 0.1
+        inside = rng.permutation(np.argwhere(mask))[:1, ::-1] + 0.5
+        outside = rng.permutation(np.argwhere(~mask))[:1, ::-1] + 0.5
+        part = Part(slice(0, 90), slice(0, 60), mask.T)
+        said = Cleanup(inside, outside) if clicked else Cleanup(np.zeros((0, 2)), np.zeros((0, 2)))
+        expected.append(said(part).mask.T)
+        assert not np.array_equal(expected[-1], mask)
+        points = np.concatenate([inside, outside])[None].astype(np.float32)
+        given.append((np.where(mask, 2, -2).astype(np.float32)[None, None], points))
+    labels = torch.tensor([[1.0, 0.0] if clicked else [-1.0, -1.0]])
+    example = (torch.randn(1, 1, 20, 30), torch.rand(1, 2, 2))
+    graph = run_graph(lambda a, b: cleaned(a, b, labels, 10.0), tmp_path / "clean.onnx", example, *given)
+    for mine, theirs in zip(graph, expected, strict=True):
+        assert np.array_equal(mine[0, 0] > 0, theirs)
+
+
+def test_masks_in_one_piece_where_the_weights_note_it(tmp_path, small):
+    model = ultrasam.load("small").eval()
+    model.usage = replace(model.usage, cleanup=True)
+    predictor, client = Predictor(model), Client(to_x_anylabeling(model, tmp_path, "clean").config)
+    picture, mask, box = lesion(300, 420)
+    # Much of it in the dark: the model is less sure of what belongs together.
+    picture[::7] = picture[::7] // 4
+    client.encode(picture)
+    predictor.set_image(picture)
+    small.set_image(picture)
+    changed = 0
+    for points, labels in prompts(mask, box):
+        found, _, _ = client.masks(points, labels)
+        asked, several = [as_prompt(points, labels)], len(points) == 1
+        ours = predictor.segment(asked, multimask=several).masks[0]
+        assert dice(found, ours) > 0.995, labels
+        changed += not np.array_equal(ours, small.segment(asked, multimask=several).masks[0])
+    assert changed
 
 
 def test_a_picture_larger_than_an_embedding_is_kept_smaller(client, small):

@@ -30,11 +30,11 @@ from ultrasam.annotate.objects import STATES, Objects, Rle
 from ultrasam.annotate.saver import Saver
 from ultrasam.annotate.store import Store
 from ultrasam.errors import DataError, PromptError, UltraSamError
+from ultrasam.predict.detections import Proposer
 from ultrasam.predict.encoded import Encoded
 from ultrasam.predict.engine import EngineName
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
-from ultrasam.predict.proposals import Proposer
 
 #: A pause of the user beyond this is no work on the object.
 _LONGEST_THOUGHT = 60.0

@@ -16,7 +16,7 @@ from ultrasam.annotate.objects import AnnotatedObject, Objects, Prompt, Rle
 from ultrasam.annotate.session import Session
 from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict.automatic import Everything, find_everything
-from ultrasam.predict.proposals import segmented
+from ultrasam.predict.detections import segmented
 
 #: Is told steps done and all steps.
 Progress = Callable[[int, int], None]

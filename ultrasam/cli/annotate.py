@@ -11,7 +11,7 @@ from ultrasam.cli.options import add_engine, add_host, add_weights, labels_as_co
 
 if TYPE_CHECKING:
     from ultrasam.annotate.session import Session
-    from ultrasam.predict.proposals import Proposer
+    from ultrasam.predict.detections import Proposer
 
 _EXAMPLES = """examples:
   ultrasam annotate --demo                             simulated images, nothing needed

@@ -19,20 +19,21 @@ from ultrasam.errors import ConfigError
 from ultrasam.export.picture_graphs import (
     MASK_CELLS,
     ROOM,
+    SURE,
     PictureDecoder,
     PictureEncoder,
     as_batch,
+    clicks,
     features_of,
     laid_out,
     of_picture,
     resized_sides,
     square,
 )
+from ultrasam.export.pieces import cleaned
 from ultrasam.modeling.sam import Sam
 from ultrasam.types import NEGATIVE, POSITIVE
 
-#: Logit of what the second look does not see.
-_NOT_SEEN = -10.0
 #: Values of a channel; float32 holds all whole numbers up to the third power.
 _DEPTH = 256.0
 
@@ -76,22 +77,23 @@ class CloserDecoder(PictureDecoder):
         sides = orig_im_size.round().long()
         seen = kept_sides(sides, self.room)
         features, picture = self._unpack(image_embeddings.flatten(), seen)
-        clicks = ((point_labels == NEGATIVE) | (point_labels == POSITIVE)).float()[..., None] / 2
-        points = (of_picture(point_coords, sides) + clicks) * (seen.float() / sides.float()).flip(0)
+        points = (of_picture(point_coords, sides) + clicks(point_labels)) * (seen / sides).flip(0).float()
         mask_input = F.interpolate(mask_input, self.cells, mode="bilinear", align_corners=False)
-        first = self._first(features, points - clicks, point_labels, mask_input, has_mask_input, seen)
+        first = self._first(features, points, point_labels, mask_input, has_mask_input, seen)
         box = _box(points, point_labels, first, seen)
         corner, end = region_graph(box, seen)
         part = picture[:, :, corner[1] : end[1], corner[0] : end[0]]
         shape = torch._shape_as_tensor(part)[2:]
         near = self.look.features(part)
         moved, labels = _within(points - corner.float(), point_labels, shape)
-        indices = moved - ((labels == NEGATIVE) | (labels == POSITIVE)).float()[..., None] / 2
         mask = self._of_part(mask_input, seen, corner, end, shape)
-        low, iou = self.all_masks(near, indices, labels, mask, has_mask_input, shape)
+        low, iou = self.all_masks(near, moved - clicks(labels), labels, mask, has_mask_input, shape)
         # Whether it is one click or several: not, how many of them the part shows.
         low, iou = self.one(low, iou, point_labels)
-        full = _clipped(_placed(self.shown(low, shape), corner, seen), box, point_labels)
+        found = _clipped(self.shown(low, shape), box - corner.repeat(2).float(), point_labels)
+        if self.cleanup:
+            found = cleaned(found, moved, labels, SURE)
+        full = _placed(found, corner, seen)
         whole: Any = tuple(sides.unbind())
         shown = F.interpolate(full, whole, mode="bilinear", align_corners=False)
         return shown, iou, self._cells_of(full, seen, (MASK_CELLS, MASK_CELLS))
@@ -107,17 +109,18 @@ class CloserDecoder(PictureDecoder):
         return row[:count].reshape(self.shape), torch.cat([red, green, blue], dim=1)
 
     def _first(
-        self, features: Tensor, indices: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor, seen: Tensor
+        self, features: Tensor, points: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor, seen: Tensor
     ) -> Tensor:
         """The surest of three masks on the whole picture, as logits (H, W)."""
-        low, iou = self.all_masks(features, indices, labels, mask, has_mask, seen)
+        low, iou = self.all_masks(features, points - clicks(labels), labels, mask, has_mask, seen)
         best = 1 + iou[:, 1:].argmax(dim=1)
-        return self.shown(low[:, best], seen)[0, 0]
+        found = self.shown(low[:, best], seen)
+        return (cleaned(found, points, labels, SURE) if self.cleanup else found)[0, 0]
 
     def _cells_of(self, full: Tensor, sides: Tensor, cells: Any) -> Tensor:
         """The inverse of `shown`."""
         resized: Any = tuple(resized_sides(sides, self.size).unbind())
-        x = square(F.interpolate(full, resized, mode="bilinear", align_corners=False), self.size, _NOT_SEEN)
+        x = square(F.interpolate(full, resized, mode="bilinear", align_corners=False), self.size, -SURE)
         return F.interpolate(x, cells, mode="bilinear", align_corners=False)
 
     def _of_part(self, mask: Tensor, seen: Tensor, corner: Tensor, end: Tensor, sides: Tensor) -> Tensor:
@@ -200,7 +203,7 @@ def _placed(part: Tensor, corner: Tensor, seen: Tensor) -> Tensor:
         shape = list(part.shape)
         before: Any = [corner[axis] if d == dim else shape[d] for d in range(4)]
         after: Any = [seen[dim - 2] if d == dim else shape[d] for d in range(4)]
-        pieces = [torch.full(before, _NOT_SEEN), part, torch.full(after, _NOT_SEEN)]
+        pieces = [torch.full(before, -SURE), part, torch.full(after, -SURE)]
         side: Any = seen[dim - 2]
         part = torch.cat(pieces, dim=dim).narrow(dim, 0, side)
     return part
@@ -213,4 +216,4 @@ def _clipped(full: Tensor, box: Tensor, labels: Tensor) -> Tensor:
         number = held.cumsum(dim) - 1
         held = held * ((number >= torch.floor(low)) & (number < torch.ceil(high))).float()
     keep = (held > 0) | ~(labels == 2).any()
-    return torch.where(keep, full, torch.full_like(full, _NOT_SEEN))
+    return torch.where(keep, full, torch.full_like(full, -SURE))

@@ -19,12 +19,16 @@ from ultrasam import preprocess
 from ultrasam.errors import ConfigError
 from ultrasam.export import fixed_point
 from ultrasam.export.graphs import DecoderGraph
+from ultrasam.export.pieces import cleaned
 from ultrasam.modeling.sam import Sam
+from ultrasam.types import NEGATIVE, POSITIVE
 
 #: The client's embedding, its longest side for coordinates, and the side of its mask prompts in cells.
 EMBEDDING, TARGET, MASK_CELLS = (1, 256, 64, 64), 1024, 256
 #: Numbers that an embedding holds.
 ROOM = prod(EMBEDDING)
+#: Logit of what belongs to an object for certain.
+SURE = 10.0
 _TOP_LEFT = 2
 #: Places of coordinates are kept to one part of so many of a pixel: scaling costs their last digits.
 _PARTS = 64
@@ -64,6 +68,7 @@ class PictureDecoder(nn.Module):
         self.size = model.img_size
         self.cells = model.prompt_encoder.mask_input_size
         self.shape = features_of(model)
+        self.cleanup = model.usage.cleanup
 
     def forward(
         self,
@@ -94,6 +99,8 @@ class PictureDecoder(nn.Module):
         low, iou = self.all_masks(features, indices, point_labels, mask_input, has_mask_input, sides)
         low, iou = self.one(low, iou, point_labels)
         full = self.shown(low, sides)
+        if self.cleanup:
+            full = cleaned(full, indices + clicks(point_labels), point_labels, SURE)
         return full, iou, F.interpolate(low, (MASK_CELLS, MASK_CELLS), mode="bilinear", align_corners=False)
 
     def one(self, low: Tensor, iou: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,6 +140,11 @@ def features_of(model: Sam) -> tuple[int, int, int, int]:
     """The shape of a picture's features."""
     height, width = model.prompt_encoder.image_embedding_size
     return 1, model.prompt_encoder.embed_dim, height, width
+
+
+def clicks(labels: Tensor) -> Tensor:
+    """How far the place of a point with such a label (1, K) is beyond its index: pixels are clicked at."""
+    return ((labels == NEGATIVE) | (labels == POSITIVE)).float()[..., None] / 2
 
 
 def laid_out(row: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ from ultrasam.errors import CheckpointError, ConfigError, UltraSamError
 from ultrasam.machine.memory import memory_advice
 from ultrasam.mm.engine.configuration import errors_of_parts, find_config, read_model
 from ultrasam.mm.engine.segment import Segmenter
+from ultrasam.predict.detections import Detections
 from ultrasam.predict.encoded import Encoded
-from ultrasam.predict.proposals import Proposals
 
 
 class Trained(Protocol):
@@ -125,7 +125,7 @@ def _said(meta: Mapping[str, Any], dataset: Any) -> Iterator[list[str]]:
 
 
 class TrainedProposer:
-    """A trained model as what proposes objects, see `ultrasam.predict.proposals`.
+    """A trained model as what proposes objects, see `ultrasam.predict.detections`.
 
     Args:
         trained: the model.
@@ -150,7 +150,7 @@ class TrainedProposer:
         )
         return cls(load(config, checkpoint), score, Path(config).stem)
 
-    def propose(self, encoded: Encoded) -> Proposals:
+    def propose(self, encoded: Encoded) -> Detections:
         """What the model finds in the pixels of the first image.
 
         Raises:
@@ -162,4 +162,4 @@ class TrainedProposer:
         boxes, scores, labels = (np.asarray(found.get(key)) for key in ("bboxes", "scores", "labels"))
         order = np.argsort(-scores, kind="stable")
         masks = np.asarray(found.masks)[order] if "masks" in found else None
-        return Proposals(boxes[order], scores[order], labels[order], masks)
+        return Detections(boxes[order], scores[order], labels[order], masks)

@@ -14,7 +14,7 @@ from ultrasam.predict.object_prompt import ObjectPrompt
 
 
 @dataclass(frozen=True)
-class Proposals:
+class Detections:
     """N objects of one image, the surest first.
 
     Attributes:
@@ -44,7 +44,7 @@ class Proposer(Protocol):
     def names(self) -> Sequence[str]:
         """Of its classes; empty where it knows no kinds."""
 
-    def propose(self, encoded: Encoded) -> Proposals:
+    def propose(self, encoded: Encoded) -> Detections:
         """What is in the first image: found in its pixels, ``encoded.images``, or its features."""
 
 
@@ -90,7 +90,7 @@ def segmented(
     progress(max(len(found), 1), max(len(found), 1))
 
 
-def _segmented(encoded: Encoded, found: Proposals, row: int, names: Sequence[str]) -> Proposed | None:
+def _segmented(encoded: Encoded, found: Detections, row: int, names: Sequence[str]) -> Proposed | None:
     name = names[int(found.labels[row])] if len(names) else None
     score = float(found.scores[row])
     if found.masks is not None:
