@@ -350,7 +350,7 @@ def test_a_port_in_use_is_said(session):
         port = taken.getsockname()[1]
         with pytest.raises(UltraSamError, match=f"port {port}.*choose another --port"):
             listening.listen("127.0.0.1", port)
-    with pytest.raises(UltraSamError, match="choose another --port"):
+    with pytest.raises(UltraSamError, match="there is no port 99999: choose a --port from 1 to 65535"):
         listening.listen("127.0.0.1", 99999)
 
 

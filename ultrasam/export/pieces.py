@@ -44,7 +44,7 @@ def _pieces(mask: Tensor, clicked: Tensor) -> Tensor:
     clicked = clicked & mask
     fill = F.avg_pool2d(mask.float()[None, None], _WINDOW, 1, _WINDOW // 2)[0, 0] * mask.float()
     best = (fill == fill.max()) & mask
-    return _flooded(mask, torch.where(clicked.any(), clicked, best), corners=True)
+    return _flooded(mask, clicked | (best & ~clicked.any()), corners=True)
 
 
 def _at(points: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
