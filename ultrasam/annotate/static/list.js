@@ -113,8 +113,11 @@ function choose(id) {
   open(id, 0);
 }
 
-/** A long name is cut before its end: files of a series differ there. */
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
+
+/** A long name is cut before its end: files of a series differ there. Mixed directions read right in one piece alone. */
 function halves(name) {
+  if (FROM_RIGHT.test(name)) return [el("span", {}, name)];
   const letters = Array.from(visible(name));
   const tail = Math.min(9, Math.floor(letters.length / 2));
   return [el("span", {}, letters.slice(0, letters.length - tail).join("")), el("span", {}, letters.slice(letters.length - tail).join(""))];
