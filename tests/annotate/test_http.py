@@ -65,7 +65,7 @@ def test_a_page_can_do_all_that_a_session_can(client, session):
     assert len(frame["objects"][0]["candidates"]) == 3 and frame["can_undo"]
     assert set(frame["objects"][0]) == {
         *("id", "class", "box", "points", "labels", "mask", "iou", "candidates", "candidate", "source"),
-        *("drift", "area", "measured", "clicks", "seconds", "track"),
+        *("detected", "drift", "area", "measured", "clicks", "seconds", "track"),
     }
     hover = client.post("/api/items/0/frames/0/hover", json={"x": 90, "y": 60}).json()
     assert coco_mask.decode(hover["mask"]).shape == SIZE
@@ -350,7 +350,7 @@ def test_a_port_in_use_is_said(session):
         port = taken.getsockname()[1]
         with pytest.raises(UltraSamError, match=f"port {port}.*choose another --port"):
             listening.listen("127.0.0.1", port)
-    with pytest.raises(UltraSamError, match="choose another --port"):
+    with pytest.raises(UltraSamError, match="there is no port 99999: choose a --port from 1 to 65535"):
         listening.listen("127.0.0.1", 99999)
 
 

@@ -24,6 +24,7 @@ from tests.kit.pictures import scan
 from ultrasam.annotate import journal
 from ultrasam.cli import main
 from ultrasam.data import images
+from ultrasam.predict.detections import Detections
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 
@@ -574,6 +575,81 @@ def test_everything_found_is_accepted_or_rejected_one_by_one(page: Page) -> None
         page.press("Delete")
     (kept,) = page.objects()
     assert kept["source"] != "suggested"
+
+
+def test_a_detector_s_boxes_are_suggested_with_its_score(
+    page: Page, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Detections(
+        np.array([[30.0, 40, 120, 110], [170, 0, 190, 9]]), np.array([0.8, 0.4]), np.zeros(2, int)
+    )
+    fixed = SimpleNamespace(title="fixed", names=["lesion"], propose=lambda encoded: found)
+    monkeypatch.setattr(served.session, "proposer", fixed)
+    page.open("scan_10.png")
+    page.press("Shift+Delete")
+    page.press("a")
+    page.until("return !state.job && document.getElementById('notices').innerText;")
+    told = page.page.inner_text("#notices")
+    assert "1 suggestion. Y accepts" in told and "1 detection without a pixel of the image left out" in told
+    (one,) = page.objects()
+    assert one["box"] == [30, 40, 120, 110] and one["detected"] == 0.8
+    assert "Detector's score\n0.80" in page.page.inner_text("#objects .chosen")
+    page.press("y")
+    assert [entry["source"] for entry in page.objects()] == ["prompt"]
+
+
+def test_notices_go_with_their_image_or_when_told_to(page: Page) -> None:
+    page.open("scan_10.png")
+    page.press("Shift+Delete")
+    notices = page.page.locator("#notices .notice")
+    page.click(40, 40, button="right")
+    assert "click inside or draw a box first" in notices.inner_text() and page.objects() == []
+    notices.get_by_role("button", name="Dismiss").click()
+    assert notices.count() == 0
+    # Painted, an object still has no place inside of it that the model was told.
+    page.press("b")
+    page.drag((40, 40), (60, 42))
+    page.press("p")
+    page.click(100, 100, button="right")
+    assert notices.count() == 1 and page.objects()[0]["points"] == []
+    page.open("scan_11.png")
+    assert notices.count() == 0
+
+
+def test_what_is_painted_stays_when_one_clicks_on(page: Page) -> None:
+    page.open("scan_10.png")
+    page.press("Shift+Delete")
+    page.click(80, 80)
+    page.press("b")
+    page.drag((5, 5), (30, 6))
+    page.press("p")
+    page.click(20, 140, button="right")
+    (one,) = page.objects()
+    assert one["labels"] == [1, 0] and one["source"] == "brush"
+    assert coco_mask.decode(one["mask"])[5, 8:28].all()
+
+
+def test_names_hide_nothing_and_broken_pictures_are_marked(
+    browser: Any, problems: list[str], model: Predictor, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scans"
+    for name in ("a\nb\u202egpj.png", "\u05d0\u05d1\u05d2_01.png"):
+        images.write_image(folder / name, scan(3, 1, 96))
+    whole = images.encode_image(scan(3, 2, 96))
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    served = Served([folder], model=model)
+    page = _visit(browser, served, problems)
+    try:
+        names = page.page.locator(".row-name").all_text_contents()
+        assert "a⟨U+000A⟩b⟨U+202E⟩gpj.png" in names and "\u05d0\u05d1\u05d2_01.png" in names
+        assert "⟨U+202E⟩" in page.page.text_content("#item-name")
+        page.until("return document.querySelectorAll('.row .thumb use[href=\"#i-warning\"]').length === 1;")
+        row = page.page.get_by_title("cut.png", exact=True)
+        assert "cannot be read" in row.inner_text() or "partly unreadable" in row.inner_text()
+    finally:
+        page.page.context.close()
+        served.stop()
+    assert all("400" in text for text in problems)
 
 
 def test_a_full_disk_loses_nothing(

@@ -19,12 +19,11 @@ from pycocotools.coco import COCO
 from tests.annotate.conftest import end
 from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_clip, make_images, shown
 from tests.kit.scans import write_scan
-from ultrasam.annotate.finding import Finder, Finding
-from ultrasam.annotate.jobs import Jobs
 from ultrasam.annotate.session import Session, StaleError
 from ultrasam.cli.main import main
 from ultrasam.data import coco, images
 from ultrasam.errors import DataError, PromptError, UltraSamError
+from ultrasam.predict import masks
 from ultrasam.predict.object_prompt import ObjectPrompt
 
 
@@ -146,26 +145,6 @@ def test_an_object_without_a_pixel_is_counted_and_not_written(start):
     hand.do({"kind": "brush", "object": None, "class": 0, "points": [[50, 50]], "radius": 3, "erase": False})
     session.save()
     assert len(json.loads(session.out.read_text())["annotations"]) == session.saver.left_out == 1
-
-
-def test_a_trained_model_s_objects_are_suggested_in_their_classes(start):
-    def find(image):
-        height, width = image.shape[:2]
-        mask = np.zeros((height, width), bool)
-        mask[20:40, 30:70] = True
-        return [Finding(mask, "nodule", 0.9), Finding(np.zeros_like(mask), "cyst", 0.4)]
-
-    session = start(finder=Finder(find, ["nodule", "cyst"], "mask2former"))
-    assert [one["name"] for one in session.classes()] == ["cyst", "vessel", "nodule"]
-    assert session.describe()["finder"] == "mask2former"
-    steps = list(Jobs(session).automatic(0, 0, {}))
-    (one,) = steps[-1]["frame"]["objects"]
-    assert (one["class"], one["iou"], one["source"], one["area"]) == (2, 0.9, "suggested", 800)
-    # What has a label is not suggested again.
-    hand = Hand(session)
-    hand.do({"kind": "accept_suggestion", "object": one["id"]})
-    (kept,) = list(Jobs(session).automatic(0, 0, {}))[-1]["frame"]["objects"]
-    assert kept["source"] == "prompt"
 
 
 def test_ids_are_never_used_again(start):
@@ -320,8 +299,8 @@ def test_two_tabs_lose_no_update(start):
         ({"kind": "fly"}, "an edit is one of"),
         ({"kind": "add", "class": 2, "box": BOX}, "no class 2"),
         ({"kind": "add", "class": True, "box": BOX}, "whole number"),
-        ({"kind": "add", "class": 0}, "a box, or a point inside"),
-        ({"kind": "add", "class": 0, "points": [[5, 5]], "labels": [0]}, "a box, or a point inside"),
+        ({"kind": "add", "class": 0}, "nothing says where it is: click inside of it"),
+        ({"kind": "add", "class": 0, "points": [[5, 5]], "labels": [0]}, "points outside of it alone"),
         ({"kind": "add", "class": 0, "points": [[5, 500]], "labels": [1]}, "outside the image"),
         ({"kind": "add", "class": 0, "points": [[5, float("nan")]], "labels": [1]}, "numbers"),
         ({"kind": "add", "class": 0, "points": [[5, 10**400]], "labels": [1]}, "numbers"),
@@ -363,6 +342,39 @@ def test_a_brush_covers_the_pixels_whose_centers_it_covers(start):
     assert (
         hand.do({**EDITS[5], "object": entry["id"], "points": stroke.tolist(), "radius": 12})["objects"] == []
     )
+
+
+def test_what_was_painted_and_erased_outlasts_new_prompts(start, folder, predictor):
+    encoded = predictor.encode(images.read_image(folder / "a.png"))
+    brush = {"kind": "brush", "object": None, "class": 0, "points": [[10, 10], [50, 12]], "radius": 4}
+    wipe = {**brush, "points": [[85, 55], [95, 65]], "radius": 6}
+    other = Hand(start(), 1)
+    painted, erased = (pixels(other.do(one)["objects"][-1]) for one in (brush, wipe))
+    hand = Hand(other.session)
+    number = hand.do({"kind": "add", "class": 0, "box": BOX})["objects"][0]["id"]
+    hand.do({**brush, "object": number})
+    before = hand.do({**wipe, "object": number, "erase": True})["objects"][0]
+    corrected = {"kind": "prompt", "object": number, "box": BOX, "points": [[70, 40]], "labels": [0]}
+    (after,) = hand.do(corrected)["objects"]
+    found = encoded.segment([ObjectPrompt([[70, 40]], [0], BOX)]).masks[0]
+    assert np.array_equal(pixels(after), (found | painted) & ~erased) and (painted & ~found).any()
+    assert (after["source"], after["iou"], after["area"]) == ("brush", None, pixels(after).sum())
+    # All of it is undone, redone and there again after a crash.
+    assert hand.undo()["objects"][0]["mask"] == before["mask"]
+    assert hand.undo()["objects"][0]["mask"] != before["mask"]
+    hand.redo()
+    end(hand.session)
+    hand = Hand(start())
+    assert hand.redo()["objects"][0]["mask"] == after["mask"]
+    # A single click has three masks, each with the strokes; the later of two strokes counts.
+    hand.do({**brush, "object": number, "erase": True})
+    (clicked,) = hand.do({**corrected, "box": None, "points": [[90, 60]], "labels": [1]})["objects"]
+    three = encoded.answer([ObjectPrompt([[90, 60]], [1])], multimask=True).masks[0]
+    for candidate, mask in zip(clicked["candidates"], masks.draw(three, SIZE), strict=True):
+        expected = mask & ~erased & ~painted
+        assert np.array_equal(coco_mask.decode(candidate["mask"]).astype(bool), expected)
+    (other,) = hand.do({"kind": "candidate", "object": number, "candidate": 0})["objects"]
+    assert other["mask"] == clicked["candidates"][0]["mask"] and other["source"] == "brush"
 
 
 def test_labels_changed_by_another_program_are_not_overwritten(start, folder):

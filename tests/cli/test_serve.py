@@ -57,7 +57,7 @@ def test_a_token_of_ones_own_is_not_shown_and_open_hosts_are_warned_of(served, c
         (["--memory", "0"], "above 0"),
         (["--max-upload", "nan"], "above 0"),
         (["--label-studio", "localhost:8080"], "address"),
-        (["--port", "99999"], "cannot listen"),
+        (["--port", "99999"], "there is no port 99999"),
     ],
 )
 def test_what_is_wrong_with_the_line_is_said(served, capsys, options, text):

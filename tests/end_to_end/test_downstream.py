@@ -10,11 +10,12 @@ from tests.kit.miniature import SIZE
 
 pytest.importorskip("mmdet", reason="the extra 'mm' (OpenMMLab) is not installed")
 
-from ultrasam.cli import annotate
 from ultrasam.cli.main import main
 from ultrasam.data import coco
 from ultrasam.data.images import read_image
+from ultrasam.mm.engine.detecting import TrainedProposer
 from ultrasam.modeling.build import build_ultrasam
+from ultrasam.predict.predictor import Predictor
 
 pytestmark = pytest.mark.slow
 STEPS = 3
@@ -74,9 +75,10 @@ def test_mask2former(phantom_data, start, tmp_path, capsys, layout):
     assert [c["name"] for c in written["categories"]] == ["cyst", "nodule"]
     # The annotator suggests the same objects; it takes the configuration that the run has written.
     (dumped,) = tmp_path.glob("*.py")
-    finder = annotate.trained_finder([str(dumped), str(checkpoint)], 0.0)
-    assert finder.names == ["cyst", "nodule"]
-    suggested = [coco.encode(one.mask) for one in finder.find(read_image(image))]
+    proposer = TrainedProposer.load(dumped, checkpoint, 0.0)
+    assert proposer.names == ["cyst", "nodule"]
+    found = proposer.propose(Predictor(start).encode(read_image(image)))
+    suggested = [coco.encode(mask) for mask in found.masks]
     surest = sorted(written["annotations"], key=lambda entry: -entry["score"])
     assert [entry["segmentation"] for entry in surest] == suggested
     (tmp_path / "bad.png").write_bytes(b"")

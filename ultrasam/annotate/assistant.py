@@ -111,7 +111,7 @@ class Assistant:
         return self._foresight.answer(encoded, prompt)
 
     def _answer(self, encoded: Encoded, prompt: Prompt) -> Answer:
-        found = encoded.answer([prompt.for_model()], multimask=prompt.ambiguous)
+        found = encoded.candidates([prompt.for_model()], multimask=prompt.ambiguous)
         codes = masks.encode(found.masks[0], encoded.geometries[0].original)
         candidates = [
             Candidate(code, round(float(iou), 4)) for code, iou in zip(codes, found.iou[0], strict=True)
@@ -121,10 +121,10 @@ class Assistant:
     def hover(self, encoded: Encoded, x: float, y: float) -> Candidate:
         """The mask of a click that is not made yet, from the whole image: quick; see `Foresight`."""
         prompt = Prompt(points=((x, y),), labels=(1,))
-        found = encoded.whole().answer([prompt.for_model()], multimask=True, best=True)
-        (code,) = masks.encode(found.masks[0], encoded.geometries[0].original)
+        found = encoded.whole().segment([prompt.for_model()], multimask=True)
+        (code,) = found.rles()
         self._foresight.rests(encoded, prompt)
-        return Candidate(code, round(float(found.iou[0, 0]), 4))
+        return Candidate(code, round(float(found.scores[0]), 4))
 
     def idle(self) -> None:
         """Wait until what was to be prepared is."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import filelock
 
 from ultrasam.annotate.items import Items
-from ultrasam.annotate.objects import Label
 from ultrasam.data import coco
-from ultrasam.errors import DataError, PromptError, UltraSamError
+from ultrasam.errors import DataError, UltraSamError
 from ultrasam.predict.pixels import Window
-
-_MAX_CLASSES, _MAX_NAME = 200, 100
 
 
 def find(
@@ -70,21 +67,3 @@ def alone(out: Path) -> filelock.BaseFileLock:
             f"cannot write in {out.parent} ({error.strerror or error}): choose another --out"
         ) from error
     return lock
-
-
-def parse_labels(classes: Any) -> list[Label]:
-    """Classes as the page sends them."""
-    if not isinstance(classes, list) or not 0 < len(classes) <= _MAX_CLASSES:
-        raise PromptError(f"classes are a list of 1 to {_MAX_CLASSES}")
-    labels = []
-    for entry in classes:
-        name, color = (entry.get(key) for key in ("name", "color")) if isinstance(entry, dict) else ("", "")
-        if not isinstance(name, str) or not 0 < len(name.strip()) <= _MAX_NAME or not name.isprintable():
-            raise PromptError(f"a class has a name of 1 to {_MAX_NAME} characters")
-        is_color = isinstance(color, str) and len(color) == 7 and color[0] == "#"
-        if not is_color or not all(c in "0123456789abcdef" for c in cast("str", color)[1:].lower()):
-            raise PromptError(f"the color of '{name}' is #rrggbb")
-        labels.append(Label(name.strip(), cast("str", color)))
-    if len({label.name for label in labels}) < len(labels):
-        raise PromptError("two classes have the same name")
-    return labels

@@ -1,27 +1,15 @@
-"""What a user does to the objects of a frame, checked, and what becomes of the objects: pure functions."""
+"""What a user does to the objects of a frame, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from ultrasam.annotate.objects import (
-    AnnotatedObject,
-    Calipers,
-    Candidate,
-    Objects,
-    Prompt,
-    Rle,
-    as_calipers,
-    is_caliper,
-)
-from ultrasam.data import coco
-from ultrasam.errors import DataError, PromptError
+from ultrasam.annotate.objects import Calipers, Candidate, Prompt, as_calipers, is_caliper
+from ultrasam.errors import PromptError
 
 #: Edits that need an answer of the model.
 ASKING = ("add", "prompt")
@@ -32,8 +20,6 @@ KINDS = (
 )
 #: More than anybody clicks, or draws in one stroke.
 _MAX_POINTS, _MAX_STROKE, _MAX_RADIUS, _MAX_CALIPERS = 200, 20000, 2000.0, 200
-#: cv2's fixed-point places have so many bits behind the point, and it fills circles wider by so many parts.
-_SHIFT, _WIDER = 4, 6
 
 
 @dataclass(frozen=True)
@@ -104,109 +90,6 @@ def parse(content: Any, size: tuple[int, int], classes: int) -> Edit:
     return edit
 
 
-def apply(
-    objects: Objects,
-    edit: Edit,
-    size: tuple[int, int],
-    *,
-    new_id: int,
-    answer: Answer | None = None,
-    seconds: float = 0.0,
-    measure: Callable[[Rle], Mapping[str, float] | None] = lambda mask: None,
-) -> Objects:
-    """The objects of a frame after an edit; undo and redo are `FrameHistory`'s.
-
-    Args:
-        objects: before it.
-        edit: from `parse`.
-        size: (H, W) of the frame.
-        new_id: of the object that is made, if one is.
-        answer: of the model, where the edit asks it.
-        seconds: that the user took.
-        measure: sizes in mm of a mask.
-
-    Raises:
-        DataError: the object or candidate does not exist.
-    """
-    if edit.kind == "clear":
-        return ()
-    if edit.kind == "calipers":
-        return objects
-    if edit.kind == "add" or (edit.kind == "brush" and edit.object is None):
-        blank = AnnotatedObject(
-            new_id, edit.category, coco.compress([np.array([size[0] * size[1]])], size)[0]
-        )
-        old = replace(blank, track=new_id)
-    else:
-        old = next((entry for entry in objects if entry.id == edit.object), None)  # type: ignore[assignment]
-        if old is None:
-            raise DataError(f"this frame has no object {edit.object}: it may have been deleted meanwhile")
-    if edit.kind == "delete":
-        return tuple(entry for entry in objects if entry.id != edit.object)
-    new = _changed(old, edit, answer)
-    if edit.kind == "brush" and edit.erase and not coco_mask.area(dict(new.mask)):
-        # Nothing is left of it.
-        return tuple(entry for entry in objects if entry.id != edit.object)
-    if edit.kind != "class":
-        new = replace(new, clicks=old.clicks + 1, seconds=old.seconds + seconds)
-    if new.mask is not old.mask:
-        new = sized(new, measure)
-    if old in objects:
-        return tuple(new if entry is old else entry for entry in objects)
-    return (*objects, new)
-
-
-def sized(entry: AnnotatedObject, measure: Callable[[Rle], Mapping[str, float] | None]) -> AnnotatedObject:
-    """An object whose mask is new, with its area and its sizes in mm."""
-    return replace(entry, area=int(coco_mask.area(dict(entry.mask))), measured=measure(entry.mask))
-
-
-def _changed(old: AnnotatedObject, edit: Edit, answer: Answer | None) -> AnnotatedObject:
-    if edit.kind == "class":
-        return replace(old, category=edit.category)
-    if edit.kind == "accept_suggestion":
-        if old.source != "suggested":
-            raise DataError(f"object {old.id} is no suggestion")
-        return replace(old, source="prompt")
-    if edit.kind == "candidate":
-        if not 0 <= edit.candidate < len(old.candidates):
-            raise DataError(f"object {old.id} has {len(old.candidates)} candidates, not {edit.candidate + 1}")
-        chosen = old.candidates[edit.candidate]
-        return replace(old, candidate=edit.candidate, mask=chosen.mask, iou=chosen.iou, source="prompt")
-    if edit.kind == "brush":
-        mask = painted(old.mask, edit)
-        return replace(old, mask=mask, iou=None, candidates=(), candidate=0, source="brush", drift=False)
-    assert answer is not None
-    found = answer.candidates[answer.best]
-    return replace(
-        old,
-        mask=found.mask,
-        prompt=edit.prompt,
-        iou=found.iou,
-        candidates=answer.candidates if len(answer.candidates) > 1 else (),
-        candidate=answer.best,
-        source="prompt",
-        drift=False,
-    )
-
-
-def painted(mask: Rle, edit: Edit) -> Rle:
-    """A mask with a stroke of the brush added or taken away: the pixels whose centers it covers."""
-    assert edit.stroke is not None
-    # Decoded masks lie in memory by columns: turned, they are as OpenCV wants them, and nothing is copied.
-    pixels = coco_mask.decode(dict(mask)).T
-    # OpenCV's places are pixel centers.
-    places = np.rint((edit.stroke[:, ::-1] - 0.5) * 2**_SHIFT).astype(np.int32)
-    value = 0 if edit.erase else 1
-    width = max(round(2 * edit.radius), 1)
-    if len(places) > 1:
-        cv2.polylines(pixels, [places], False, value, width, shift=_SHIFT)
-    # Thin lines have no round ends, and a stroke of one place is no line.
-    for x, y in places[[0, -1]].tolist():
-        cv2.circle(pixels, (x, y), max(round(edit.radius * 2**_SHIFT) - _WIDER, 1), value, -1, shift=_SHIFT)
-    return coco.encode(pixels.T)
-
-
 def _prompt(content: Mapping[str, Any], size: tuple[int, int]) -> Prompt:
     points = _places(content.get("points") or [], "the points", _MAX_POINTS)
     labels = content.get("labels") or []
@@ -221,7 +104,12 @@ def _prompt(content: Mapping[str, Any], size: tuple[int, int]) -> Prompt:
         raise PromptError(f"the point ({x:g}, {y:g}) lies outside the image of {width} x {height}")
     box = None if content.get("box") is None else _box(content["box"], width, height)
     if box is None and 1 not in labels:
-        raise PromptError("an object needs a box, or a point inside it")
+        said = (
+            "points outside of it alone do not say where an object is"
+            if labels
+            else "nothing says where it is"
+        )
+        raise PromptError(f"{said}: click inside of it, or draw a box")
     return Prompt(box, tuple((float(x), float(y)) for x, y in points), tuple(int(v) for v in labels))
 
 

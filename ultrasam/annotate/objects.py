@@ -18,6 +18,14 @@ STATES = ("todo", "accepted", "skipped")
 
 
 @dataclass(frozen=True)
+class ItemState:
+    """What is done with an image, and whether somebody shall look at it again."""
+
+    state: str = "todo"
+    flagged: bool = False
+
+
+@dataclass(frozen=True)
 class Prompt:
     """What a user has said of an object, in continuous pixels of its image.
 
@@ -75,6 +83,22 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Strokes:
+    """What was painted into an object's mask and erased from it, whatever the model says of the rest.
+
+    Attributes:
+        painted: pixels that belong to it; None for none.
+        erased: pixels that do not.
+    """
+
+    painted: Rle | None = None
+    erased: Rle | None = None
+
+    def __bool__(self) -> bool:
+        return self.painted is not None or self.erased is not None
+
+
+@dataclass(frozen=True)
 class AnnotatedObject:
     """One object of a frame.
 
@@ -87,6 +111,8 @@ class AnnotatedObject:
         candidates: all masks of a single click; empty for other prompts.
         candidate: which of them is the mask.
         source: what the mask comes from.
+        strokes: of the brush and the eraser, which outlast new prompts.
+        detected: how sure a detector was that there is such an object; None where none proposed it.
         drift: whether propagation does not trust it.
         area: pixels of the mask.
         measured: ``area_mm2``, ``long_mm``, ``short_mm`` where the spacing is known.
@@ -104,6 +130,8 @@ class AnnotatedObject:
     candidates: tuple[Candidate, ...] = ()
     candidate: int = 0
     source: Origin = "prompt"
+    strokes: Strokes = field(default_factory=Strokes)
+    detected: float | None = None
     drift: bool = False
     area: int = 0
     measured: Mapping[str, float] | None = None
@@ -123,6 +151,7 @@ class AnnotatedObject:
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "candidate": self.candidate,
             "source": self.source,
+            "detected": self.detected,
             "drift": self.drift,
             "area": self.area,
             "measured": self.measured,
@@ -133,7 +162,8 @@ class AnnotatedObject:
 
     def stored(self) -> dict[str, Any]:
         """As the journal has it: all there is."""
-        return self.to_json() | ({"imported": self.imported} if self.imported is not None else {})
+        rest = {"imported": self.imported, "painted": self.strokes.painted, "erased": self.strokes.erased}
+        return self.to_json() | {key: value for key, value in rest.items() if value is not None}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> AnnotatedObject:
@@ -147,6 +177,8 @@ class AnnotatedObject:
             tuple(Candidate(entry["mask"], entry["iou"]) for entry in content["candidates"]),
             int(content["candidate"]),
             content["source"],
+            Strokes(content.get("painted"), content.get("erased")),
+            content.get("detected"),
             bool(content["drift"]),
             int(content["area"]),
             content["measured"],

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ultrasam.annotate.coco_labels import Entry, Place, annotation_of, categories_of
 from ultrasam.annotate.items import Item, Items
-from ultrasam.annotate.label_file import ChangedError, Entry, Place, annotation_of, categories_of
+from ultrasam.annotate.label_file import ChangedError
 from ultrasam.annotate.store import Store
 from ultrasam.data import files, images
 from ultrasam.errors import DataError, UltraSamError

@@ -18,24 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 import ultrasam
-from ultrasam.annotate import edits
+from ultrasam.annotate import applying, class_list, edits
 from ultrasam.annotate.assistant import Assistant
-from ultrasam.annotate.beginning import alone, default_out, find, parse_labels
-from ultrasam.annotate.finding import Finder
+from ultrasam.annotate.beginning import alone, default_out, find
+from ultrasam.annotate.coco_labels import Place
+from ultrasam.annotate.descriptions import frame_json, items_json, measured
 from ultrasam.annotate.frame_history import FrameHistory
-from ultrasam.annotate.items import Item
-from ultrasam.annotate.label_file import Place
-from ultrasam.annotate.objects import STATES, Label, Objects, Rle
+from ultrasam.annotate.objects import STATES, Objects, Rle
 from ultrasam.annotate.saver import Saver
 from ultrasam.annotate.store import Store
-from ultrasam.data.boxes import to_xyxy
 from ultrasam.errors import DataError, PromptError, UltraSamError
+from ultrasam.predict.detections import Proposer
 from ultrasam.predict.encoded import Encoded
 from ultrasam.predict.engine import EngineName
-from ultrasam.predict.measure import measure
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
 
@@ -63,7 +60,7 @@ class Session:
         images: the folder of a COCO file's images; None to look beside it.
         window: gray values shown as black and white, for images of more than 8 bits.
         cache: a folder for embeddings; None for none.
-        finder: a trained model that proposes objects without prompts; None for a grid of clicks.
+        proposer: finds objects without prompts, a trained detector; None for a grid of clicks.
         title: what the page is called; None for the input folder's name.
 
     Raises:
@@ -81,21 +78,21 @@ class Session:
         images: str | Path | None = None,
         window: Window | None = None,
         cache: str | Path | None = None,
-        finder: Finder | None = None,
+        proposer: Proposer | None = None,
         title: str | None = None,
     ) -> None:
         start, self.items = find(inputs, images, window)
         self.out = Path(out) if out is not None else default_out(inputs, self.items)
         self._alone = alone(self.out)
         try:
-            names = [*classes, *(finder.names if finder else ())]
+            names = [*classes, *(proposer.names if proposer else ())]
             self.store = Store(
                 self.out, [item.name for item in self.items], start, list(dict.fromkeys(names))
             )
         except BaseException:
             self._alone.release()
             raise
-        self.finder, self._title = finder, title or self.items.root.name
+        self.proposer, self._title = proposer, title or self.items.root.name
         self.model_name = "" if isinstance(model, Predictor) else str(model or "small")
         self.assistant = Assistant(
             lambda: model if isinstance(model, Predictor) else Predictor(model, engine=engine, window=window),
@@ -118,7 +115,7 @@ class Session:
             "conflict": self.store.conflict,
             "notices": self.store.notices,
             "model": self.model_name,
-            "finder": self.finder and self.finder.title,
+            "proposer": self.proposer and self.proposer.title,
             "version": ultrasam.__version__,
         }
 
@@ -128,40 +125,11 @@ class Session:
 
     def describe_items(self) -> list[dict[str, Any]]:
         """The list of images with their states."""
-        labelled: dict[str, list[tuple[int, Objects | int]]] = {}
-        for place, objects in self.store.labelled().items():
-            labelled.setdefault(place.name, []).append((place.frame, objects))
-        return [self._describe(item, labelled.get(item.name, [])) for item in self.items]
+        return items_json(self.store, list(self.items))
 
     def describe_item(self, number: int) -> dict[str, Any]:
         """One image with its state."""
-        item = self.items[number]
-        labelled = self.store.labelled()
-        return self._describe(item, [(p.frame, what) for p, what in labelled.items() if p.name == item.name])
-
-    def _describe(self, item: Item, labelled: list[tuple[int, Objects | int]]) -> dict[str, Any]:
-        state = self.store.state(item.name)
-        scores: list[float] = []
-        for frame, what in labelled:
-            place = Place(item.name, frame)
-            if isinstance(what, int):
-                scores += self.store.imported.scores(place)
-            else:
-                scores += [entry.iou for entry in what if entry.iou is not None]
-        return {
-            "id": item.id,
-            "name": item.name,
-            "frames": item.frames,
-            "width": item.width,
-            "height": item.height,
-            "state": state.state,
-            "flagged": state.flagged,
-            "objects": sum(what if isinstance(what, int) else len(what) for _, what in labelled),
-            "labelled_frames": sorted(frame for frame, _ in labelled),
-            "iou": min(scores, default=None),
-            "error": item.error,
-            "spacing": item.spacing and list(item.spacing),
-        }
+        return items_json(self.store, [self.items[number]])[0]
 
     def image(self, item: int, frame: int = 0) -> np.ndarray:
         """The pixels of a frame, (H, W, 3) uint8 RGB."""
@@ -172,7 +140,7 @@ class Session:
         place, size = self.place(item, frame)
         self.current = item
         self._touched.setdefault(place, time.monotonic())
-        return self.frame_json(item, frame, self.store.frame(place, size))
+        return frame_json(item, frame, self.store.frame(place, size))
 
     def prepare(self, item: int, frame: int = 0) -> None:
         """Encode a frame in the background, and then what is probably looked at next."""
@@ -229,7 +197,7 @@ class Session:
                 self.store.step(place, edit.kind)
             else:
                 seconds = min(now - self._touched.get(place, now), _LONGEST_THOUGHT)
-                objects = edits.apply(
+                objects = applying.apply(
                     history.objects,
                     edit,
                     size,
@@ -241,7 +209,7 @@ class Session:
                 self.store.change(place, objects, edit.calipers)
             self._touched[place] = time.monotonic()
             self.saver.soon()
-            return self.frame_json(item, frame, history)
+            return frame_json(item, frame, history)
 
     def set_state(self, item: int, state: str | None = None, flagged: bool | None = None) -> dict[str, Any]:
         """Accept or skip an image, take that back, or flag it; returns the image's entry in the list."""
@@ -253,19 +221,9 @@ class Session:
 
     def set_classes(self, classes: Any) -> list[dict[str, Any]]:
         """Rename, recolor and add classes, in their order; the last may be left out if no object has them."""
-        labels = parse_labels(classes)
+        labels = class_list.parse_labels(classes)
         with self.store.lock:
-            before = [label.name for label in self.store.labels]
-            if len(labels) < len(before) and [label.name for label in labels] != before[: len(labels)]:
-                raise DataError("only the last classes can be removed, and none renamed at the same time")
-            removed = [number for number in self.store.used_classes() if number >= len(labels)]
-            if removed:
-                name = self.store.labels[removed[0]].name
-                raise DataError(f"the class '{name}' has objects, so it can't be removed")
-            known = [label.category for label in self.store.labels] + [None] * len(labels)
-            self.store.set_labels(
-                [Label(entry.name, entry.color, known[i]) for i, entry in enumerate(labels)]
-            )
+            self.store.set_labels(class_list.changed(self.store.labels, labels, self.store.used_classes()))
             self.saver.soon()
             return self.classes()
 
@@ -311,7 +269,7 @@ class Session:
     def _checked(self, item: int, frame: int, place: Place, size: tuple[int, int], base: Any) -> FrameHistory:
         history = self.store.frame(place, size)
         if base != history.revision:
-            raise StaleError(self.frame_json(item, frame, history))
+            raise StaleError(frame_json(item, frame, history))
         return history
 
     def encoded(self, item: int, frame: int) -> Encoded:
@@ -335,24 +293,4 @@ class Session:
 
     def measurer(self, item: int, frame: int) -> Callable[[Rle], dict[str, float] | None]:
         """Gives the sizes in mm of a frame's masks."""
-        return partial(self._measured, item, frame)
-
-    def _measured(self, item: int, frame: int, mask: Rle) -> dict[str, float] | None:
-        x, y, width, height = coco_mask.toBbox(dict(mask))
-        spacing = self.items.spacing_of(self.items[item], frame, to_xyxy([x, y, width, height]).tolist())
-        if spacing is None or width == 0:
-            return None
-        sizes = measure(coco_mask.decode(dict(mask)).astype(bool), spacing).as_dict()
-        return {name: sizes[name] for name in ("area_mm2", "long_mm", "short_mm")}
-
-    def frame_json(self, item: int, frame: int, history: FrameHistory) -> dict[str, Any]:
-        """A frame as the page has it."""
-        return {
-            "item": item,
-            "frame": frame,
-            "revision": history.revision,
-            "objects": [entry.to_json() for entry in history.objects],
-            "calipers": [list(one) for one in history.calipers],
-            "can_undo": history.can_undo,
-            "can_redo": history.can_redo,
-        }
+        return partial(measured, self.items, self.items[item], frame)

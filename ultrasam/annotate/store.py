@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ultrasam.annotate.coco_labels import Imported, Place, some_names
 from ultrasam.annotate.frame_history import FrameHistory
 from ultrasam.annotate.journal import Journal, Record
-from ultrasam.annotate.label_file import Imported, LabelFile, Place
-from ultrasam.annotate.objects import STATES, AnnotatedObject, Calipers, Label, Objects, as_calipers, color_of
+from ultrasam.annotate.label_file import LabelFile
+from ultrasam.annotate.objects import (
+    STATES,
+    AnnotatedObject,
+    Calipers,
+    ItemState,
+    Label,
+    Objects,
+    as_calipers,
+    color_of,
+)
 from ultrasam.errors import DataError
 
 #: A longer journal is begun anew at the end of a session whose labels are all in the file.
 _LONGEST = 64 * 2**20
 _CHANGES = ("edit", "undo", "redo", "state", "classes")
-
-
-@dataclass(frozen=True)
-class ItemState:
-    """What is done with an image, and whether somebody shall look at it again."""
-
-    state: str = "todo"
-    flagged: bool = False
 
 
 class Store:
@@ -67,8 +69,8 @@ class Store:
         if self.imported.foreign:
             self.journal.close()
             raise DataError(
-                f"{out} holds the labels of other images ({_some(self.file.content)}): none of them is among "
-                f"the {len(self._names)} given; choose another --out"
+                f"{out} holds the labels of other images ({some_names(self.file.content)}): none of them "
+                f"is among the {len(self._names)} given; choose another --out"
             )
         self._replay()
         missing = [name for name in classes if name not in {label.name for label in self.labels}]
@@ -297,8 +299,3 @@ class Store:
             if len(self.journal) > _LONGEST and self.saved_upto >= self.journal.last:
                 self.journal.restart()
             self.journal.close()
-
-
-def _some(content: Mapping[str, Any]) -> str:
-    names = [str(entry.get("file_name")) for entry in content["images"][:3]]
-    return ", ".join(names) + (", ..." if len(content["images"]) > 3 else "")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from ultrasam.cli.options import add_engine, add_host, add_weights, labels_as_coco
 
 if TYPE_CHECKING:
-    from ultrasam.annotate.finding import Finder
     from ultrasam.annotate.session import Session
+    from ultrasam.predict.detections import Proposer
 
 _EXAMPLES = """examples:
   ultrasam annotate --demo                             simulated images, nothing needed
   ultrasam annotate images/ --classes lesion,vessel
   ultrasam annotate cine.dcm study/*.dcm --out study.json
   ultrasam annotate predictions.json --images images   correct the annotations of a COCO file
-  ultrasam annotate images/ --suggest downstream/segmentation/mask2former_vit-b_bus_bra iter_8000.pth
+  ultrasam annotate images/ --suggest rtmdet_tiny.py epoch_300.pth      its boxes as prompts, masks to accept
 
 then: ultrasam finetune images/labels.json --images images
 """
@@ -57,7 +57,7 @@ def add_parser(subparsers: Any) -> None:
         "--suggest",
         nargs=2,
         metavar=("CONFIG", "CHECKPOINT"),
-        help="a trained Mask2Former, whose objects 'find everything' suggests (a grid of clicks)",
+        help="a trained Mask2Former or detector of MMDetection, whose objects 'find everything' suggests",
     )
     parser.add_argument(
         "--suggest-score", type=float, default=0.3, help="leave out suggestions below it (0.3)"
@@ -144,32 +144,16 @@ def _session(args: argparse.Namespace) -> Session:
         images=images,
         window=parse_window(args.window),
         cache=args.cache or cache_folder() / "embeddings",
-        finder=trained_finder(args.suggest, args.suggest_score) if args.suggest else None,
+        proposer=_proposer(args.suggest, args.suggest_score) if args.suggest else None,
         title="demo" if args.demo else None,
     )
 
 
-def trained_finder(trained: Sequence[str], score: float) -> Finder:
-    """A trained Mask2Former as a session takes it.
-
-    Args:
-        trained: configuration and checkpoint of a training run.
-        score: leave out objects below it.
-    """
-    import numpy as np
-
-    from ultrasam.annotate.finding import Finder, Finding
-    from ultrasam.mm.engine.segment import Segmenter
+def _proposer(trained: Sequence[str], score: float) -> Proposer:
+    from ultrasam.mm.engine.detecting import TrainedProposer
 
     config, checkpoint = trained
-    segmenter = Segmenter.load(config, checkpoint)
-
-    def find(image: np.ndarray) -> list[Finding]:
-        found = segmenter.find(image, score)
-        rows = zip(found.masks, found.labels.tolist(), found.scores.tolist(), strict=True)
-        return sorted((Finding(m, segmenter.names[k], s) for m, k, s in rows), key=lambda one: -one.score)
-
-    return Finder(find, segmenter.names, Path(config).stem)
+    return TrainedProposer.load(config, checkpoint, score)
 
 
 def _labels(args: argparse.Namespace) -> tuple[list[str], Path | None, Path | None]:

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     threads.set_up()
+    # What it finds odd in a header is nothing that people can act on; damage is an error.
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
     try:
         return int(args.func(args) or 0)
     except KeyboardInterrupt:

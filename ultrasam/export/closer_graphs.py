@@ -1,13 +1,13 @@
-"""Graphs of models that look at each object a second time, for the same clients as `frame_graphs`.
+"""Graphs of models that look at each object a second time, for the same client as `picture_graphs`.
 
-What `ultrasam.predict.closer` does has to happen within the decoder's graph, for clients call nothing between
-encoder and decoder but hand on what the encoder gave, whatever its shape. So the embedding is one row of
-numbers that holds the picture beside its features, and the decoder cuts out the region round the object,
-encodes it and finds the mask there.
+What `ultrasam.predict.closer` does has to happen within the decoder's graph, for the client calls nothing
+between encoder and decoder. So the embedding holds the picture beside its features, and the decoder cuts out
+the region round the object, encodes it and finds the mask there.
 """
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import torch
@@ -15,46 +15,54 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ultrasam import preprocess
-from ultrasam.export.frame_graphs import (
-    FRAME,
+from ultrasam.errors import ConfigError
+from ultrasam.export.picture_graphs import (
     MASK_CELLS,
-    NOT_SEEN,
-    FrameEncoder,
-    clicked,
+    ROOM,
+    SURE,
+    PictureDecoder,
+    PictureEncoder,
+    as_batch,
+    clicks,
+    features_of,
+    laid_out,
+    of_picture,
     resized_sides,
-    whole,
+    square,
 )
-from ultrasam.export.graphs import DecoderGraph
+from ultrasam.export.pieces import cleaned
 from ultrasam.modeling.sam import Sam
+from ultrasam.types import NEGATIVE, POSITIVE
+
+#: Values of a channel; float32 holds all whole numbers up to the third power.
+_DEPTH = 256.0
 
 
 class CloserEncoder(nn.Module):
-    """`FrameEncoder`, which gives the picture on: (1, 2 + C h w + 3 H W).
-
-    Height and width of what is seen of the picture, the features, and that part itself in 0..255.
-    """
+    """`PictureEncoder`, which gives the picture on behind the features: a number for each pixel."""
 
     def __init__(self, model: Sam) -> None:
         super().__init__()
-        self.frame = FrameEncoder(model)
+        self.look = PictureEncoder(model)
+        self.room = room_of(model)
 
     def forward(self, input_image: Tensor) -> Tensor:
-        """A picture (h, w, 3) to one row of numbers."""
-        features, picture = self.frame.seen(input_image)
-        sides = torch._shape_as_tensor(picture)[2:].float()
-        return torch.cat([sides, features.flatten(), picture.flatten()])[None]
+        """A picture (h, w, 3) uint8 RGB to (1, 256, 64, 64)."""
+        picture = as_batch(input_image)
+        features = self.look.features(picture)
+        sides: Any = tuple(kept_sides(torch._shape_as_tensor(picture)[2:], self.room).unbind())
+        kept = F.interpolate(picture, sides, mode="bilinear", align_corners=False).round()
+        packed = kept[0, 0] + _DEPTH * (kept[0, 1] + _DEPTH * kept[0, 2])
+        return laid_out(torch.cat([features.flatten(), packed.flatten()]))
 
 
-class CloserDecoder(nn.Module):
-    """One object's mask as `CloserEncoded` finds it; takes and gives what `FrameDecoder` does, N is 1."""
+class CloserDecoder(PictureDecoder):
+    """One object's mask as `CloserEncoded` finds it; takes and gives what `PictureDecoder` does."""
 
     def __init__(self, model: Sam) -> None:
-        super().__init__()
-        self.encoder = model.image_encoder
-        self.decoder = DecoderGraph(model, single_mask=True)
-        self.size = model.img_size
-        self.cells = model.prompt_encoder.mask_input_size
-        self.shape = (1, model.prompt_encoder.embed_dim, *model.prompt_encoder.image_embedding_size)
+        super().__init__(model)
+        self.look = PictureEncoder(model)
+        self.room = room_of(model)
 
     def forward(
         self,
@@ -66,75 +74,88 @@ class CloserDecoder(nn.Module):
         orig_im_size: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Mask logits (1, 1, H, W), predicted IoU (1, 1), low-resolution logits (1, 1, 256, 256)."""
-        features, picture = self._unpack(image_embeddings)
-        seen = torch._shape_as_tensor(picture)[2:]
-        points = clicked(point_coords, point_labels)
+        sides = orig_im_size.round().long()
+        seen = kept_sides(sides, self.room)
+        features, picture = self._unpack(image_embeddings.flatten(), seen)
+        points = (of_picture(point_coords, sides) + clicks(point_labels)) * (seen / sides).flip(0).float()
         mask_input = F.interpolate(mask_input, self.cells, mode="bilinear", align_corners=False)
         first = self._first(features, points, point_labels, mask_input, has_mask_input, seen)
         box = _box(points, point_labels, first, seen)
-        corner, end = _region(box, seen)
+        corner, end = region_graph(box, seen)
         part = picture[:, :, corner[1] : end[1], corner[0] : end[0]]
-        sides = torch._shape_as_tensor(part)[2:]
-        near = self._embed(part, sides)
-        moved = points - corner.float()
-        hidden = (point_labels == 0) & ((moved < 0) | (moved >= sides.flip(0).float())).any(dim=2)
-        labels = torch.where(hidden, torch.full_like(point_labels, -1), point_labels)
-        mask = self._of_part(mask_input, seen, corner, end, sides)
-        low, iou = self._decode(near, moved, labels, mask, has_mask_input, sides)
-        full = self._shown(low, sides)
-        full = _clipped(_placed(full, corner, seen), box, point_labels)
-        return whole(full, orig_im_size, seen), iou, self._cells_of(full, seen, MASK_CELLS)
+        shape = torch._shape_as_tensor(part)[2:]
+        near = self.look.features(part)
+        moved, labels = _within(points - corner.float(), point_labels, shape)
+        mask = self._of_part(mask_input, seen, corner, end, shape)
+        low, iou = self.all_masks(near, moved - clicks(labels), labels, mask, has_mask_input, shape)
+        # Whether it is one click or several: not, how many of them the part shows.
+        low, iou = self.one(low, iou, point_labels)
+        found = _clipped(self.shown(low, shape), box - corner.repeat(2).float(), point_labels)
+        if self.cleanup:
+            found = cleaned(found, moved, labels, SURE)
+        full = _placed(found, corner, seen)
+        whole: Any = tuple(sides.unbind())
+        shown = F.interpolate(full, whole, mode="bilinear", align_corners=False)
+        return shown, iou, self._cells_of(full, seen, (MASK_CELLS, MASK_CELLS))
 
-    def _unpack(self, row: Tensor) -> tuple[Tensor, Tensor]:
+    def _unpack(self, row: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Features (1, C, h, w) and the picture (1, 3, H, W)."""
-        count = self.shape[1] * self.shape[2] * self.shape[3]
-        height, width = row[0, :2].round().long().unbind()
-        shape: Any = (1, 3, height, width)
-        return row[:, 2 : 2 + count].reshape(self.shape), row[:, 2 + count :].reshape(shape)
-
-    def _embed(self, part: Tensor, sides: Tensor) -> Tensor:
-        """Features of a part of the picture, which fills the network's input."""
-        resized: Any = tuple(resized_sides(sides, self.size).unbind())
-        x = F.interpolate(part, resized, mode="bilinear", align_corners=False)
-        x = _square(preprocess.normalize(x.round()), self.size, 0.0)
-        return self.encoder(x)
-
-    def _decode(
-        self, features: Tensor, xy: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor, sides: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits in cells and predicted IoU for points in continuous pixels of an image of these sides."""
-        scale = resized_sides(sides, self.size).float() / sides.float()
-        # The decoder's graph takes pixel indices.
-        return self.decoder.low(features, xy * scale.flip(0) - 0.5, labels, mask, has_mask)
+        count = prod(self.shape)
+        shape: Any = (1, 1, seen[0], seen[1])
+        packed = row[count : count + seen[0] * seen[1]].reshape(shape)
+        blue = torch.floor(packed / _DEPTH**2)
+        green = torch.floor((packed - blue * _DEPTH**2) / _DEPTH)
+        red = packed - blue * _DEPTH**2 - green * _DEPTH
+        return row[:count].reshape(self.shape), torch.cat([red, green, blue], dim=1)
 
     def _first(
-        self, features: Tensor, xy: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor, seen: Tensor
+        self, features: Tensor, points: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor, seen: Tensor
     ) -> Tensor:
         """The surest of three masks on the whole picture, as logits (H, W)."""
-        scale = resized_sides(seen, self.size).float() / seen.float()
-        low, iou = self.decoder.all_masks(features, xy * scale.flip(0) - 0.5, labels, mask, has_mask)
+        low, iou = self.all_masks(features, points - clicks(labels), labels, mask, has_mask, seen)
         best = 1 + iou[:, 1:].argmax(dim=1)
-        return self._shown(low[:, best], seen)[0, 0]
-
-    def _shown(self, low: Tensor, sides: Tensor) -> Tensor:
-        """Logits in cells (1, 1, 4h, 4w) as the pixels (1, 1, H, W) of an image of these sides."""
-        full = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
-        resized = resized_sides(sides, self.size)
-        shape: Any = tuple(sides.unbind())
-        return F.interpolate(
-            full[..., : resized[0], : resized[1]], shape, mode="bilinear", align_corners=False
-        )
+        found = self.shown(low[:, best], seen)
+        return (cleaned(found, points, labels, SURE) if self.cleanup else found)[0, 0]
 
     def _cells_of(self, full: Tensor, sides: Tensor, cells: Any) -> Tensor:
-        """The inverse of `_shown`."""
+        """The inverse of `shown`."""
         resized: Any = tuple(resized_sides(sides, self.size).unbind())
-        x = _square(F.interpolate(full, resized, mode="bilinear", align_corners=False), self.size, NOT_SEEN)
+        x = square(F.interpolate(full, resized, mode="bilinear", align_corners=False), self.size, -SURE)
         return F.interpolate(x, cells, mode="bilinear", align_corners=False)
 
     def _of_part(self, mask: Tensor, seen: Tensor, corner: Tensor, end: Tensor, sides: Tensor) -> Tensor:
         """A mask prompt of the whole picture as one of a part."""
-        full = self._shown(mask, seen)[:, :, corner[1] : end[1], corner[0] : end[0]]
+        full = self.shown(mask, seen)[:, :, corner[1] : end[1], corner[0] : end[0]]
         return self._cells_of(full, sides, self.cells)
+
+
+def room_of(model: Sam) -> int:
+    """Pixels of a picture that an embedding holds beside its features.
+
+    Raises:
+        ConfigError: less than anybody's pictures have.
+    """
+    room = ROOM - prod(features_of(model))
+    if room < 512 * 512:
+        raise ConfigError(
+            f"the embedding of a model of {model.img_size} pixels leaves X-AnyLabeling no room for the "
+            "picture, which closer views need: note in the weights that they are used without"
+        )
+    return room
+
+
+def kept_sides(sides: Tensor, room: int) -> Tensor:
+    """The sides (2,) of a picture that has at most so many pixels; its own where that is so."""
+    own = sides.double()
+    share = torch.sqrt(room / (own[:1] * own[1:])).clamp(max=1)
+    return torch.floor(own * share).long().clamp(min=1)
+
+
+def _within(points: Tensor, labels: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
+    """Points (1, K, 2) of a part and their labels, without negative ones that it does not show."""
+    outside = ((points < 0) | (points >= shape.flip(0).float())).any(dim=2)
+    kept = ~((labels == NEGATIVE) & outside)[0]
+    return points[:, kept], labels[:, kept]
 
 
 def _box(xy: Tensor, labels: Tensor, first: Tensor, seen: Tensor) -> Tensor:
@@ -146,7 +167,7 @@ def _box(xy: Tensor, labels: Tensor, first: Tensor, seen: Tensor) -> Tensor:
     corners = [(xy * (labels == kind).to(xy.dtype)[..., None]).sum(dim=(0, 1)) for kind in (2, 3)]
     box = torch.where((labels == 2).any(), torch.cat(corners), found)
     far = torch.full_like(xy, 1e6)
-    own = (labels == 1)[..., None]
+    own = (labels == POSITIVE)[..., None]
     low = torch.where(own, xy - 0.5, far).amin(dim=(0, 1))
     high = torch.where(own, xy + 0.5, -far).amax(dim=(0, 1))
     box = torch.cat([torch.minimum(box[:2], low), torch.maximum(box[2:], high)])
@@ -163,23 +184,17 @@ def _ends(line: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(last > 0, first, 0 * first), torch.where(last > 0, last, count)
 
 
-def _region(box: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+def region_graph(box: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """`preprocess.region` of a box (4,): corners (2,) x, y in whole pixels."""
-    size = seen.flip(0).float()
-    longer = (box[2:] - box[:2]).max() / preprocess.REGION_SHARE
+    box, size = box.double(), seen.flip(0).double()
+    # One number alone would be made float32, and edges lie on whole pixels: there the last digit decides.
+    share = torch.tensor([preprocess.REGION_SHARE], dtype=torch.float64)
+    longer = (box[2:] - box[:2]).amax(dim=0, keepdim=True) / share
     half = longer.clamp(min=preprocess.REGION_SMALLEST) / 2
     center = (box[:2] + box[2:]) / 2
     corner = torch.minimum(torch.floor(center - half).clamp(min=0), size - 1)
     end = torch.minimum(torch.maximum(torch.ceil(center + half), corner + 1), size)
     return corner.long(), end.long()
-
-
-def _square(x: Tensor, size: int, value: float) -> Tensor:
-    """An image (1, C, h, w) with more at the bottom and right up to a square; sides are not known here."""
-    channels = x.shape[1]
-    below: Any = (1, channels, size, x.shape[3])
-    x = torch.cat([x, torch.full(below, value, dtype=x.dtype)], dim=2)[:, :, :size]
-    return torch.cat([x, torch.full((1, channels, size, size), value, dtype=x.dtype)], dim=3)[..., :size]
 
 
 def _placed(part: Tensor, corner: Tensor, seen: Tensor) -> Tensor:
@@ -188,7 +203,7 @@ def _placed(part: Tensor, corner: Tensor, seen: Tensor) -> Tensor:
         shape = list(part.shape)
         before: Any = [corner[axis] if d == dim else shape[d] for d in range(4)]
         after: Any = [seen[dim - 2] if d == dim else shape[d] for d in range(4)]
-        pieces = [torch.full(before, NOT_SEEN), part, torch.full(after, NOT_SEEN)]
+        pieces = [torch.full(before, -SURE), part, torch.full(after, -SURE)]
         side: Any = seen[dim - 2]
         part = torch.cat(pieces, dim=dim).narrow(dim, 0, side)
     return part
@@ -201,17 +216,4 @@ def _clipped(full: Tensor, box: Tensor, labels: Tensor) -> Tensor:
         number = held.cumsum(dim) - 1
         held = held * ((number >= torch.floor(low)) & (number < torch.ceil(high))).float()
     keep = (held > 0) | ~(labels == 2).any()
-    return torch.where(keep, full, torch.full_like(full, NOT_SEEN))
-
-
-def closer_example(model: Sam) -> tuple[Tensor, ...]:
-    """Inputs of the decoder's graph: random but for the prompts, a box and a point."""
-    count = model.prompt_encoder.embed_dim * int(
-        torch.tensor(model.prompt_encoder.image_embedding_size).prod()
-    )
-    height, width = 96, 128
-    row = torch.cat([torch.tensor([height, width]), torch.randn(count), torch.rand(3 * height * width) * 255])
-    coords = torch.tensor([[[30.0, 20.0], [90.0, 70.0], [50.0, 40.0]]])
-    labels = torch.tensor([[2.0, 3.0, 1.0]])
-    mask = torch.randn(1, 1, MASK_CELLS, MASK_CELLS)
-    return row[None], coords, labels, mask, torch.ones(1), torch.tensor([FRAME // 2, FRAME]).float()
+    return torch.where(keep, full, torch.full_like(full, -SURE))

@@ -11,39 +11,23 @@ import subprocess
 import sys
 import warnings
 from importlib import metadata
-from types import ModuleType
 from typing import Any
 
 import torch
 
 from ultrasam.errors import ConfigError
 from ultrasam.machine.torchvision_compat import bridge_torchvision
+from ultrasam.mm.missing_ops import MissingOps
 from ultrasam.mm.opening import bridge_loading
 
 
-class _MissingOps(ModuleType):
-    """Stands for mmcv's compiled operators where they were not built; each explains itself when called."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-        def refuse(*args: Any, **kwargs: Any) -> None:
-            raise RuntimeError(
-                f"mmcv's compiled operator '{name}' is not installed; nothing of UltraSam needs it. "
-                "Build mmcv with a compiler (MMCV_WITH_OPS=1) to use models that do."
-            )
-
-        return refuse
-
-
 def bridge_mmcv() -> None:
-    """Let ``import mmcv.ops`` work without the compiled operators, with PyTorch paths on every device."""
+    """Let ``import mmcv.ops`` work without the compiled operators; see `MissingOps`."""
     try:
         importlib.import_module("mmcv._ext")
     except ImportError:
         # mmcv must find the stand-in before it imports its operators.
-        stand_in = _MissingOps("mmcv._ext")
+        stand_in = MissingOps("mmcv._ext")
         stand_in.__spec__ = importlib.machinery.ModuleSpec("mmcv._ext", None)
         sys.modules["mmcv._ext"] = stand_in
         _attend_in_pytorch()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ultrasam.data.boxes import tight_boxes
+from ultrasam.errors import PromptError
 from ultrasam.predict import masks
 from ultrasam.predict.cleanup import cleaned
 from ultrasam.predict.embedder import Embedder
@@ -19,7 +20,7 @@ from ultrasam.predict.object_prompt import ObjectPrompt, check, pack
 from ultrasam.predict.segmentation import Segmentation
 from ultrasam.preprocess import Geometry, Postprocessing
 from ultrasam.prompts.refine import Refinement
-from ultrasam.types import Prediction, Prompts
+from ultrasam.types import NEGATIVE, POSITIVE, Prediction, Prompts
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,9 @@ class Encoded:
             one `Segmentation` for each image.
 
         Raises:
-            PromptError: a prompt makes no sense; the message names it.
+            PromptError: as `candidates`.
         """
-        several = (multimask or self.refinement is not None) and not self.embedder.engine.usage.single
-        answer = self.answer(objects, multimask=several, best=True)
+        answer = self.candidates(objects, multimask=multimask or self.refinement is not None, best=True)
         results = []
         for number, geometry in enumerate(self.geometries):
             rows = [i for i, entry in enumerate(objects) if entry.image == number]
@@ -98,11 +98,26 @@ class Encoded:
                     answer.logits[rows, 0],
                     answer.iou[rows, 0],
                     geometry.original,
-                    cleaned(sources, mine) if self.cleanup else sources,
+                    sources,
                     mine,
                 )
             )
         return results
+
+    def candidates(self, objects: Sequence[ObjectPrompt], *, multimask: bool, best: bool = False) -> Answer:
+        """`answer` as the weights want it: one mask where no more were trained, cleaned where they note it.
+
+        Raises:
+            PromptError: a prompt makes no sense, or says only where its object is not; the message names it.
+        """
+        for number, entry in enumerate(self.check(objects)):
+            _require_inside(entry, number)
+        several = multimask and not self.embedder.engine.usage.single
+        answer = self.answer(objects, multimask=several, best=best)
+        if not self.cleanup:
+            return answer
+        rows = zip(answer.masks, objects, strict=True)
+        return replace(answer, masks=[cleaned(row, [entry] * len(row)) for row, entry in rows])
 
     def answer(self, objects: Sequence[ObjectPrompt], *, multimask: bool, best: bool = False) -> Answer:
         """Segment objects.
@@ -146,6 +161,14 @@ class Encoded:
     def boxes_of(self, images: Sequence[int]) -> BoxOf:
         """What finds the boxes of first masks, of objects on these images; for refinement."""
         return _boxes_of(images, self.geometries, self.postprocessing)
+
+
+def _require_inside(entry: ObjectPrompt, number: int) -> None:
+    """segment-anything answers such prompts too, with anything: for people they are a slip."""
+    if entry.points is None or entry.box is not None or entry.mask is not None:
+        return
+    if (entry.labels == NEGATIVE).any() and not (entry.labels == POSITIVE).any():
+        raise PromptError(f"object {number} has points outside of it alone: add one inside of it, or a box")
 
 
 def _boxes_of(images: Sequence[int], geometries: Sequence[Geometry], mode: Postprocessing) -> BoxOf:

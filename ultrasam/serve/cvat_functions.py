@@ -105,7 +105,7 @@ class Interaction:
         if box is None and not prompts.pos_points:
             raise PromptError("there is neither a point inside nor a box: click into the object first")
         prompt = ObjectPrompt(points or None, labels or None, box)
-        answer = pp_image.answer([prompt], multimask=box is None and len(points) == 1, best=True)
+        answer = pp_image.candidates([prompt], multimask=box is None and len(points) == 1, best=True)
         (mask,) = masks.draw(answer.masks[0], pp_image.geometries[0].original)
         if not mask.any():
             return []

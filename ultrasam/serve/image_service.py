@@ -100,7 +100,7 @@ class ImageService:
                 if last is not None and seen > last:
                     break
             if not found:
-                raise DataError(f"the file has {seen} frames, none of them from {first} to {last}")
+                raise DataError(f"the file has no frame {first}: its last is {seen - 1}")
             for picture in found:
                 self._pictures.put(picture.id, picture, picture.pixels.nbytes)
             if len(found) == 1:
@@ -128,13 +128,13 @@ class ImageService:
         self._encoded.drop(image)
 
     def prompt(self, picture: Picture, objects: Sequence[ObjectPrompt], multimask: bool) -> Answer:
-        """Segment objects: `Encoded.answer`.
+        """Segment objects: `Encoded.candidates`.
 
         Raises:
             PromptError: a prompt makes no sense; the message names it.
         """
         with self._turns:
-            answer = self._encode(picture).answer(objects, multimask=multimask)
+            answer = self._encode(picture).candidates(objects, multimask=multimask)
         return answer
 
     def everything(self, picture: Picture, wanted: Everything) -> Segmentation:

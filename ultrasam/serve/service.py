@@ -114,8 +114,10 @@ def _add_images(app: FastAPI, engine: ImageService) -> None:
         minmax takes the darkest and brightest of the image. DICOM has its own window.
         """
         data, window = await request.body(), _window(low, high, minmax)
-        if first < 0 or (last is not None and last < first):
-            raise PromptError(f"frames from {first} to {last} make no sense")
+        if first < 0:
+            raise PromptError(f"frames are counted from 0: there is no first={first}")
+        if last is not None and last < first:
+            raise PromptError(f"last={last} comes before first={first}")
         pictures = await run_in_threadpool(engine.add, data, window, first, last)
         return Images(images=[Image.of(picture) for picture in pictures])
 

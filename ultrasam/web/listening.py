@@ -17,17 +17,21 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 for any that is free.
 
     Raises:
-        UltraSamError: the port is in use, or the host is not one of this machine.
+        UltraSamError: the port is in use or none, or the host is not one of this machine.
     """
+    if not 0 <= port <= 65535:
+        raise UltraSamError(
+            f"there is no port {port}: choose a --port from 1 to 65535, or none for a free one"
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen(128)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        reason = getattr(error, "strerror", None) or error
+        reason = error.strerror or error
         raise UltraSamError(
             f"cannot listen on {host}, port {port}: {reason}; choose another --port, or none for a free one"
         ) from error

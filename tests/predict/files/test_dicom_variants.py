@@ -11,6 +11,7 @@ import SimpleITK
 from pydicom.pixels import convert_color_space, pixel_array
 
 from tests.kit.fuzz_files import dicom_bytes
+from ultrasam.cli.main import main
 from ultrasam.errors import DataError
 from ultrasam.predict.files import dicom
 
@@ -188,3 +189,15 @@ def test_times_of_frames(tmp_path):
         path.write_bytes(dicom_bytes(gray, **tags))
         clip = dicom.open_clip(path)
         assert [clip.time(number) for number in range(3)] == times
+
+
+def test_what_pydicom_finds_odd_is_not_printed():
+    """By a command; in Python it is told as ever."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        warnings.warn_explicit("too many digits", UserWarning, "valuerep.py", 1, "pydicom.valuerep")
+        assert len(seen) == 1
+        seen.clear()
+        assert main(["configs"]) == 0
+        warnings.warn_explicit("too many digits", UserWarning, "valuerep.py", 1, "pydicom.valuerep")
+        assert not seen

@@ -3,6 +3,12 @@
 
 export const $ = (id) => document.getElementById(id);
 
+/** Text in which nothing hides: control characters, and marks that turn the direction of what follows, as their codes. */
+export const visible = (text) =>
+  text.replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (mark) => `⟨U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+
+const shown = (value) => (typeof value === "string" ? visible(value) : value);
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An element with properties (`on...` are listeners, `class`, `dataset`, else attributes) and children (nodes, text). */
@@ -13,9 +19,9 @@ export function el(tag, props = {}, ...children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (key === "class") node.className = value;
     else if (key === "dataset") Object.assign(node.dataset, value);
-    else node.setAttribute(key, value === true ? "" : value);
+    else node.setAttribute(key, value === true ? "" : shown(value));
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false).map(shown));
   return node;
 }
 

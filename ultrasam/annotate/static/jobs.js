@@ -48,8 +48,9 @@ export async function propagate(direction) {
     api.propagate(item.id, { from, to, objects: ids }, signal, (told) => follow(job, told)));
   if (!job) return;
   const drifting = driftsOf(item);
-  const words = `${job.stopped ? "Stopped after" : "Carried through"} ${job.done} frames.`;
-  const text = drifting ? `${words} ${drifting} drift: they are marked in the bar.` : `${words} None drifts.`;
+  const words = `${job.stopped ? "Stopped after" : "Carried through"} ${counted(job.done, "frame")}.`;
+  const drifts = drifting === 1 ? "One drifts: it is" : `${drifting} drift: they are`;
+  const text = drifting ? `${words} ${drifts} marked in the bar.` : `${words} None drifts.`;
   emit("notice", { text });
 }
 
@@ -69,9 +70,11 @@ function follow(job, { done, total, frame }) {
 export async function findEverything() {
   const [item, frame] = [state.item, state.frame];
   if (!hasPicture()) return;
+  let empty = 0;
   const job = await run("Finding everything", (signal, job) =>
     api.automatic(item, frame, { class: state.class }, signal, (told) => {
       Object.assign(job, { done: told.done, total: told.total });
+      empty = told.left_out ?? 0;
       if (told.frame) keepFrame(told.frame);
       emit("job");
     }));
@@ -79,10 +82,13 @@ export async function findEverything() {
   const found = objects().filter((object) => !isLabel(object));
   if (found.length) select(found[0].id);
   const text = found.length
-    ? `${found.length} suggestions. Y accepts, Delete rejects the chosen one.`
+    ? `${counted(found.length, "suggestion")}. Y accepts, Delete rejects the chosen one.`
     : "Nothing was found that the model is sure of. Click or draw a box instead.";
-  if (!job.stopped || found.length) emit("notice", { text });
+  const lost = empty ? ` ${counted(empty, "detection")} without a pixel of the image left out.` : "";
+  if (!job.stopped || found.length) emit("notice", { text: text + lost });
 }
+
+const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
 let spoken = null;
 

@@ -1,10 +1,10 @@
 // The images at the left: state, filter, order, progress. Only the rows in sight exist, so thousands cost nothing.
 
 import * as api from "./api.js";
-import { $, afterPaint, el, icon } from "./dom.js";
+import { $, afterPaint, el, icon, visible } from "./dom.js";
 import { open } from "./open.js";
 import { NARROW, set, settings } from "./settings.js";
-import { on, state } from "./state.js";
+import { emit, on, state } from "./state.js";
 
 const ROW = 60; // CSS pixels, as in list.css
 const SPARE = 4; // rows beyond both edges
@@ -89,12 +89,12 @@ function fill(row, item) {
   const [sign, words] = STATES[item.state];
   const picture = item.error
     ? el("span", { class: "thumb" }, icon("warning"))
-    : row.querySelector("img") ?? el("img", { class: "thumb", alt: "", loading: "lazy", decoding: "async", src: api.imageAddress(item.id, 0, 112) });
+    : row.querySelector("img") ?? el("img", { class: "thumb", alt: "", loading: "lazy", decoding: "async", onerror: () => unseen(item.id), src: api.imageAddress(item.id, 0, 112) });
   const button = el(
     "button",
     { type: "button", class: "row-button", "aria-current": item.id === state.item && "true", title: item.name, onclick: () => choose(item.id) },
     picture,
-    el("span", { class: "row-name" }, ...halves(item.name)),
+    el("span", { class: "row-name", dir: "auto" }, ...halves(item.name)),
     el("span", { class: `row-facts ${item.state}` }, icon(sign), el("span", { class: "words" }, words), el("span", {}, facts(item, words))),
     item.flagged && el("span", { class: "row-flag" }, icon("flag"), el("span", { class: "words" }, "flagged")),
   );
@@ -102,14 +102,23 @@ function fill(row, item) {
   if (focused) button.focus({ preventScroll: true });
 }
 
+/** A picture that did not come: the server knows by now what is wrong with its file. */
+async function unseen(id) {
+  const told = await api.item(id).catch(() => null);
+  if (told?.item.error) emit("item", Object.assign(byId(id), told.item));
+}
+
 function choose(id) {
   if (innerWidth <= NARROW) set({ list: false });
   open(id, 0);
 }
 
-/** A long name is cut before its end: files of a series differ there. */
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
+
+/** A long name is cut before its end: files of a series differ there. Mixed directions read right in one piece alone. */
 function halves(name) {
-  const letters = Array.from(name);
+  if (FROM_RIGHT.test(name)) return [el("span", {}, name)];
+  const letters = Array.from(visible(name));
   const tail = Math.min(9, Math.floor(letters.length / 2));
   return [el("span", {}, letters.slice(0, letters.length - tail).join("")), el("span", {}, letters.slice(letters.length - tail).join(""))];
 }

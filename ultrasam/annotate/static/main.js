@@ -6,7 +6,7 @@ import { startCine } from "./cine.js";
 import { startClasses } from "./classes.js";
 import { forgetCorner } from "./cross.js";
 import { startDetail } from "./detail.js";
-import { $ } from "./dom.js";
+import { $, visible } from "./dom.js";
 import { startDownload } from "./download.js";
 import { draft } from "./draft.js";
 import { startJobs } from "./jobs.js";
@@ -35,9 +35,9 @@ async function start() {
   const session = await api.session();
   const { items, classes } = session;
   Object.assign(state, { session, items, classes });
-  document.title = `${session.title} – UltraSam`;
-  $("title").textContent = session.title;
-  $("about").textContent = `UltraSam ${session.version} · model ${session.model}${session.finder ? `, suggestions of ${session.finder}` : ""} · labels ${session.out}`;
+  document.title = `${visible(session.title)} – UltraSam`;
+  $("title").textContent = visible(session.title);
+  $("about").textContent = visible(`UltraSam ${session.version} · model ${session.model}${session.proposer ? `, suggestions of ${session.proposer}` : ""} · labels ${session.out}`);
   for (const part of [startCanvas, startDetail, startList, startObjects, startClasses, startCine, startJobs, startToolbar, startNotices, startDownload, startKeys]) part();
   listen(tools);
   on("item-opened", () => {

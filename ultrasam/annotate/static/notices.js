@@ -2,19 +2,29 @@
 // saved state, which never says more than is true.
 
 import * as api from "./api.js";
-import { $, el, icon } from "./dom.js";
+import { $, el, icon, visible } from "./dom.js";
 import { settled, saving, tryNow } from "./saving.js";
 import { on, state } from "./state.js";
 
 const SHOWN = 6000; // ms; bad news stays longer
 
-function notice({ text, bad = false }) {
+/** Says something for a while; what is not about work that was lost goes with the image that it was said of. */
+function notice({ text, bad = false, lost = false }) {
   const close = el("button", { type: "button", class: "tool", "aria-label": "Dismiss" }, icon("close"));
   const note = el("div", { class: bad ? "notice bad" : "notice" }, icon(bad ? "warning" : "info"), el("p", {}, text), close);
   close.addEventListener("click", () => note.remove());
+  if (lost) note.dataset.lost = "";
   $("notices").append(note);
   while ($("notices").children.length > 3) $("notices").firstChild.remove();
   setTimeout(() => note.remove(), bad ? 2.5 * SHOWN : SHOWN);
+}
+
+let before = null;
+
+/** What was said of the image that one leaves is no news of the next. */
+function leaving() {
+  if (before !== null && before !== state.item) for (const note of $("notices").querySelectorAll(".notice:not([data-lost])")) note.remove();
+  before = state.item;
 }
 
 const SAVED = {
@@ -34,7 +44,7 @@ function renderSaving() {
     const box = $("saved");
     box.className = `saved ${status}`;
     box.replaceChildren(icon(sign), el("span", {}, text));
-    box.title = status === "saved" ? `All changes are on the disk, for ${state.session?.out ?? ""}` : why ?? "";
+    box.title = status === "saved" ? visible(`All changes are on the disk, for ${state.session?.out ?? ""}`) : why ?? "";
   }
   $("offline").hidden = status !== "unsaved";
   const many = waiting === 1 ? "One change is" : `${waiting} changes are`;
@@ -53,9 +63,9 @@ function onSaving() {
 export function renderConflict() {
   const { conflict, problem } = state.session;
   $("problem").hidden = !problem || Boolean(conflict);
-  if (problem) $("problem-words").textContent = problem;
+  if (problem) $("problem-words").textContent = visible(problem);
   $("conflict").hidden = !conflict;
-  if (conflict) $("conflict-words").textContent = conflict;
+  if (conflict) $("conflict-words").textContent = visible(conflict);
 }
 
 async function resolve(keep) {
@@ -110,6 +120,7 @@ export async function saveNow() {
 
 export function startNotices() {
   on("notice", notice);
+  on("item-opened", leaving);
   on("saving", onSaving);
   $("offline-retry").addEventListener("click", tryNow);
   $("lost-retry").addEventListener("click", check);

@@ -86,6 +86,7 @@ function details(object) {
   if (object.measured) facts.push(["Area", `${object.measured.area_mm2.toFixed(1)} mm²`]);
   facts.push(["Pixels", object.area.toLocaleString("en")]);
   if (object.iou !== null) facts.push(["Predicted IoU", iouText(object.iou)]);
+  if (object.detected !== null) facts.push(["Detector's score", iouText(object.detected)]);
   if (object.clicks) facts.push(["Prompts", String(object.clicks)]);
   const choice = el("select", { "aria-label": "Class of this object", dataset: { key: "class" }, onchange: (event) =>
     submit({ kind: "class", object: object.id, class: Number(event.target.value) }) });

@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import { preview, redraw, showBitmap } from "./canvas.js";
-import { $ } from "./dom.js";
+import { $, visible } from "./dom.js";
 import { setDraft } from "./draft.js";
 import { stopHover } from "./hover.js";
 import { load, peek } from "./images.js";
@@ -162,7 +162,7 @@ export function stageNote(text, delay = 0) {
   clearTimeout(timer);
   const note = $("stage-note");
   const show = () => {
-    note.textContent = text;
+    note.textContent = visible(text);
     note.hidden = !text;
   };
   if (delay) timer = setTimeout(show, delay);

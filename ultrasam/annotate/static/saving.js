@@ -109,14 +109,14 @@ async function sendState(entry) {
 async function failed(entry, error) {
   if (!(error instanceof api.Refused || error instanceof api.Unreachable)) {
     drop((one) => one === entry);
-    emit("notice", { text: `This change could not be sent: ${error.message}`, bad: true });
+    emit("notice", { text: `This change could not be sent: ${error.message}`, bad: true, lost: true });
     return reportError(error);
   }
   if (error.status === 409 && error.body.frame) return stale(entry, error.body.frame);
   if (error.status >= 400 && error.status < 500 && error.status !== 403) {
     drop((one) => one === entry);
     if (state.selected === "last") select(null);
-    return emit("notice", { text: error.message, bad: true });
+    return emit("notice", { text: error.message, bad: true, lost: true });
   }
   entry.tries += 1;
   const why = error.status === 403 ? "The server was started anew: open the address that it printed." : error.message;
@@ -138,7 +138,7 @@ function stale(entry, frame) {
     const many = lost === 1 ? "Your last change was" : `Your last ${lost} changes were`;
     const fate = entry.tries ? "Please look whether your last change is there." : `${many} not made: please repeat.`;
     const text = `This image was changed elsewhere and is shown anew. ${fate}`;
-    emit("notice", { text, bad: true });
+    emit("notice", { text, bad: true, lost: true });
   }
 }
 
@@ -175,7 +175,7 @@ export async function restore() {
   // They may have been on their way when the page went.
   queue.push(...known.map((entry) => ({ ...entry, tries: entry.tries + 1 })));
   unsaved.keep(state.session.out, queue);
-  emit("notice", { text: `Changes of before that were not saved yet: ${known.length}. They are being saved now.` });
+  emit("notice", { text: `Changes of before that were not saved yet: ${known.length}. They are being saved now.`, lost: true });
   pump();
 }
 

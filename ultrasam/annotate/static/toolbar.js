@@ -1,7 +1,7 @@
 // The bars: buttons that run commands, sliders, and what they show of the present state.
 
 import { COMMANDS, run } from "./commands.js";
-import { $, afterPaint } from "./dom.js";
+import { $, afterPaint, visible } from "./dom.js";
 import { stopHover } from "./hover.js";
 import { NARROW, set, settings } from "./settings.js";
 import { currentFrame, currentItem, on, state } from "./state.js";
@@ -71,8 +71,7 @@ function renderItem() {
   const item = currentItem();
   if (!item) return;
   const at = state.order.indexOf(item.id);
-  $("item-name").textContent = item.name;
-  $("item-name").title = item.name;
+  $("item-name").textContent = $("item-name").title = visible(item.name);
   const size = item.error ? "" : ` · ${item.width} × ${item.height}`;
   $("item-facts").textContent = `${at + 1} of ${state.order.length}${size}`;
   document.querySelector("[data-run=accept]").setAttribute("aria-pressed", String(item.state === "accepted"));

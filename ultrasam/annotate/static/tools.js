@@ -77,22 +77,16 @@ function press(from) {
 /** A click inside (1) or outside (0) at a place of the image: to the chosen object, else the first of a new one. */
 export function click(at, label) {
   if (isOutside(at)) return;
-  if (state.selected === null && label === 0) {
-    return emit("notice", { text: "An object begins with a click inside or a box; then click outside of it." });
+  const chosen = selectedObject();
+  const begun = chosen ? chosen.box || chosen.labels.includes(1) : state.selected === "last";
+  if (label === 0 && !begun) {
+    return emit("notice", { text: "A click outside alone does not say where an object is: click inside or draw a box first." });
   }
-  brushedIsGone();
   submit({ kind: "point", object: state.selected, class: state.class, at: [round(at.x), round(at.y)], label });
-}
-
-/** The model answers prompts alone: it knows nothing of the brush. */
-function brushedIsGone() {
-  if (selectedObject()?.source !== "brush") return;
-  emit("notice", { text: "The model made this mask anew; what was painted is gone. Undo (Ctrl+Z) brings it back: brush last." });
 }
 
 /** A new object in a box; with `same` it becomes the box of the chosen one. */
 export function addBox(box, same = false) {
-  if (same && state.selected !== null) brushedIsGone();
   if (same && state.selected !== null) return submit({ kind: "box", object: state.selected, class: state.class, box });
   select(null);
   submit({ kind: "add", object: null, class: state.class, box, points: [], labels: [] });
@@ -135,7 +129,6 @@ function reshape(object, from, changed, onClick) {
     },
     up() {
       setDraft(null);
-      if (prompt) brushedIsGone();
       if (prompt) submit({ kind: "prompt", object: object.id, ...prompt });
       else onClick?.();
     },

@@ -46,13 +46,8 @@ def load_config(
         ConfigError: the file is missing or broken, or its parts do not fit together.
     """
     path = find_config(str(name))
-    try:
-        config = read_config(path, cfg_options or {})
-    except ConfigError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"{path} is not a valid configuration: {error}") from error
-    for key in ("model", "visualizer", "default_hooks", *(name for name in LOADERS if config.get(name))):
+    config = read_model(path, cfg_options)
+    for key in ("visualizer", "default_hooks", *(name for name in LOADERS if config.get(name))):
         if not isinstance(config.get(key), dict):
             raise ConfigError(f"{path} is not a whole configuration: its '{key}' is {config.get(key)!r}")
     config.launcher = launcher
@@ -69,6 +64,23 @@ def load_config(
             config[name].pop("persistent_workers", None)
     _check_whole(config)
     _check_sizes(config)
+    return config
+
+
+def read_model(path: Path, cfg_options: Mapping[str, Any] | None = None) -> Config:
+    """A configuration of any model, of MMDetection's own too, as its file and the changes say.
+
+    Raises:
+        ConfigError: the file is broken, or configures no model.
+    """
+    try:
+        config = read_config(path, cfg_options or {})
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{path} is not a valid configuration: {error}") from error
+    if not isinstance(config.get("model"), dict):
+        raise ConfigError(f"{path} is not a whole configuration: its 'model' is {config.get('model')!r}")
     return config
 
 
