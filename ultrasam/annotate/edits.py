@@ -65,10 +65,14 @@ class Edit:
 
 @dataclass(frozen=True)
 class Answer:
-    """The masks that the model finds for a prompt: one, or several of which ``best`` is taken."""
+    """The masks that the model finds for a prompt: one, or several of which ``best`` is taken.
+
+    ``quality`` is the expected IoU of that one, where the weights say what predicted IoU is worth.
+    """
 
     candidates: tuple[Candidate, ...]
     best: int = 0
+    quality: float | None = None
 
 
 def parse(content: Any, size: tuple[int, int], classes: int) -> Edit:
@@ -172,10 +176,14 @@ def _changed(old: AnnotatedObject, edit: Edit, answer: Answer | None) -> Annotat
         if not 0 <= edit.candidate < len(old.candidates):
             raise DataError(f"object {old.id} has {len(old.candidates)} candidates, not {edit.candidate + 1}")
         chosen = old.candidates[edit.candidate]
-        return replace(old, candidate=edit.candidate, mask=chosen.mask, iou=chosen.iou, source="prompt")
+        return replace(
+            old, candidate=edit.candidate, mask=chosen.mask, iou=chosen.iou, quality=None, source="prompt"
+        )
     if edit.kind == "brush":
         mask = painted(old.mask, edit)
-        return replace(old, mask=mask, iou=None, candidates=(), candidate=0, source="brush", drift=False)
+        return replace(
+            old, mask=mask, iou=None, quality=None, candidates=(), candidate=0, source="brush", drift=False
+        )
     assert answer is not None
     found = answer.candidates[answer.best]
     return replace(
@@ -183,6 +191,7 @@ def _changed(old: AnnotatedObject, edit: Edit, answer: Answer | None) -> Annotat
         mask=found.mask,
         prompt=edit.prompt,
         iou=found.iou,
+        quality=answer.quality,
         candidates=answer.candidates if len(answer.candidates) > 1 else (),
         candidate=answer.best,
         source="prompt",

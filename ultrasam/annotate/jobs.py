@@ -185,7 +185,7 @@ class Jobs:
             work = steps(session.assistant.predictor, state, start, abs(end - start), direction)
             for done, step in enumerate((step for step in work if step.frame != start), start=1):
                 changed = None
-                if step.objects is not None:
+                if step.objects is not None and step.frame not in state.unread:
                     self._leave_corrected(item, step.frame, alive, state)
                     if not alive:
                         return
@@ -193,6 +193,9 @@ class Jobs:
                 yield {"done": min(done, total), "total": total, "frame": changed}
                 if stop.is_set():
                     return
+            if state.unread:
+                frames = ", ".join(map(str, sorted(state.unread)))
+                raise DataError(f"passed over frame {frames}: {next(iter(state.unread.values()))}")
         finally:
             self._end(item)
 

@@ -232,7 +232,7 @@ class Imported:
         counts = rle["counts"]
         mask = {"size": list(size), "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
         number = self._ids[id(annotation)]
-        score, source = annotation.get("score"), annotation.get("source")
+        score, source, quality = (annotation.get(name) for name in ("score", "source", "quality"))
         return AnnotatedObject(
             number,
             self._category[_hashable(annotation["category_id"])],
@@ -246,6 +246,7 @@ class Imported:
             seconds=float(annotation.get("seconds", 0)),
             track=int(annotation.get("track", number)),
             imported=annotation,
+            quality=float(quality) if isinstance(quality, (int, float)) else None,
         )
 
 
@@ -265,6 +266,7 @@ def annotation_of(entry: AnnotatedObject, image_id: Any, category_id: Any) -> En
         "area": entry.area,
         "iscrowd": 0,
         "score": entry.iou,
+        "quality": entry.quality,
         "prompts": entry.prompt.to_json(),
         "source": entry.source,
         "clicks": entry.clicks,
