@@ -179,7 +179,8 @@ def test_damaged_frames_are_named_and_passed_over(small, shifting):
     small.add_new_mask(state, 5, 1, square(9))
     with pytest.warns(UserWarning, match="frame 3 is passed over: frame 3 can't be decoded") as warned:
         found = {f: masks_of(logits)[0] for f, _, logits in small.propagate_in_video(state)}
-    assert len(warned) == 1 and sorted(found) == [1, 2, 3, 4, 5, 6]
+    assert sum("passed over" in str(one.message) for one in warned) == 1
+    assert sorted(found) == [1, 2, 3, 4, 5, 6]
     assert not found[3].any() and state.objects[1].at(3) is None
     assert state.unread == {3: "frame 3 can't be decoded"} and state.lost() == {}
     # On from the frame before: by one pixel, and blended with the way back, which passes it over too.

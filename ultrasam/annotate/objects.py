@@ -94,7 +94,7 @@ class AnnotatedObject:
         seconds: that they took.
         track: the same for one object in all frames of a clip; the id of the first of them.
         imported: the COCO annotation that it was read from; its unknown fields are written again.
-        quality: expected IoU of the mask that the model took, where the weights say what predicted IoU is worth.
+        quality: expected IoU of the mask that the model took, where the weights tell it.
     """
 
     id: int

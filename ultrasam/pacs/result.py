@@ -108,6 +108,9 @@ def write(made: Dataset, path: str | Path) -> None:
     """
     for name, value in _made_at(Path(path), made.SOPInstanceUID).items():
         setattr(made, name, value)
+    # Beside it, highdicom notes when it was asked, as the last one that had a part in it.
+    for item in made.get("ContributingEquipmentSequence", ())[-1:]:
+        item.ContributionDateTime = f"{made.ContentDate}{made.ContentTime}"
     buffer = io.BytesIO()
     dcmwrite(buffer, made, enforce_file_format=True)
     write_bytes(path, buffer.getvalue())

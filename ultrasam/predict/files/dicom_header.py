@@ -87,17 +87,17 @@ def whole_number(path: Path, dataset: Any, name: str, default: int | None = None
     Raises:
         DataError: it is anything else.
     """
-    raw = dataset.get_item(name).value if name in dataset else None
     found = numbers(get(dataset, name), 1)
+    if found is not None and found[0] >= 1 and found[0] == int(found[0]):
+        return int(found[0])
+    raw = dataset.get_item(name).value if name in dataset else None
     if default is not None and (not raw or found == (0.0,)):
         return default
-    if found is None or found[0] < 1 or found[0] != int(found[0]):
-        shown = raw.decode("latin-1").strip() if isinstance(raw, bytes) and found is None else found
-        raise DataError(
-            f"{path} has a damaged header: {name} is {shown[0] if isinstance(shown, tuple) else shown!r}, "
-            "it must be a whole number above 0"
-        )
-    return int(found[0])
+    shown = raw.decode("latin-1").strip() if isinstance(raw, bytes) and found is None else found
+    raise DataError(
+        f"{path} has a damaged header: {name} is {shown[0] if isinstance(shown, tuple) else shown!r}, "
+        "it must be a whole number above 0"
+    )
 
 
 def reason(error: Exception) -> str:

@@ -107,11 +107,15 @@ class Plain:
         dtype = np.dtype(f"<{'ui'[signed]}{depth // 8}")
         return cls(kind, (*size, 3) if samples == 3 else size, dtype)
 
+    @property
+    def nbytes(self) -> int:
+        """Of a frame."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
     def read(self, path: Path, start: int, number: int) -> np.ndarray:
         """A frame of a file whose first one begins at byte ``start``."""
         count = math.prod(self.shape)
-        place = start + number * count * self.dtype.itemsize
-        samples = np.fromfile(path, self.dtype, count, offset=place)
+        samples = np.fromfile(path, self.dtype, count, offset=start + number * self.nbytes)
         if len(samples) < count:
             raise DataError("the file is cut off there")
         return samples.reshape(self.shape)
@@ -173,7 +177,8 @@ def read_table(path: Path, file: BinaryIO, dataset: Any, element: PixelElement, 
             held = len(pieces)
         else:
             given = end - start if element.length == _UNDEFINED else element.length
-            held = _native(dataset, min(given, end - start), stated)
+            held = min(given, end - start)
+            held = held // plain.nbytes if plain else _native(dataset, held, stated)
     except (ValueError, TypeError, AttributeError, KeyError, ZeroDivisionError, struct.error) as error:
         raise DataError(f"has damaged pixel data: {' '.join(str(error).split())}") from error
     if held < 1:
