@@ -92,10 +92,10 @@ def test_a_box_needs_one_encoding(tiny_model, picture, monkeypatch):
 def test_a_lost_object_leaves_the_others_their_color(small):
     """In the overlay, which the video is made of."""
     picture = waves(200, 260)
-    masks = {0: np.zeros((200, 260), bool), 1: np.zeros((200, 260), bool)}
-    masks[1][60:140, 80:180] = True
+    masks = {1: np.zeros((200, 260), bool), 2: np.zeros((200, 260), bool)}
+    masks[2][60:140, 80:180] = True
     result = frame_results.of_followed(Follower(small, picture, masks), picture, [1, 2], None)
-    assert result.lost == [0] and [entry["category_id"] for entry in result.annotations] == [2]
+    assert result.lost == [1] and [entry["category_id"] for entry in result.annotations] == [2]
     drawn = cv2.resize(result.draw(), (260, 200), interpolation=cv2.INTER_AREA).astype(float)
     inside = cv2.erode(result.masks[0].astype(np.uint8), np.ones((9, 9))) > 0
     tint = (drawn - 0.72 * picture)[inside].mean(axis=0) / 0.28
