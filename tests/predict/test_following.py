@@ -110,3 +110,25 @@ def test_flat_pictures_are_followed(height):
     mask[3:-3, 20:100] = True
     moved = Motion().move(mask, old, np.roll(old, 2, axis=1))
     assert iou(moved, np.roll(mask, 2, axis=1)) > 0.9
+
+
+@pytest.mark.parametrize(("img_size", "number"), [(256, 1), (1024, 2)])
+def test_small_networks_follow_with_one_thread(small, monkeypatch, img_size, number):
+    import torch
+
+    picture, mask = waves(), np.zeros((120, 200), bool)
+    mask[30:90, 60:140] = True
+    seen, segment = [], small.segment_once
+    watched = lambda *args: seen.append(torch.get_num_threads()) or segment(*args)  # noqa: E731
+    monkeypatch.setattr(small, "segment_once", watched)
+    monkeypatch.setattr(small.engine, "img_size", img_size)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        work = Follower(small, picture)
+        monkeypatch.setattr(small.engine, "img_size", 256)
+        work.start(1, mask)
+        work.step(picture)
+        assert seen == [number] * 2 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

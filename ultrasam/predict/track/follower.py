@@ -10,14 +10,17 @@ like it. A lost one is searched for in each frame after that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ultrasam.data.boxes import tight_box
+from ultrasam.machine import threads
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.segmentation import Segmentation
 from ultrasam.predict.track.appearance import likeness, patch, search
 from ultrasam.predict.track.distance import between
 from ultrasam.predict.track.habit import Habit
@@ -44,6 +47,9 @@ _DOUBTED = 0.6
 _SURE = 0.7
 #: By how much more a place elsewhere must look like the object than where flow takes it.
 _BETTER = 0.1
+#: Side of the network's input up to which its work on one object is too little for threads to share: they
+#: wait for each other longer than they help.
+_SMALL_INPUT = 256
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ class Follower:
         masks: Mapping[int, np.ndarray] | None = None,
     ) -> None:
         self._predictor, self._image, self._motion = predictor, image, Motion()
+        self._threads = threads.one if predictor.engine.img_size <= _SMALL_INPUT else contextlib.nullcontext
         self._objects: dict[int, _Object | None] = {}
         for name, mask in (masks or {}).items():
             self.start(name, mask)
@@ -134,7 +141,7 @@ class Follower:
         if not mask.any():
             return
         box = _padded(tight_box(mask), mask.shape)
-        answer = self._predictor.segment_once(self._image, [ObjectPrompt(box=box)])
+        answer = self._segment(self._image, [box])
         found, iou = answer.masks[0], float(answer.scores[0])
         little, much = _AGREE
         agreement = float(np.clip((_iou(found, mask) - little) / (much - little), 0, 1))
@@ -156,9 +163,7 @@ class Follower:
         }
         tracked: dict[int, Tracked | None] = dict.fromkeys(self._objects)
         boxes = [_padded(tight_box(place.mask), image.shape) for place in expected.values()]
-        found = (
-            self._predictor.segment_once(image, [ObjectPrompt(box=box) for box in boxes]) if boxes else None
-        )
+        found = self._segment(image, boxes) if boxes else None
         for name, entry in self._objects.items():
             if entry is not None:
                 self._objects[name] = replace(entry, mask=None)
@@ -170,6 +175,10 @@ class Follower:
             tracked[name], self._objects[name] = _judged(entry, place, mask, iou, boxes[row], image)
         self._image = image
         return tracked
+
+    def _segment(self, image: np.ndarray, boxes: Sequence[np.ndarray]) -> Segmentation:
+        with self._threads():
+            return self._predictor.segment_once(image, [ObjectPrompt(box=box) for box in boxes])
 
     def _expected(self, entry: _Object, image: np.ndarray) -> _Expected | None:
         """Where flow takes an object, or where else something looks more like it."""
