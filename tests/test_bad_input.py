@@ -253,7 +253,7 @@ def test_calls(tiny_model, kind):
 
 
 def test_objects_on_other_images(ready):
-    with pytest.raises(UltraSamError, match="object 1 is on image 4, there are 1"):
+    with pytest.raises(UltraSamError, match="object 2 is on image 4, there are 1"):
         ready.segment([ObjectPrompt(box=BOX), ObjectPrompt(box=BOX, image=4)])
 
 

@@ -65,7 +65,7 @@ def test_a_page_can_do_all_that_a_session_can(client, session):
     assert len(frame["objects"][0]["candidates"]) == 3 and frame["can_undo"]
     assert set(frame["objects"][0]) == {
         *("id", "class", "box", "points", "labels", "mask", "iou", "candidates", "candidate", "source"),
-        *("detected", "drift", "area", "measured", "clicks", "seconds", "track"),
+        *("detected", "drift", "area", "measured", "clicks", "seconds", "track", "quality"),
     }
     hover = client.post("/api/items/0/frames/0/hover", json={"x": 90, "y": 60}).json()
     assert coco_mask.decode(hover["mask"]).shape == SIZE

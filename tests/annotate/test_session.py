@@ -18,6 +18,7 @@ from pycocotools.coco import COCO
 
 from tests.annotate.conftest import end
 from tests.kit.annotating import BOX, EDITS, SIZE, Hand, make_clip, make_images, shown
+from tests.kit.models import tiny
 from tests.kit.scans import write_scan
 from ultrasam.annotate.session import Session, StaleError
 from ultrasam.cli.main import main
@@ -25,6 +26,9 @@ from ultrasam.data import coco, images
 from ultrasam.errors import DataError, PromptError, UltraSamError
 from ultrasam.predict import masks
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.predictor import Predictor
+from ultrasam.predict.quality import assess
+from ultrasam.types import ModelUsage, QualityFit
 
 
 def pixels(entry):
@@ -52,6 +56,29 @@ def test_masks_are_the_predictors(start, folder, predictor):
     # All three differ, so that a mistake in their order would show.
     assert len({c["mask"]["counts"] for c in click["candidates"]}) == 3
     assert (click["clicks"], corrected["clicks"]) == (1, 2)
+
+
+def test_what_a_mask_is_worth_is_told_where_the_weights_know(start, folder):
+    model = tiny(2)
+    curve = ((0.0, 0.0), (1.0, 0.5))
+    model.usage = ModelUsage(
+        quality=QualityFit({"box": curve, "point": curve}, {"box": (1, 1), "point": (1, 1)})
+    )
+    predictor = Predictor(model, closer=True)
+    session = start(model=predictor)
+    hand = Hand(session)
+    (box,) = hand.do({"kind": "add", "class": 0, "box": BOX})["objects"]
+    encoded = predictor.encode(images.read_image(folder / "a.png"))
+    judged = assess(encoded, encoded.segment([ObjectPrompt(box=BOX)]))
+    assert box["quality"] == pytest.approx(float(judged.quality[0]), abs=1e-3) and box["quality"] < box["iou"]
+    session.save()
+    (written,) = json.loads((folder / "labels.json").read_text())["annotations"]
+    assert written["quality"] == box["quality"]
+    # Painted over, it is another mask.
+    (painted,) = hand.do(
+        {"kind": "brush", "object": box["id"], "points": [[20, 20]], "radius": 3, "erase": False}
+    )["objects"]
+    assert painted["quality"] is None
 
 
 def test_hover_looks_at_the_whole_image_and_keeps_nothing(start, folder, predictor):

@@ -223,7 +223,7 @@ def test_video_and_follow(tiny_weights, tmp_path):
     assert len(plain) == len(followed) == 3 and "area_mm2" in plain[0]
     assert plain[0]["segmentation"] == followed[0]["segmentation"]
     assert plain[1]["segmentation"] != followed[1]["segmentation"]
-    assert [entry["track_id"] for entry in followed] == [0, 0, 0] and "drift" in followed[1]
+    assert [entry["track_id"] for entry in followed] == [1, 1, 1] and "drift" in followed[1]
     assert all(
         image["lost"] == [] for image in json.loads((tmp_path / "b/predictions.json").read_text())["images"]
     )
@@ -242,7 +242,7 @@ def test_what_is_found_is_followed(tiny_weights, tmp_path):
     assert (tmp_path / "out/measures_clips.csv").is_file()
 
 
-def test_a_series_is_followed_into_one_segmentation(tiny_weights, tmp_path):
+def test_a_series_is_followed_into_one_segmentation(tiny_weights, tmp_path, capsys):
     uids = {"SeriesInstanceUID": "1.2.3", "StudyInstanceUID": "1.2"}
     (tmp_path / "in").mkdir()
     for number, name in enumerate("ca", start=1):
@@ -253,6 +253,27 @@ def test_a_series_is_followed_into_one_segmentation(tiny_weights, tmp_path):
     images = json.loads((tmp_path / "out/predictions.json").read_text())["images"]
     assert [(i["file_name"], i["frame"]) for i in images] == [("c.dcm", 0), ("c.dcm", 1)]
     assert [path.name for path in (tmp_path / "out/dicom").iterdir()] == ["c.seg.dcm"]
+    # With prompts of one file, from there on.
+    (tmp_path / "boxes.csv").write_text("a.dcm,5,5,40,30,cyst\n")
+    prompted = (
+        tmp_path / "in",
+        "--checkpoint",
+        tiny_weights,
+        "--prompts",
+        tmp_path / "boxes.csv",
+        "--follow",
+    )
+    assert predict(*prompted, "--out", tmp_path / "late") == 0
+    found = json.loads((tmp_path / "late/predictions.json").read_text())
+    assert [(i["file_name"], i["frame"]) for i in found["images"]] == [("c.dcm", 1)]
+    (tmp_path / "boxes.csv").write_text("c.dcm,5,5,40,30,cyst\n")
+    assert predict(*prompted, "--out", tmp_path / "first") == 0
+    found = json.loads((tmp_path / "first/predictions.json").read_text())
+    assert [(i["file_name"], i["frame"]) for i in found["images"]] == [("c.dcm", 0), ("c.dcm", 1)]
+    assert {entry["track_id"] for entry in found["annotations"]} == {1}
+    (tmp_path / "boxes.csv").write_text("c.dcm,5,5,40,30,cyst\na.dcm,5,5,40,30,cyst\n")
+    assert predict(*prompted, "--out", tmp_path / "both") == 2
+    assert "2 files of one series have prompts (c.dcm, a.dcm)" in capsys.readouterr().err
     # Without --follow each file has its own.
     assert predict(*args, "--out", tmp_path / "each") == 0
     assert len(list((tmp_path / "each/dicom").iterdir())) == 2

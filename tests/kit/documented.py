@@ -101,7 +101,9 @@ def _pictures(folder: Path) -> None:
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [120, 80, 100, 90], "score": 0.9}],
     }
     (folder / "detections.json").write_text(json.dumps(detections))
-    write_scan(folder / "cine.dcm", np.stack([picture] * 2))
+    for name in ("cine", "four_chamber", "two_chamber"):
+        write_scan(folder / f"{name}.dcm", np.stack([picture] * 2))
+    (folder / "planes.csv").write_text("four_chamber.dcm,120,80,340,260\ntwo_chamber.dcm,120,80,340,260\n")
     # Of the size of the image that Python blocks are given.
     write_scan(folder / "scan.dcm", np.zeros((300, 400), dtype=np.uint8))
     slices = np.stack([picture[..., 0].T] * 2, axis=2)

@@ -1,6 +1,7 @@
 """SEG and SR as other software sees them: dciodvfy, highdicom, SimpleITK, pydicom."""
 
 import itertools
+import json
 import shutil
 import subprocess
 from functools import partial
@@ -11,9 +12,11 @@ import pydicom
 import pytest
 from pydicom.sr import _concepts_dict
 
+from tests.kit.pictures import noise
 from tests.kit.scans import SPACING, write_scan
 from tests.pacs.conftest import NAMES, SIZE, blobs, found
 from ultrasam import pacs
+from ultrasam.cli.main import main
 from ultrasam.errors import DataError
 from ultrasam.pacs.codes import coded
 from ultrasam.predict.predictor import Predictor
@@ -154,6 +157,19 @@ def test_without_spacing_there_are_no_millimeters(tmp_path):
     assert told == {"Predicted intersection over union": 0.5, "Predicted quality": 0.25}
 
 
+def test_what_the_quality_option_tells_is_in_the_report(tiny_weights, tmp_path):
+    write_scan(tmp_path / "scan.dcm", noise(*SIZE)[..., 0])
+    args = ["predict", tmp_path / "scan.dcm", "--checkpoint", tiny_weights, "--box", "5,5,40,30", "--quality"]
+    args += ["--dicom-sr", "--out", tmp_path / "out", "--quiet", "--device", "cpu"]
+    assert main([*map(str, args)]) == 0
+    (entry,) = json.loads((tmp_path / "out/predictions.json").read_text())["annotations"]
+    content = highdicom.sr.srread(tmp_path / "out/dicom/scan.sr.dcm").content
+    (group,) = content.get_planar_roi_measurement_groups()
+    (told,) = [m.value for m in group.get_measurements() if m.name.value == "PREDICTED_QUALITY"]
+    assert told == pytest.approx(entry["quality"], abs=1e-6)
+    assert "Algorithm Name" in str(pydicom.dcmread(tmp_path / "out/dicom/scan.sr.dcm"))
+
+
 def test_patient_and_study_are_the_sources(case):
     for path in (case.seg, case.sr):
         made = pydicom.dcmread(path)
@@ -173,9 +189,22 @@ def test_an_object_has_one_uid_in_segmentation_and_report(case):
     assert len(of_segments) == len(NAMES)
 
 
-def test_the_same_result_is_the_same_instance(case, tmp_path):
-    pacs.write_segmentation(case.result, tmp_path / "again.dcm")
-    assert pydicom.dcmread(tmp_path / "again.dcm").SOPInstanceUID == pydicom.dcmread(case.seg).SOPInstanceUID
+def test_the_same_result_is_the_same_instance(case, tmp_path, monkeypatch):
+    """Written over itself it is the same to the byte; elsewhere, all but the time at which it was made."""
+    for path, write in ((case.seg, pacs.write_segmentation), (case.sr, pacs.write_report)):
+        before, made = path.read_bytes(), pydicom.dcmread(path)
+        write(case.result, tmp_path / path.name)
+        again = pydicom.dcmread(tmp_path / path.name)
+        lines = zip(*(str(dataset).splitlines() for dataset in (made, again)), strict=True)
+        times = ("Instance Creation", "Content Date", "Content Time", "Contribution DateTime")
+        assert [one for one, other in lines if one != other and not any(t in one for t in times)] == []
+        assert (tmp_path / path.name).read_bytes() != before
+        write(case.result, path)
+        assert path.read_bytes() == before
+    monkeypatch.setattr("ultrasam.__version__", "0.0.1")
+    pacs.write_segmentation(case.result, tmp_path / "other.dcm")
+    assert pydicom.dcmread(tmp_path / "other.dcm").SOPInstanceUID != made.SOPInstanceUID
+    monkeypatch.undo()
     masks = case.masks.copy()
     # As many pixels, in other places.
     masks[0, 0] = np.roll(masks[0, 0], 1, axis=1)

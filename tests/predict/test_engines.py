@@ -173,7 +173,7 @@ def test_nothing_needs_torch_where_it_is_not_installed(engines, tmp_path):
     assert "engine='torch'" in told[0] and "pip install torch" in told[1]
     assert "ultrasam export other.safetensors --for predictor" in told[2]
     assert told[3] == "2" and "torch" in ended.stderr and "Traceback" not in ended.stderr
-    mask = cv2.imread(str(tmp_path / "out/masks/scan_000.png"), cv2.IMREAD_UNCHANGED) > 0
+    mask = cv2.imread(str(tmp_path / "out/masks/scan_001.png"), cv2.IMREAD_UNCHANGED) > 0
     asked = [ObjectPrompt([[60.5, 70.5]], [1], box=[20, 25, 110, 100])]
     (expected,) = Predictor(engines["torch"]).encode(IMAGES[0]).segment(asked, multimask=True).masks
     assert expected.any() and (mask != expected).mean() < 1e-4

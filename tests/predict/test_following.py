@@ -92,10 +92,10 @@ def test_a_box_needs_one_encoding(tiny_model, picture, monkeypatch):
 def test_a_lost_object_leaves_the_others_their_color(small):
     """In the overlay, which the video is made of."""
     picture = waves(200, 260)
-    masks = {0: np.zeros((200, 260), bool), 1: np.zeros((200, 260), bool)}
-    masks[1][60:140, 80:180] = True
+    masks = {1: np.zeros((200, 260), bool), 2: np.zeros((200, 260), bool)}
+    masks[2][60:140, 80:180] = True
     result = frame_results.of_followed(Follower(small, picture, masks), picture, [1, 2], None)
-    assert result.lost == [0] and [entry["category_id"] for entry in result.annotations] == [2]
+    assert result.lost == [1] and [entry["category_id"] for entry in result.annotations] == [2]
     drawn = cv2.resize(result.draw(), (260, 200), interpolation=cv2.INTER_AREA).astype(float)
     inside = cv2.erode(result.masks[0].astype(np.uint8), np.ones((9, 9))) > 0
     tint = (drawn - 0.72 * picture)[inside].mean(axis=0) / 0.28
@@ -110,3 +110,25 @@ def test_flat_pictures_are_followed(height):
     mask[3:-3, 20:100] = True
     moved = Motion().move(mask, old, np.roll(old, 2, axis=1))
     assert iou(moved, np.roll(mask, 2, axis=1)) > 0.9
+
+
+@pytest.mark.parametrize(("img_size", "number"), [(256, 1), (1024, 2)])
+def test_small_networks_follow_with_one_thread(small, monkeypatch, img_size, number):
+    import torch
+
+    picture, mask = waves(), np.zeros((120, 200), bool)
+    mask[30:90, 60:140] = True
+    seen, segment = [], small.segment_once
+    watched = lambda *args: seen.append(torch.get_num_threads()) or segment(*args)  # noqa: E731
+    monkeypatch.setattr(small, "segment_once", watched)
+    monkeypatch.setattr(small.engine, "img_size", img_size)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        work = Follower(small, picture)
+        monkeypatch.setattr(small.engine, "img_size", 256)
+        work.start(1, mask)
+        work.step(picture)
+        assert seen == [number] * 2 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.kit.annotating import make_clip
+from tests.kit.fuzz_files import dicom_bytes
 from ultrasam import VideoPredictor
 from ultrasam.errors import DataError, PromptError
 from ultrasam.evaluate.metrics import iou
@@ -155,3 +156,62 @@ def test_any_frame_of_a_video_is_read_and_few_are_kept(tmp_path):
         assert len(reader._kept) <= 32
     with pytest.raises(IndexError):
         reader[70]
+
+
+class Holed:
+    """Frames of which some can't be read."""
+
+    def __init__(self, count, *damaged):
+        self.count, self.damaged = count, damaged
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, number):
+        if number in self.damaged:
+            raise DataError(f"frame {number} can't be decoded")
+        return np.zeros((40, 60, 3), np.uint8)
+
+
+def test_damaged_frames_are_named_and_passed_over(small, shifting):
+    state = small.init_state(Holed(7, 0, 3))
+    small.add_new_mask(state, 1, 1, square(5))
+    small.add_new_mask(state, 5, 1, square(9))
+    with pytest.warns(UserWarning, match="frame 3 is passed over: frame 3 can't be decoded") as warned:
+        found = {f: masks_of(logits)[0] for f, _, logits in small.propagate_in_video(state)}
+    assert sum("passed over" in str(one.message) for one in warned) == 1
+    assert sorted(found) == [1, 2, 3, 4, 5, 6]
+    assert not found[3].any() and state.objects[1].at(3) is None
+    assert state.unread == {3: "frame 3 can't be decoded"} and state.lost() == {}
+    # On from the frame before: by one pixel, and blended with the way back, which passes it over too.
+    assert np.array_equal(found[4], between(square(7), square(10), 3 / 4))
+    with pytest.warns(UserWarning, match="frame 0"):
+        back = [frame for frame, _, _ in small.propagate_in_video(state, 2, reverse=True)]
+    assert back == [2, 1, 0]
+    small.add_new_mask(state, 3, 1, square(5))
+    with pytest.raises(DataError, match="frame 3"):
+        list(small.propagate_in_video(state))
+
+
+def test_frames_keep_their_numbers_where_others_are_missing(tmp_path):
+    for name, value in (("a", 10), ("c", 30)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((8, 8, 3), value, np.uint8))
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match=r"b\.png"):
+        reader = ClipReader(tmp_path)
+    assert len(reader) == 3 and (reader[2][0, 0, 0], reader[0][0, 0, 0]) == (30, 10)
+    with pytest.raises(DataError, match="frame 1 is damaged or missing"):
+        reader[1]
+    with pytest.raises(DataError, match="no picture|not a readable"):
+        (tmp_path / "only").mkdir()
+        (tmp_path / "only/b.png").write_bytes(b"no picture")
+        ClipReader(tmp_path / "only")
+
+
+def test_a_dicom_series_is_a_clip_in_instance_order(tmp_path):
+    for name, value, number in (("a", 30, 3), ("b", 10, 1), ("c", 20, 2)):
+        tags = {"SeriesInstanceUID": "1.2.3", "InstanceNumber": number}
+        frames = np.full((1, 8, 8), value, np.uint8)
+        (tmp_path / f"{name}.dcm").write_bytes(dicom_bytes(frames, **tags))
+    reader = ClipReader(tmp_path)
+    assert [reader[i][0, 0, 0] for i in range(len(reader))] == [10, 20, 30]

@@ -96,7 +96,12 @@ def test_files(tmp_path, kind, capsys):
     assert (after[:, ~mask] == black).all() or kind == "jpeg"
     text = (before[:, ~mask] > 90).any(axis=0)
     assert (after[:, ~mask][:, text.any(axis=-1)] < 30).all() or kind == "inverted"
-    assert written.BurnedInAnnotation == "NO" and written.PatientIdentityRemoved == "YES"
+    assert written.PatientIdentityRemoved == "YES"
+    assert written.LongitudinalTemporalInformationModified == "REMOVED"
+    # Text over the echoes of a still can't be told from them.
+    codes = [item.CodeValue for item in written.DeidentificationMethodCodeSequence]
+    assert written.get("BurnedInAnnotation") == (None if count == 1 else "NO")
+    assert codes == (["113100"] if count == 1 else ["113100", "113101"])
     data = path.read_bytes()
     data = data[: data.rindex(b"\xe0\x7f\x10\x00O")]
     assert not any(word in data for word in (b"Doe", b"Clinic", b"Deep", b"A77", b"20200202", b"1.2.88"))
@@ -105,6 +110,22 @@ def test_files(tmp_path, kind, capsys):
         1 - mask.mean(), abs=0.05
     )
     assert "<img" in (tmp_path / "out_report/report.html").read_text()
+
+
+@pytest.mark.parametrize("said", [None, "YES", "NO"])
+def test_stills_keep_what_they_say_of_text_until_a_person_has_looked(tmp_path, said):
+    _, frames = screens(3, 1)
+    tags = {"BurnedInAnnotation": said} if said else {}
+    (tmp_path / "a.dcm").write_bytes(dicom_bytes(frames, **patient(**tags)))
+    args = ["data", "deidentify", str(tmp_path / "a.dcm"), "--out"]
+    assert main([*args, str(tmp_path / "out")]) == 0
+    assert main([*args, str(tmp_path / "seen"), "--inspected"]) == 0
+    kept, seen = (pydicom.dcmread(tmp_path / name / "00001.dcm") for name in ("out", "seen"))
+    assert kept.get("BurnedInAnnotation") == said and len(kept.DeidentificationMethodCodeSequence) == 1
+    assert seen.BurnedInAnnotation == "NO" and len(seen.DeidentificationMethodCodeSequence) == 2
+    (told,) = json.loads((tmp_path / "out_report/report.json").read_text())
+    assert told["burned_in"] == said and "look at it" in told["remarks"][0]
+    assert (said or "not said") in (tmp_path / "out_report/report.html").read_text()
 
 
 def test_text_within_the_sector_of_a_clip_is_refused(tmp_path, capsys):

@@ -271,10 +271,10 @@ def test_what_is_wrong_with_other_requests_is_said(client, picture):
         ({"images": ids, "objects": [box]}, "200 x 50"),
         ({"images": ids[:1], "objects": [box]}, "images"),
         ({"images": [*ids, "x" * 500], "objects": [box]}, "not here"),
-        ({"images": ids[:1] * 2, "objects": [{"mask": {"size": [9, 9], "counts": "PQ1"}}]}, "object 0"),
+        ({"images": ids[:1] * 2, "objects": [{"mask": {"size": [9, 9], "counts": "PQ1"}}]}, "object 1"),
         (
             {"images": ids[:1] * 2, "objects": [{"mask": {"size": [120, 200], "counts": "\x7f~~~~~"}}]},
-            "object 0",
+            "object 1",
         ),
         (
             {"images": ids[:1] * 2, "objects": [{**box, "mask": {"size": [1, 1], "counts": "1"}}]},

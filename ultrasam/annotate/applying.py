@@ -79,15 +79,16 @@ def _changed(
     if edit.kind == "candidate":
         if not 0 <= edit.candidate < len(old.candidates):
             raise DataError(f"object {old.id} has {len(old.candidates)} candidates, not {edit.candidate + 1}")
-        return _chosen(old, edit.candidate)
+        return replace(_chosen(old, edit.candidate), quality=None)
     if edit.kind == "brush":
         mask = strokes.drawn(old.mask, edit, 0 if edit.erase else 1)
         kept = strokes.added(old.strokes, edit, size)
-        new = replace(old, mask=mask, strokes=kept, iou=None, candidates=(), candidate=0)
+        new = replace(old, mask=mask, strokes=kept, iou=None, quality=None, candidates=(), candidate=0)
         return replace(new, source="brush", drift=False)
     assert answer is not None
     found = tuple(replace(one, mask=strokes.over(old.strokes, one.mask)) for one in answer.candidates)
     new = _chosen(replace(old, prompt=edit.prompt, candidates=found, drift=False), answer.best)
+    new = replace(new, quality=None if new.strokes else answer.quality)
     return new if len(found) > 1 else replace(new, candidates=(), candidate=0)
 
 

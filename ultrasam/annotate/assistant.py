@@ -21,6 +21,7 @@ from ultrasam.predict.embeddings_cache import EmbeddingsCache
 from ultrasam.predict.encoded import Encoded
 from ultrasam.predict.kept import KeptImages
 from ultrasam.predict.predictor import Predictor
+from ultrasam.predict.quality import expected
 
 logger = logging.getLogger(__name__)
 
@@ -111,12 +112,15 @@ class Assistant:
         return self._foresight.answer(encoded, prompt)
 
     def _answer(self, encoded: Encoded, prompt: Prompt) -> Answer:
-        found = encoded.candidates([prompt.for_model()], multimask=prompt.ambiguous)
+        asked = prompt.for_model()
+        found = encoded.candidates([asked], multimask=prompt.ambiguous)
         codes = masks.encode(found.masks[0], encoded.geometries[0].original)
         candidates = [
             Candidate(code, round(float(iou), 4)) for code, iou in zip(codes, found.iou[0], strict=True)
         ]
-        return Answer(tuple(candidates), int(found.iou[0].argmax()))
+        best = int(found.iou[0].argmax())
+        quality = expected(encoded, asked, candidates[best].iou, multimask=prompt.ambiguous)
+        return Answer(tuple(candidates), best, None if quality is None else round(quality, 4))
 
     def hover(self, encoded: Encoded, x: float, y: float) -> Candidate:
         """The mask of a click that is not made yet, from the whole image: quick; see `Foresight`."""

@@ -121,15 +121,16 @@ class Imported:
         counts = rle["counts"]
         mask = {"size": list(size), "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
         number = self._ids[id(annotation)]
-        score, source, detected = (annotation.get(key) for key in ("score", "source", "detector_score"))
+        source = annotation.get("source")
         return AnnotatedObject(
             number,
             self._category[_hashable(annotation["category_id"])],
             mask,
             Prompt.from_json(annotation.get("prompts") or {}),
-            float(score) if isinstance(score, (int, float)) else None,
+            _number(annotation.get("score")),
             source=source if source in _SOURCES else "imported",
-            detected=float(detected) if isinstance(detected, (int, float)) else None,
+            detected=_number(annotation.get("detector_score")),
+            quality=_number(annotation.get("quality")),
             drift=bool(annotation.get("drift", False)),
             area=int(coco_mask.area(mask)),
             clicks=int(annotation.get("clicks", 0)),
@@ -137,6 +138,10 @@ class Imported:
             track=int(annotation.get("track", number)),
             imported=annotation,
         )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 def annotation_of(entry: AnnotatedObject, image_id: Any, category_id: Any) -> Entry:
@@ -156,6 +161,7 @@ def annotation_of(entry: AnnotatedObject, image_id: Any, category_id: Any) -> En
         "iscrowd": 0,
         "score": entry.iou,
         "detector_score": entry.detected,
+        "quality": entry.quality,
         "prompts": entry.prompt.to_json(),
         "source": entry.source,
         "clicks": entry.clicks,

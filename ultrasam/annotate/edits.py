@@ -51,10 +51,14 @@ class Edit:
 
 @dataclass(frozen=True)
 class Answer:
-    """The masks that the model finds for a prompt: one, or several of which ``best`` is taken."""
+    """The masks that the model finds for a prompt: one, or several of which ``best`` is taken.
+
+    ``quality`` is the expected IoU of that one, where the weights say what predicted IoU is worth.
+    """
 
     candidates: tuple[Candidate, ...]
     best: int = 0
+    quality: float | None = None
 
 
 def parse(content: Any, size: tuple[int, int], classes: int) -> Edit:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ultrasam.data import images
 from ultrasam.errors import DataError, UltraSamError
-from ultrasam.predict.files import dicom, sources, video
+from ultrasam.predict.files import dicom_header, sources, video
 from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.kept import Lru
 from ultrasam.predict.pixels import Window
@@ -68,7 +68,7 @@ class Item:
     @property
     def is_video(self) -> bool:
         """Whether its frames can be read one after the other alone."""
-        return self.path.suffix.lower() in sources.VIDEOS and not dicom.is_dicom(self.path)
+        return self.path.suffix.lower() in sources.VIDEOS and not dicom_header.is_dicom(self.path)
 
 
 class Items:
@@ -248,7 +248,7 @@ def _item(number: int, name: str, source: Source) -> Item:
 def _read_header(item: Item) -> None:
     """What is known without decoding; images alone have a header that is cheap."""
     ending = item.path.suffix.lower()
-    item.is_clip = ending in (*sources.DICOMS, *sources.VIDEOS) or dicom.is_dicom(item.path)
+    item.is_clip = ending in (*sources.DICOMS, *sources.VIDEOS) or dicom_header.is_dicom(item.path)
     if item.is_clip:
         return
     # A damaged one says so when it is looked at.

@@ -120,6 +120,7 @@ class AnnotatedObject:
         seconds: that they took.
         track: the same for one object in all frames of a clip; the id of the first of them.
         imported: the COCO annotation that it was read from; its unknown fields are written again.
+        quality: expected IoU of the mask that the model took, where the weights tell it.
     """
 
     id: int
@@ -139,6 +140,7 @@ class AnnotatedObject:
     seconds: float = 0.0
     track: int = 0
     imported: Mapping[str, Any] | None = None
+    quality: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the page has it."""
@@ -148,6 +150,7 @@ class AnnotatedObject:
             **self.prompt.to_json(),
             "mask": self.mask,
             "iou": self.iou,
+            "quality": self.quality,
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "candidate": self.candidate,
             "source": self.source,
@@ -186,6 +189,7 @@ class AnnotatedObject:
             float(content["seconds"]),
             int(content["track"]),
             content.get("imported"),
+            content.get("quality"),
         )
 
 

@@ -16,7 +16,7 @@ from ultrasam.annotate.objects import AnnotatedObject, Objects, Prompt
 from ultrasam.annotate.session import Session
 from ultrasam.data import coco
 from ultrasam.data.boxes import tight_box
-from ultrasam.errors import PromptError
+from ultrasam.errors import DataError, PromptError
 from ultrasam.predict.track import Tracked, TrackingState, steps
 
 
@@ -59,7 +59,7 @@ class Propagating:
         work = steps(self._session.assistant.predictor, state, start, far, direction)
         for done, step in enumerate((step for step in work if step.frame != start), start=1):
             changed = None
-            if step.objects is not None:
+            if step.objects is not None and step.frame not in state.unread:
                 self._leave_corrected(step.frame, state)
                 if not self._alive:
                     return
@@ -67,6 +67,9 @@ class Propagating:
             yield {"done": min(done, total), "total": total, "frame": changed}
             if stop.is_set():
                 return
+        if state.unread:
+            frames = ", ".join(map(str, sorted(state.unread)))
+            raise DataError(f"passed over frame {frames}: {next(iter(state.unread.values()))}")
 
     def _state(self, frames: range) -> TrackingState:
         """The frames of a clip, with where these objects, by track, are in the first and were corrected."""

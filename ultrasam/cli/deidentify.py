@@ -33,6 +33,11 @@ def add_parser(commands: Any) -> None:
         metavar="X1,Y1,X2,Y2",
         help="keep this part of each picture; the scan sector is not looked for",
     )
+    parser.add_argument(
+        "--inspected",
+        action="store_true",
+        help="a person has seen that no text lies over the echoes: stills say so too (BurnedInAnnotation)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     report = args.report or args.out.with_name(f"{args.out.name}_report")
     if report.resolve() == args.out.resolve() or args.out.resolve() in report.resolve().parents:
         raise UltraSamError("--report must lie outside --out: the report shows what was taken out")
-    outcomes = deidentify(sources.find(args.inputs), args.out, keep)
+    outcomes = deidentify(sources.find(args.inputs), args.out, keep, inspected=args.inspected)
     page = write_report(report, outcomes)
     reasons = list(refused(outcomes))
     print(f"{len(outcomes) - len(reasons)} of {len(outcomes)} files written to {args.out}; see {page}")

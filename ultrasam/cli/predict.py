@@ -10,7 +10,10 @@ from ultrasam.cli import predict_records
 from ultrasam.cli.options import add_engine, add_weights, make_folder
 
 if TYPE_CHECKING:
-    from ultrasam.predict.files.file_run import FileRun, Product, PromptsOf
+    from ultrasam.predict.files.asked import PromptsOf
+    from ultrasam.predict.files.biplane import Biplane
+    from ultrasam.predict.files.file_run import FileRun, Product
+    from ultrasam.predict.files.sources import Source
     from ultrasam.predict.object_prompt import ObjectPrompt
     from ultrasam.predict.predictor import Predictor
 
@@ -69,6 +72,11 @@ def add_parser(subparsers: Any) -> None:
     more.add_argument(
         "--measures", action="store_true", help="measures.csv, and of each clip a plot and its extremes"
     )
+    more.add_argument(
+        "--biplane",
+        action="store_true",
+        help="biplane.csv: volumes by Simpson's rule; the two INPUTs show one body in two planes",
+    )
     more.add_argument("--video", action="store_true", help="the overlays of each clip as an MP4 video")
     how = parser.add_argument_group("how")
     how.add_argument("--published", action="store_true", help="repeat the published test to the pixel")
@@ -111,28 +119,31 @@ def run(args: argparse.Namespace) -> int:
 
     from ultrasam.machine import process
     from ultrasam.predict.automatic import Everything
-    from ultrasam.predict.files import sources
+    from ultrasam.predict.files import prompt_files, sources
     from ultrasam.predict.files.file_run import FileRun, Options
 
     process.keep_memory()
     predict_records.check(args)
     inputs, not_fetched = predict_records.fetch(args)
     files = sources.find(inputs)
+    prompts_of, categories = _prompts(args, [file.file_name for file in files])
     # Prompts name files, and DICOM results are of files, unless something is followed from one to the next;
     # else, the files of a series are one clip.
-    if not args.prompts and (args.follow or not (args.dicom_seg or args.dicom_sr)):
+    if args.follow or not (args.prompts or args.dicom_seg or args.dicom_sr):
         files = sources.join_series(files)
-    prompts_of, categories = _prompts(args, [file.file_name for file in files])
+    if args.prompts and args.follow and prompts_of:
+        prompts_of = prompt_files.by_series(prompts_of, files)
     make_folder(args.out)
     settings = _settings(args)
     made = predict_records.products(args, categories, settings)
+    biplane = _biplane(args, files)
     job = FileRun(
         _predictor(args),
         args.out,
         prompts_of,
         categories=categories,
         settings=settings,
-        products=[*made, *_products(args)],
+        products=[*made, *_products(args), *biplane],
         options=Options(
             multimask=not args.single_mask,
             window=parse_window(args.window),
@@ -148,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
     with process.leaving_on_sigterm(), tqdm(unit=" images", disable=args.quiet or None) as bar:
         summary = job.run(files, lambda frame: bar.update())
     print(f"{summary}; see {args.out / 'predictions.json'}")
-    failed = not_fetched + summary.failed
+    failed = not_fetched + summary.failed + [lack for product in biplane if (lack := product.lacks())]
     predict_records.tell(failed, made)
     return 1 if failed else 0
 
@@ -169,6 +180,19 @@ def _products(args: argparse.Namespace) -> list[Product]:
         overlay_video.check_installed()
         products.append(overlay_video.OverlayVideo(args.out))
     return products
+
+
+def _biplane(args: argparse.Namespace, files: list[Source]) -> list[Biplane]:
+    from ultrasam.errors import UltraSamError
+    from ultrasam.predict.files.biplane import Biplane
+
+    if not args.biplane:
+        return []
+    if len(files) != 2:
+        raise UltraSamError(f"--biplane takes two files, one a plane; the inputs are {len(files)}")
+    if args.auto:
+        raise UltraSamError("--biplane needs prompts: nothing says which objects of --auto belong together")
+    return [Biplane(args.out)]
 
 
 def _prompts(args: argparse.Namespace, names: list[str]) -> tuple[PromptsOf | None, list[dict[str, Any]]]:

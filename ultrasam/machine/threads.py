@@ -9,9 +9,11 @@ What the environment says already, a user's ``OMP_NUM_THREADS`` first of all, st
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 #: How many processes of one run share this machine, as launchers say it: torchrun, Open MPI, MPICH and
@@ -59,6 +61,21 @@ def wanted(ranks: int | None = None) -> int:
     if ranks is None:
         ranks = next((n for name in _RANKS if (n := _number(os.environ.get(name)))), 1)
     return max(cores // max(ranks, 1), 1)
+
+
+@contextlib.contextmanager
+def one() -> Iterator[None]:
+    """Let PyTorch, where it is loaded, compute with one thread meanwhile: for work too little to share."""
+    torch = sys.modules.get("torch")
+    number = 1 if torch is None else torch.get_num_threads()
+    if torch is None or number == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
 
 
 def usable_cores() -> int:

@@ -39,6 +39,7 @@ class DicomResults:
         sent: how many of them the archive took.
         without_outline: how many objects in frames have an empty mask, and so no place in a report.
         without_objects: names of the files in which nothing was found.
+        made: names of what was written, in the run's folder.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class DicomResults:
         self.segmentation, self.report = segmentation, report
         self.written = self.sent = self.without_outline = 0
         self.without_objects: list[str] = []
+        self.made: list[str] = []
 
     def make(self, source: Source, name: str, records: Sequence[dict[str, Any]]) -> None:
         """Write and send what was found in one file."""
@@ -65,18 +67,19 @@ class DicomResults:
         if not found:
             self.without_objects.append(source.file_name)
             return
-        paths = []
+        before = len(self.made)
         try:
             result = Result(images, found, self.maker)
             if self.segmentation:
-                paths.append(self.out / "dicom" / f"{name}.seg.dcm")
-                write_segmentation(result, paths[-1])
+                write_segmentation(result, self.out / f"dicom/{name}.seg.dcm")
+                self.made.append(f"dicom/{name}.seg.dcm")
             if self.report:
-                paths.append(self.out / "dicom" / f"{name}.sr.dcm")
-                self.without_outline += write_report(result, paths[-1])
+                self.without_outline += write_report(result, self.out / f"dicom/{name}.sr.dcm")
+                self.made.append(f"dicom/{name}.sr.dcm")
         # What pydicom and highdicom say of a source whose header is against the standard.
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"its header can't be taken over into a DICOM result: {error}") from error
+        paths = [self.out / made for made in self.made[before:]]
         self.written += len(paths)
         if self.archive:
             self.archive.store(paths)

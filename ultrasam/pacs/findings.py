@@ -12,6 +12,8 @@ import numpy as np
 
 from ultrasam.data import images
 from ultrasam.errors import DataError
+from ultrasam.predict.files.file_records import numbered
+from ultrasam.predict.quality import Quality
 from ultrasam.predict.segmentation import Segmentation
 
 #: What of a record a report tells.
@@ -47,6 +49,7 @@ def findings(
     names: Sequence[str] | str = "object",
     frame: int = 0,
     spacing: tuple[float, float] | None = None,
+    quality: Quality | None = None,
 ) -> list[Finding]:
     """The objects of one image.
 
@@ -55,6 +58,7 @@ def findings(
         names: category of each object, or of all.
         frame: of the clip, from 0.
         spacing: (x, y) mm a pixel.
+        quality: of the prediction, from `ultrasam.predict.quality.assess`.
 
     Raises:
         DataError: there are not as many names as objects.
@@ -72,6 +76,7 @@ def findings(
             partial(_same, masks[i]),
             float(prediction.scores[i]),
             sizes[i].as_dict(),
+            None if quality is None else float(quality.quality[i]),
         )
         for i, name in enumerate(names)
     ]
@@ -93,8 +98,8 @@ def from_records(
     found = []
     for record in records:
         frame = record["image"].get("frame", 0)
-        for place, entry in enumerate(record["annotations"]):
-            key = entry.get("track_id", place if linked else (frame, place))
+        for number, entry in numbered(record):
+            key = number if linked or "track_id" in entry else (frame, number)
             found.append(
                 Finding(
                     frame,

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom import dcmwrite
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 
+import ultrasam
 from ultrasam.data.files import write_bytes
 from ultrasam.errors import DataError
 from ultrasam.pacs.findings import Finding
@@ -21,6 +22,8 @@ from ultrasam.pacs.source_images import SourceImages
 
 #: Modality -> what is added to the source's series number.
 _SERIES = {"SEG": 1000, "SR": 2000}
+#: When an object was made.
+_MADE_AT = ("InstanceCreationDate", "InstanceCreationTime", "ContentDate", "ContentTime")
 
 
 class Result:
@@ -78,7 +81,10 @@ class Result:
         return {
             "series_instance_uid": self.maker.uid(modality, source.SeriesInstanceUID),
             "series_number": _SERIES[modality] + int(source.get("SeriesNumber") or 0),
-            "sop_instance_uid": self.maker.uid(modality, source.SOPInstanceUID, self._digest),
+            # Another version writes another object.
+            "sop_instance_uid": self.maker.uid(
+                modality, source.SOPInstanceUID, self._digest, ultrasam.__version__
+            ),
             "instance_number": max(1, int(source.get("InstanceNumber") or 1)),
         }
 
@@ -95,9 +101,26 @@ class Result:
 def write(made: Dataset, path: str | Path) -> None:
     """Write a data set as a DICOM file, whole or not at all.
 
+    Where it is there already, it keeps the time at which it was made: one UID is one object, to the byte.
+
     Raises:
         OutputError: it can't be written.
     """
+    for name, value in _made_at(Path(path), made.SOPInstanceUID).items():
+        setattr(made, name, value)
+    # Beside it, highdicom notes when it was asked, as the last one that had a part in it.
+    for item in made.get("ContributingEquipmentSequence", ())[-1:]:
+        item.ContributionDateTime = f"{made.ContentDate}{made.ContentTime}"
     buffer = io.BytesIO()
     dcmwrite(buffer, made, enforce_file_format=True)
     write_bytes(path, buffer.getvalue())
+
+
+def _made_at(path: Path, uid: str) -> dict[str, str]:
+    """When the object of a UID was made, if a file holds it."""
+    try:
+        former = dcmread(path, specific_tags=["SOPInstanceUID", *_MADE_AT])
+        found = {name: str(former[name].value) for name in _MADE_AT if name in former}
+        return found if former.get("SOPInstanceUID") == uid else {}
+    except Exception:  # there is none, or another; pydicom's errors have no base of their own
+        return {}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from highdicom.seg import Segmentation as StillSegmentation
 from highdicom.seg import SegmentationTypeValues, SegmentDescription
+from pydicom.dataset import Dataset
 
 from ultrasam.errors import DataError
 from ultrasam.pacs.clip_segmentation import ClipSegmentation
@@ -41,6 +42,7 @@ def write_segmentation(result: Result, path: str | Path) -> None:
     }
     made = (_still if result.images.still else ClipSegmentation)(result, **described)
     made.SpecificCharacterSet = CHARACTER_SET
+    _order_frames_by(made, result.maker.uid("dimensions", made.SOPInstanceUID))
     # Unknown, but it must be there where nothing says how the image lies in the patient.
     made.PatientOrientation = None
     source = result.images.first
@@ -50,6 +52,12 @@ def write_segmentation(result: Result, path: str | Path) -> None:
         if made.LossyImageCompression == "01" and source.get(name):
             setattr(made, name, source.get(name))
     write(made, path)
+
+
+def _order_frames_by(made: Dataset, organization: str) -> None:
+    """Name the organization of the dimensions after the result: made at random, it would differ each time."""
+    for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organization
 
 
 def _still(result: Result, **described: Any) -> StillSegmentation:

@@ -41,7 +41,7 @@ def check(
     Raises:
         PromptError: it names the object and what is wrong with it.
     """
-    return [_check(entry, number, geometries, mask_size) for number, entry in enumerate(objects)]
+    return [_check(entry, number, geometries, mask_size) for number, entry in enumerate(objects, start=1)]
 
 
 def pack(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from ultrasam.errors import DataError
@@ -46,7 +47,8 @@ def to_rgb8(image: np.ndarray, image_format: str = "RGB", window: Window | None 
         image = image[:, :, :3]
     image = _to_8_bits(image, window)
     if image.ndim == 2 or image.shape[2] == 1:
-        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+        gray = np.ascontiguousarray(image.reshape(image.shape[:2]))
+        return cv2.merge([gray] * 3)
     return np.ascontiguousarray(image[:, :, ::-1] if image_format == "BGR" else image)
 
 

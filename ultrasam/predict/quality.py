@@ -78,6 +78,22 @@ def assess(
     return Quality(agreement, np.array(quality), areas[:, None] * np.array(ratios).reshape(-1, 2))
 
 
+def expected(encoded: Encoded, entry: ObjectPrompt, score: float, *, multimask: bool = False) -> float | None:
+    """Expected IoU of the mask that a prompt gave on the first image; None where the weights bring no fit.
+
+    Args:
+        encoded: the image.
+        entry: the prompt.
+        score: predicted IoU of its mask.
+        multimask: as it was segmented with.
+    """
+    fit = encoded.embedder.engine.usage.quality
+    if fit is None:
+        return None
+    (agreement,) = _agreement(encoded, [entry], multimask)
+    return fit.expected(kind_of(entry), float(np.clip(score, 0, 1) * agreement))
+
+
 def kind_of(entry: ObjectPrompt) -> str:
     """``box`` for a prompt with a box, else ``point``: fits differ."""
     return "point" if entry.box is None else "box"

@@ -64,11 +64,13 @@ def say_so(dataset: Any, *, pixels: bool) -> None:
 
     Args:
         dataset: pydicom's.
-        pixels: whether burned-in text was blanked.
+        pixels: whether it is certain that no burned-in text is left; the option of that, and "NO" as the
+            value of Burned In Annotation, belong together (PS3.15, E.3.1). Else that stays as it was.
     """
     from pydicom import Dataset
 
     dataset.PatientIdentityRemoved = "YES"
+    dataset.LongitudinalTemporalInformationModified = "REMOVED"
     dataset.DeidentificationMethod = f"UltraSam, PS3.15 {EDITION} basic profile by dicom-anonymizer"
     codes = []
     for value, meaning in (_PROFILE, _CLEAN_PIXELS)[: 2 if pixels else 1]:

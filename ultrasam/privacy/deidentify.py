@@ -13,7 +13,7 @@ import numpy as np
 
 from ultrasam.data import files
 from ultrasam.errors import DataError, OutputError, UltraSamError
-from ultrasam.predict.files import dicom
+from ultrasam.predict.files import dicom, dicom_header
 from ultrasam.predict.files.sources import Source
 from ultrasam.privacy import attributes
 from ultrasam.privacy.sector import Sector, find_sector
@@ -37,6 +37,8 @@ class Outcome:
         agreement: IoU of the sector's fitted shape and the lit body.
         blanked: share of the picture that was blanked.
         frames: how many were written.
+        burned_in: what the new file says of burned-in annotation: ``NO`` where none is left for certain, else
+            what its source said, None where that is nothing.
         actions: how many elements of each action of the profile there were.
         remarks: what a person should look at.
         before: the brightest values of the frames, (H, W, 3) uint8, for the report alone.
@@ -50,6 +52,7 @@ class Outcome:
     agreement: float | None = None
     blanked: float | None = None
     frames: int = 0
+    burned_in: str | None = None
     actions: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     before: np.ndarray | None = field(default=None, repr=False)
@@ -64,6 +67,8 @@ def deidentify(
     sources: Sequence[Source],
     out: Path,
     keep: Box | None = None,
+    *,
+    inspected: bool = False,
     each: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Write files without their patients, named by number.
@@ -72,6 +77,7 @@ def deidentify(
         sources: DICOM files.
         out: a folder for them, which holds nothing else.
         keep: x1, y1, x2, y2 of what is kept of each picture, where it shall not be looked for.
+        inspected: a person has seen that no text lies over the echoes, which can't be told of a still.
         each: called after each file.
 
     Returns:
@@ -88,7 +94,7 @@ def deidentify(
     for number, source in enumerate(sources, start=1):
         outcome = Outcome(str(source.path))
         try:
-            _one(source.path, out / f"{number:05d}.dcm", keep, outcome)
+            _one(source.path, out / f"{number:05d}.dcm", keep, inspected, outcome)
             outcome.written = f"{number:05d}.dcm"
         except OutputError:
             raise
@@ -99,8 +105,8 @@ def deidentify(
     return outcomes
 
 
-def _one(path: Path, target: Path, keep: Box | None, outcome: Outcome) -> None:
-    if not dicom.is_dicom(path):
+def _one(path: Path, target: Path, keep: Box | None, inspected: bool, outcome: Outcome) -> None:
+    if not dicom_header.is_dicom(path):
         raise DataError(f"{path} is not DICOM")
     clip = dicom.open_clip(path)
     if lacks := clip.lacks():
@@ -112,14 +118,17 @@ def _one(path: Path, target: Path, keep: Box | None, outcome: Outcome) -> None:
     outcome.sector, outcome.agreement = sector.kind, sector.agreement
     outcome.blanked = round(1 - float(sector.mask.mean()), 4)
     outcome.after = brightest * sector.mask[..., None]
-    _look_within(clip, sector, darkest, outcome)
+    certain = _look_within(clip, sector, darkest) or inspected
+    if not certain:
+        outcome.remarks.append("a still: text over the echoes can't be told from them; look at it")
     dataset = copy.deepcopy(clip.dataset)
     try:
         outcome.actions = dict(attributes.apply_profile(dataset))
     # Damaged values show when they are looked at, with pydicom's errors or any other.
     except Exception as error:
         raise DataError(f"{path} is not written: its header can't be cleaned: {error}") from error
-    attributes.say_so(dataset, pixels=True)
+    attributes.say_so(dataset, pixels=certain)
+    outcome.burned_in = str(dataset.get("BurnedInAnnotation") or "") or None
     with tempfile.TemporaryFile() as pixels:
         kind = _write_frames(clip, sector.mask, pixels)
         _describe(dataset, clip, kind)
@@ -160,15 +169,16 @@ def _stated(gray: np.ndarray, keep: Box) -> Sector:
     return Sector(mask, "stated", 1.0)
 
 
-def _look_within(clip: dicom.Clip, sector: Sector, darkest: np.ndarray, outcome: Outcome) -> None:
-    """Text over the echoes can't be blanked: in a clip it is what stays bright, and the file is refused.
+def _look_within(clip: dicom.Clip, sector: Sector, darkest: np.ndarray) -> bool:
+    """Whether no text lies over the echoes for certain; it could not be blanked.
+
+    In a clip it is what stays bright, and the file is refused; in a still it can't be told.
 
     Raises:
         DataError: there is some.
     """
     if clip.frames < 5:
-        outcome.remarks.append("a still: text over the echoes can't be told from them; look at it")
-        return
+        return False
     ink = (darkest.max(axis=2) >= _INK) & sector.mask
     if np.count_nonzero(ink) > _SPECKS:
         y, x = np.argwhere(ink)[0]
@@ -176,6 +186,7 @@ def _look_within(clip: dicom.Clip, sector: Sector, darkest: np.ndarray, outcome:
             f"{clip.path} is not written: {np.count_nonzero(ink)} pixels within its scan sector stay bright "
             f"in all frames, as text does (the first at {x}, {y})"
         )
+    return True
 
 
 def _write_frames(clip: dicom.Clip, mask: np.ndarray, pixels: BinaryIO) -> str:

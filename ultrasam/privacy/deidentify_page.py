@@ -54,6 +54,24 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
         share = "" if outcome.blanked is None else f"{100 * outcome.blanked:.1f} %"
         removed = str(sum(outcome.actions.values())) if outcome.actions else ""
         said = "; ".join([*([outcome.reason] if outcome.reason else []), *outcome.remarks])
-        rows.append([outcome.source, outcome.written or "refused", shape, share, removed, said])
-    head = ["source", "written as", "sector (agreement)", "blanked", "header elements changed", "remarks"]
+        rows.append(
+            [
+                outcome.source,
+                outcome.written or "refused",
+                shape,
+                share,
+                outcome.burned_in or "not said",
+                removed,
+                said,
+            ]
+        )
+    head = [
+        "source",
+        "written as",
+        "sector (agreement)",
+        "blanked",
+        "burned-in annotation",
+        "header elements changed",
+        "remarks",
+    ]
     return Table("", head, rows)

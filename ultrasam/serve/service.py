@@ -167,7 +167,7 @@ def _add_work(app: FastAPI, engine: ImageService) -> None:
         """Carry objects of the first image through the others, frame by frame."""
         pictures = [engine.picture(image) for image in wanted.images]
         size = pictures[0].pixels.shape[:2]
-        starts = [entry.start(number, size) for number, entry in enumerate(wanted.objects)]
+        starts = [entry.start(number, size) for number, entry in enumerate(wanted.objects, start=1)]
         frames = [
             FrameObjects(image=picture.id, objects=[_tracked(entry, wanted.format) for entry in carried])
             for picture, carried in zip(pictures[1:], engine.propagate(pictures, starts), strict=True)

@@ -16,6 +16,7 @@ from ultrasam.errors import OutputError
 from ultrasam.machine import process
 from ultrasam.predict.files import sources
 from ultrasam.predict.files.file_run import Asked, FileRun, Options
+from ultrasam.predict.files.former_results import fingerprint
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
 
@@ -109,8 +110,8 @@ def test_what_is_missing_or_damaged_is_made_again(folder, tiny_weights, tmp_path
     assert predict(folder, tiny_weights, out) == 0
     first = files_of(out)
     assert "3 kept" not in capsys.readouterr().out
-    (out / "masks/a_000.png").unlink()
-    (out / "masks/b_000.png").write_bytes(first["masks/b_000.png"][:-9])
+    (out / "masks/a_001.png").unlink()
+    (out / "masks/b_001.png").write_bytes(first["masks/b_001.png"][:-9])
     (out / "overlays/c.png").write_bytes(bytes(len(first["overlays/c.png"])))
     assert predict(folder, tiny_weights, out) == 0 and files_of(out) == first
     assert "3 images segmented" in capsys.readouterr().out
@@ -217,3 +218,73 @@ def test_a_clip_damaged_in_the_middle_is_followed_on(job, tmp_path):
         assert summary.done == 3 and len(summary.failed) == 1 and "frame 1" in summary.failed[0]
     found = json.loads((tmp_path / "out/predictions.json").read_text())
     assert [i["frame"] for i in found["images"]] == [0, 2, 3]
+
+
+def names_in(out, *folders):
+    return sorted(
+        p.relative_to(out).as_posix() for folder in folders for p in (out / folder).rglob("*") if p.is_file()
+    )
+
+
+def test_results_of_other_prompts_go_and_what_a_person_changed_stays(folder, tiny_weights, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert predict(folder, tiny_weights, out, "--box", "20,10,60,40", "--box", "1,1,30,30") == 0
+    assert len(names_in(out, "masks")) == 9
+    (out / "masks/b_003.png").write_bytes(b"drawn by hand")
+    (out / "masks/mine.png").write_bytes(b"of somebody")
+    kept = (out / "masks/c_001.png").read_bytes()
+    capsys.readouterr()
+    assert predict(folder, tiny_weights, out, "--no-overlays") == 0
+    told = capsys.readouterr().out
+    assert names_in(out, "masks", "overlays") == [
+        *("masks/a_001.png", "masks/b_001.png", "masks/b_003.png", "masks/c_001.png", "masks/mine.png")
+    ]
+    # Five masks and three overlays.
+    assert "8 files of earlier runs removed" in told
+    assert "changed since, so left there: masks/b_003.png" in told
+    assert (out / "masks/c_001.png").read_bytes() == kept
+    # Of other images than those of this run nothing goes.
+    before = files_of(out)
+    assert predict(folder / "a.png", tiny_weights, out, "--box", "1,1,30,30", "--no-overlays") == 0
+    assert set(names_in(out, "masks")) == {p for p in before if p.startswith("masks")} | {"masks/a_002.png"}
+
+
+def test_what_a_source_no_longer_has_goes(tiny_weights, tmp_path):
+    """Frames that a clip has lost, an image that nothing is asked of, products that were not asked for."""
+    out, inputs = tmp_path / "out", tmp_path / "in"
+    inputs.mkdir()
+    for name, count in (("c", 3), ("s", 1)):
+        frames = np.stack([noise(48, 64, seed=i)[..., 0] for i in range(count)])
+        (inputs / f"{name}.dcm").write_bytes(dicom_bytes(frames))
+    assert predict(inputs, tiny_weights, out, "--measures", "--video") == 0
+    made = names_in(out, "masks", "curves", "videos")
+    assert made[:2] == ["curves/c.svg", "masks/c_00000_001.png"] and made[-1] == "videos/c.mp4"
+    # The same results: nothing of them goes.
+    assert predict(inputs, tiny_weights, out) == 0
+    assert names_in(out, "masks", "curves", "videos") == made and (out / "measures.csv").exists()
+    two = np.stack([noise(48, 64, seed=i)[..., 0] for i in range(2)])
+    (inputs / "c.dcm").write_bytes(dicom_bytes(two))
+    (tmp_path / "boxes.csv").write_text("c.dcm,5,5,40,30\n")
+    args = ["predict", inputs, "--checkpoint", tiny_weights, "--prompts", tmp_path / "boxes.csv"]
+    assert main([*map(str, [*args, "--out", out, "--device", "cpu", "--quiet"])]) == 0
+    assert names_in(out, "masks", "curves", "videos", "overlays") == [
+        *("masks/c_00000_001.png", "masks/c_00001_001.png", "overlays/c_00000.png", "overlays/c_00001.png")
+    ]
+    assert not (out / "measures.csv").exists() and not (out / "records/s.json").exists()
+
+
+def test_records_can_not_name_files_elsewhere(folder, tiny_weights, tmp_path):
+    out = tmp_path / "out"
+    assert predict(folder, tiny_weights, out) == 0
+    (tmp_path / "mine.txt").write_bytes(b"mine")
+    (out / "link.txt").symlink_to(tmp_path / "mine.txt")
+    record = json.loads((out / "records/a.json").read_text())
+    record["files"] |= dict.fromkeys(["../mine.txt", "link.txt"], fingerprint(b"mine"))
+    record["settings"] = "of another run"
+    (out / "records/a.json").write_text(json.dumps(record))
+    source = json.loads((out / "records/.sources/a.json").read_text())
+    (out / "records/.sources/a.json").write_text(
+        json.dumps({**source, "digest": "other", "frames": ["../../mine.txt", "a"]})
+    )
+    assert predict(folder, tiny_weights, out) == 0
+    assert (tmp_path / "mine.txt").read_bytes() == b"mine" and (out / "link.txt").is_symlink()

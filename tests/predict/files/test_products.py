@@ -34,7 +34,7 @@ def beat(tmp_path):
         name = f"beat_{number:05d}"
         for folder, picture in (("masks", mask), ("overlays", noise(81, 91, seed=number))):
             (tmp_path / folder).mkdir(exist_ok=True)
-            cv2.imwrite(str(tmp_path / folder / f"{name}{'_000' * (folder == 'masks')}.png"), picture)
+            cv2.imwrite(str(tmp_path / folder / f"{name}{'_001' * (folder == 'masks')}.png"), picture)
         image = {
             "file_name": "beat.dcm",
             "height": 81,
@@ -44,7 +44,7 @@ def beat(tmp_path):
             "time": number / 20,
         }
         entry = {
-            "mask": f"masks/{name}_000.png",
+            "mask": f"masks/{name}_001.png",
             "score": 0.9,
             "spacing": [0.5, 0.5],
             "spacing_source": "PixelSpacing",
@@ -85,24 +85,24 @@ def test_objects_that_are_not_followed_have_no_curve(tmp_path, beat):
 
 def test_followed_objects_keep_their_numbers_when_another_is_lost(tmp_path, beat):
     """The first object is lost in frames 1 and 2, where the second is the only one."""
-    squares = {0: 6, 1: 20}
+    squares = {1: 6, 2: 20}
     for number, record in enumerate(beat):
-        lost = [0] if number in (1, 2) else []
+        lost = [1] if number in (1, 2) else []
         record["image"]["lost"], record["annotations"] = lost, []
         for track, side in squares.items():
             if track not in lost:
                 mask = np.zeros((81, 91), np.uint8)
-                mask[30 : 30 + side, 40 * track : 40 * track + side] = 255
+                mask[30 : 30 + side, 40 * track - 40 : 40 * track - 40 + side] = 255
                 name = f"masks/t{number}_{track}.png"
                 cv2.imwrite(str(tmp_path / name), mask)
                 record["annotations"].append({"mask": name, "track_id": track})
     Measures(tmp_path).make(SOURCE, "beat", beat)
     areas = {(row["frame"], row["object"]): float(row["area"]) for row in rows(tmp_path / "measures.csv")}
-    assert len(areas) == 8 and {area for (_, track), area in areas.items() if track == "1"} == {400}
+    assert len(areas) == 8 and {area for (_, track), area in areas.items() if track == "2"} == {400}
     clips = rows(tmp_path / "measures_clips.csv")
     assert [(c["object"], c["frames"], c["frames_empty"]) for c in clips] == [
-        ("0", "5", "2"),
-        ("1", "5", "0"),
+        ("1", "5", "2"),
+        ("2", "5", "0"),
     ]
     assert [float(clip["fractional_area_change"]) for clip in clips] == [0, 0]
 
@@ -157,6 +157,6 @@ def test_from_the_command_line(tiny_weights, tmp_path):
     labels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(out / "volumes/v.nrrd")))
     assert labels.shape == (3, 48, 64)
     for number in range(3):
-        mask = cv2.imread(str(out / f"masks/v_{number:05d}_000.png"), 0) > 0
+        mask = cv2.imread(str(out / f"masks/v_{number:05d}_001.png"), 0) > 0
         assert np.array_equal(labels[number] == 1, mask)
     assert len(rows(out / "measures.csv")) == 5

@@ -85,7 +85,7 @@ def test_json(tmp_path):
         ("# nothing\n", "holds no prompts"),
         ("words\n", "has 1 columns"),
         ("[]", "holds no prompts"),
-        ("[1]", "object 0 is 1"),
+        ("[1]", "object 1 is 1"),
         ('{"a.png": [{"box": [1, 2, 3]}]}', "takes x1, y1, x2, y2"),
         ('{"a.png": [{"box": [1, 2, "3", 4]}]}', "takes a number"),
         ('{"a.png": [{"points": [[1]]}]}', "pairs x, y"),

@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 
 from tests.kit.fuzz_files import dicom_bytes, mjpeg_avi, read, region
 from ultrasam.errors import DataError
-from ultrasam.predict.files import dicom, sources, video, video_opencv, video_pyav
+from ultrasam.predict.files import dicom, dicom_header, sources, video, video_opencv, video_pyav
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 255, (5, 24, 32), dtype=np.uint8)
@@ -243,7 +243,7 @@ def test_decoders_that_are_absent_are_named(name, monkeypatch):
 def test_a_deflated_bomb(tmp_path, monkeypatch):
     path = clip(tmp_path, np.zeros((50, 100, 100), np.uint8), syntax="1.2.840.10008.1.2.1.99")
     assert len(frames(path)[0]) == 50
-    monkeypatch.setattr(dicom, "_MAX_INFLATED", 400_000)
+    monkeypatch.setattr(dicom_header, "_MAX_INFLATED", 400_000)
     assert "inflates to more than 400,000 bytes" in frames(path)[1][0]
 
 

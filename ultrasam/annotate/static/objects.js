@@ -42,6 +42,13 @@ function sizeText(object) {
 const iouText = (iou) => (iou === null ? "–" : iou.toFixed(2));
 const sure = (iou) => (iou === null ? "" : iou >= 0.85 ? "good" : iou >= 0.7 ? "fair" : "poor");
 
+/** How far the mask can be believed: the expected IoU where the model says what its own prediction is worth. */
+function trust(object) {
+  const value = object.quality ?? object.iou;
+  const title = (object.quality ?? null) === null ? "Predicted IoU" : "Expected IoU, from the model's calibration";
+  return el("span", { class: `badge ${sure(value)}`, title }, iouText(value));
+}
+
 function row(object, number) {
   const name = className(object.class);
   const chosen = object.id === state.selected;
@@ -56,7 +63,7 @@ function row(object, number) {
     tint(el("span", { class: suggested ? "swatch hollow" : "swatch" }), classColor(object.class)),
     el("span", { class: "object-name" }, el("span", { class: "ellipsis" }, name), el("small", {}, `${number} · ${sizeText(object)}`)),
     object.drift && el("span", { class: "badge poor", title: "The propagation may have lost this object: look at it" }, "drift"),
-    object.iou !== null && el("span", { class: `badge ${sure(object.iou)}`, title: "Predicted IoU" }, iouText(object.iou)),
+    object.iou !== null && trust(object),
   );
   const buttons = suggested
     ? [
@@ -87,6 +94,7 @@ function details(object) {
   facts.push(["Pixels", object.area.toLocaleString("en")]);
   if (object.iou !== null) facts.push(["Predicted IoU", iouText(object.iou)]);
   if (object.detected !== null) facts.push(["Detector's score", iouText(object.detected)]);
+  if ((object.quality ?? null) !== null) facts.push(["Expected IoU", iouText(object.quality)]);
   if (object.clicks) facts.push(["Prompts", String(object.clicks)]);
   const choice = el("select", { "aria-label": "Class of this object", dataset: { key: "class" }, onchange: (event) =>
     submit({ kind: "class", object: object.id, class: Number(event.target.value) }) });

@@ -185,7 +185,7 @@ def _of_json(path: Path, content: Any) -> Iterator[Prompt]:
         ]
     if not listed:
         raise DataError(f"{path} holds no prompts")
-    for index, entry in enumerate(listed):
+    for index, entry in enumerate(listed, start=1):
         where = f"{path}: object {index}"
         if not isinstance(entry, dict):
             raise DataError(f"{where} is {shown(entry)}; it takes 'file' and 'box' or 'points'")

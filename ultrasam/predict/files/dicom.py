@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from ultrasam.data import images
 from ultrasam.errors import DataError
 from ultrasam.predict.files.calibration import Calibration, get, numbers, of_dataset
+from ultrasam.predict.files.dicom_header import Opened, opened, reason, whole_number
 from ultrasam.predict.files.frame_table import FrameTable, pixel_element, read_table
 from ultrasam.predict.pixels import Window, to_rgb8
 
@@ -26,10 +26,6 @@ _RATES: tuple[tuple[str, Callable[[float], float]], ...] = (
     ("CineRate", lambda rate: 1 / rate),
     ("RecommendedDisplayFrameRate", lambda rate: 1 / rate),
 )
-#: The most bytes that a deflated file may inflate to.
-_MAX_INFLATED = 2**30
-#: How the first data element of a file without preamble begins: a tag of group 2 or 8.
-_FIRST_TAGS = (b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Clip:
         # pydicom and each of its decoders have errors of their own; all mean that this frame can't be read.
         except Exception as error:
             which = f"frame {number} " if self.many else ""
-            raise DataError(f"{self.path}: {which}can't be decoded: {_reason(error)}") from error
+            raise DataError(f"{self.path}: {which}can't be decoded: {reason(error)}") from error
         if kind not in _SHOWN:
             raise DataError(f"{self.path}: its colors ({kind}) can't be made RGB: write it again as RGB")
         return pixels, kind
@@ -81,7 +77,8 @@ class Clip:
         try:
             if kind == "PALETTE COLOR":
                 return _palette(_looked_up(pixels, self.dataset))
-            pixels = _rescaled(pixels, self.dataset)
+            if pixels.ndim == 2 and self._is_rescaled:
+                pixels = _rescaled(pixels, self.dataset)
             pixels = to_rgb8(pixels, window=window or _own_window(self.dataset, pixels))
         except DataError as error:
             raise DataError(f"{self.path}: {error}") from error
@@ -94,15 +91,33 @@ class Clip:
 
     def time(self, number: int) -> float | None:
         """Seconds from the first frame to this one, None where the file does not say."""
+        if self._times:
+            return round(self._times[number] / 1000, 6)
+        return None if self._apart is None else round(number * self._apart, 6)
+
+    @cached_property
+    def _times(self) -> Sequence[float]:
+        """Milliseconds from the first frame to each; empty where the file does not say."""
         times = get(self.dataset, "FrameTimeVector")
         found = numbers(times, self.frames + self._table.missing) if times else None
-        if found:
-            return round(list(accumulate(found))[number] / 1000, 6)
+        return list(accumulate(found)) if found else ()
+
+    @cached_property
+    def _apart(self) -> float | None:
+        """Seconds between frames, where they are the same for all."""
         for name, seconds in _RATES:
             value = numbers(get(self.dataset, name), 1)
             if value and value[0] > 0:
-                return round(number * seconds(value[0]), 6)
+                return seconds(value[0])
         return None
+
+    @cached_property
+    def _is_rescaled(self) -> bool:
+        """Whether stored values are others than those that windows are stated in (PS3.3, C.11.1)."""
+        slope, intercept = (
+            numbers(get(self.dataset, f"Rescale{name}"), 1) for name in ("Slope", "Intercept")
+        )
+        return slope is not None and intercept is not None and (slope, intercept) != ((1.0,), (0.0,))
 
     def lacks(self) -> str | None:
         """What is wrong with the number of its frames, if anything."""
@@ -134,29 +149,16 @@ def open_clip(path: str | Path) -> Clip:
     except ImportError as error:
         raise DataError("reading DICOM needs pydicom: pip install 'ultrasam[dicom]'") from error
     try:
-        folder = _inflated(path)
-        held = path if folder is None else Path(folder.name) / "inflated.dcm"
-        with held.open("rb") as file:
-            dataset = _dataset(file)
-            return _clip(path, held, file, dataset, folder)
+        with opened(path) as found:
+            return _clip(path, found)
     except OSError as error:
         raise DataError(f"cannot read the DICOM file {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise DataError(f"{path} is not a readable DICOM file: {_reason(error)}") from error
+        raise DataError(f"{path} is not a readable DICOM file: {reason(error)}") from error
 
 
-def read_header(path: Path) -> Any:
-    """A file's data elements before its pixels, None for one that is not readable DICOM."""
-    if not is_dicom(path):
-        return None
-    try:
-        with path.open("rb") as file:
-            return _dataset(file)
-    except (OSError, ValueError):
-        return None
-
-
-def _clip(path: Path, held: Path, file: BinaryIO, dataset: Any, folder: Any) -> Clip:
+def _clip(path: Path, found: Opened) -> Clip:
+    dataset, file = found.dataset, found.file
     element = pixel_element(file, dataset.file_meta.TransferSyntaxUID)
     if element is None:
         what = get(dataset, "Modality") or "unknown modality"
@@ -164,111 +166,15 @@ def _clip(path: Path, held: Path, file: BinaryIO, dataset: Any, folder: Any) -> 
             f"{path} is DICOM without pixels ({what}), or cut off before them: give a file that holds images"
         )
     _check_decoder(path, dataset)
-    stated = _whole_number(path, dataset, "NumberOfFrames", 1)
-    size = [_whole_number(path, dataset, name) for name in ("Rows", "Columns")]
+    stated = whole_number(path, dataset, "NumberOfFrames", 1)
+    size = [whole_number(path, dataset, name) for name in ("Rows", "Columns")]
     if size[0] * size[1] > images.MAX_PIXELS:
         raise DataError(f"{path} says that its images have {size[1]} x {size[0]} pixels: too many to be read")
     try:
-        table = read_table(held, file, dataset, element, stated)
+        table = read_table(found.held, file, dataset, element, stated)
     except DataError as error:
         raise DataError(f"{path} {error}") from error
-    return Clip(path, of_dataset(dataset), dataset, table, folder)
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file carries DICOM's mark, or, without it, begins as its oldest files do."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(132)
-    except OSError:
-        return False
-    return start[128:] == b"DICM" or (len(start) == 132 and start.startswith(_FIRST_TAGS))
-
-
-def _dataset(file: BinaryIO) -> Any:
-    """All that lies before the pixels; the file stands where they begin."""
-    import pydicom
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
-    try:
-        dataset = pydicom.dcmread(file, force=True, stop_before_pixels=True)
-        # Any bytes can be parsed; the class and time of what a file holds stand in group 8.
-        if not len(dataset.group_dataset(0x0008)):
-            raise ValueError("it holds no data elements of DICOM's")
-        if "TransferSyntaxUID" not in dataset.file_meta:
-            implicit, little = dataset.original_encoding
-            explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-    except OSError:
-        raise
-    # pydicom lets out whatever goes wrong while it parses damaged bytes.
-    except Exception as error:
-        raise ValueError(_reason(error)) from error
-    return dataset
-
-
-def _inflated(path: Path) -> Any:
-    """A temporary folder with a deflated file as it was before that; None for any other file.
-
-    pydicom would inflate it in memory, whatever its size.
-    """
-    from pydicom.filebase import DicomBytesIO
-    from pydicom.filereader import read_file_meta_info
-    from pydicom.filewriter import write_file_meta_info
-    from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
-
-    with path.open("rb") as file:
-        if file.read(132)[128:] != b"DICM":
-            return None
-    try:
-        meta = read_file_meta_info(path)
-        if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-            return None
-        # The data set follows the group length's element, which ends at byte 144, and what it counts.
-        begin = 144 + int(meta.FileMetaInformationGroupLength)
-    except OSError:
-        raise
-    except Exception as error:  # as in `_dataset`
-        raise ValueError(_reason(error)) from error
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    folder = tempfile.TemporaryDirectory(prefix="ultrasam-inflated-")
-    inflate, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    head = DicomBytesIO()
-    write_file_meta_info(head, meta, enforce_standard=False)
-    with path.open("rb") as file, (Path(folder.name) / "inflated.dcm").open("wb") as out:
-        out.write(bytes(128) + b"DICM" + head.getvalue())
-        file.seek(begin)
-        try:
-            while chunk := inflate.unconsumed_tail or file.read(2**16):
-                size += out.write(inflate.decompress(chunk, 2**20))
-                if size > _MAX_INFLATED:
-                    raise ValueError(f"it inflates to more than {_MAX_INFLATED:,} bytes")
-        except zlib.error as error:
-            raise ValueError(str(error)) from error
-    return folder
-
-
-def _whole_number(path: Path, dataset: Any, name: str, default: int | None = None) -> int:
-    """A number above 0; the default where it is absent, empty or 0."""
-    raw = dataset.get_item(name).value if name in dataset else None
-    found = numbers(get(dataset, name), 1)
-    if default is not None and (not raw or found == (0.0,)):
-        return default
-    if found is None or found[0] < 1 or found[0] != int(found[0]):
-        shown = raw.decode("latin-1").strip() if isinstance(raw, bytes) and found is None else found
-        raise DataError(
-            f"{path} has a damaged header: {name} is {shown[0] if isinstance(shown, tuple) else shown!r}, "
-            "it must be a whole number above 0"
-        )
-    return int(found[0])
-
-
-def _reason(error: Exception) -> str:
-    """An error of pydicom's in one line that does not end where a list would begin."""
-    text = " ".join(str(error).split())
-    if len(text) > 300:
-        return text[:300].rsplit(" ", 1)[0] + " ..."
-    return text.rstrip(":") or type(error).__name__
+    return Clip(path, of_dataset(dataset), dataset, table, found.folder)
 
 
 def _check_decoder(path: Path, dataset: Any) -> None:
@@ -291,14 +197,8 @@ def _check_decoder(path: Path, dataset: Any) -> None:
 
 
 def _rescaled(pixels: np.ndarray, dataset: Any) -> np.ndarray:
-    """Stored values as those that windows are stated in (PS3.3, C.11.1)."""
     from pydicom.pixels import apply_rescale
 
-    if pixels.ndim != 2:
-        return pixels
-    slope, intercept = (numbers(get(dataset, f"Rescale{name}"), 1) for name in ("Slope", "Intercept"))
-    if slope is None or intercept is None or (slope, intercept) == ((1.0,), (0.0,)):
-        return pixels
     return apply_rescale(pixels, dataset)
 
 
@@ -320,7 +220,7 @@ def _looked_up(pixels: np.ndarray, dataset: Any) -> np.ndarray:
     try:
         return apply_color_lut(pixels, dataset)
     except Exception as error:  # as in `_dataset`
-        raise DataError(f"its color table can't be used: {_reason(error)}") from error
+        raise DataError(f"its color table can't be used: {reason(error)}") from error
 
 
 def _palette(colors: np.ndarray) -> np.ndarray:

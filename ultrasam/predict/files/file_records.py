@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ultrasam.data.files import write_bytes, write_json
 from ultrasam.errors import DataError
+from ultrasam.predict.files.former_results import FormerResults, fingerprint
 from ultrasam.predict.files.sources import Frame, Source
 
 #: Counts up where the same prompts come to mean something else: earlier records are then made again.
-_VERSION = 4
+_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class Records:
         out: the folder; records are in ``records/``.
         settings: everything that changes a result; records of other settings do not count.
         categories: COCO's list of categories.
+        former: what earlier runs left there.
     """
 
     out: Path
     settings: dict[str, Any]
     categories: list[dict[str, Any]]
+    former: FormerResults
 
     def digest(self, asked: object, source: Source) -> str:
         """Of everything that a result depends on: settings, what is asked, the file.
@@ -51,16 +54,20 @@ class Records:
             record = json.loads(self._path(frame).read_text())
             if record["settings"] != digest or (overlay and overlay_of(frame) not in record["files"]):
                 return None
-            whole = all(_fingerprint((self.out / n).read_bytes()) == f for n, f in record["files"].items())
+            whole = all(fingerprint((self.out / n).read_bytes()) == f for n, f in record["files"].items())
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return record if whole else None
 
     def keep(self, frame: Frame, record: dict[str, Any], files: Mapping[str, bytes]) -> None:
-        """Write a frame's files, by their names in the folder, and then the record that vouches for them."""
+        """Write a frame's files, by their names in the folder, and then the record that vouches for them.
+
+        Files of an earlier record of the frame that are not among them go.
+        """
         for name, data in files.items():
             write_bytes(self.out / name, data)
-        fingerprints = {name: _fingerprint(data) for name, data in files.items()}
+        self.former.replace_frame(frame.name, files)
+        fingerprints = {name: fingerprint(data) for name, data in files.items()}
         write_json(self._path(frame), {**record, "files": fingerprints})
 
     def write_coco(self, records: Sequence[dict[str, Any]]) -> None:
@@ -83,10 +90,15 @@ class Records:
         return self.out / "records" / f"{frame.name}.json"
 
 
+def numbered(record: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a frame's record, each after its number.
+
+    That is its ``track_id`` where it is followed, else its place in the frame, from 1.
+    """
+    for place, entry in enumerate(record["annotations"], start=1):
+        yield entry.get("track_id", place), entry
+
+
 def overlay_of(frame: Frame) -> str:
     """The name of a frame's overlay in the folder."""
     return f"overlays/{frame.name}.png"
-
-
-def _fingerprint(data: bytes) -> list[Any]:
-    return [len(data), hashlib.blake2b(data, digest_size=12).hexdigest()]

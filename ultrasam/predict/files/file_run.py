@@ -14,30 +14,27 @@ from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
 from ultrasam.predict.automatic import Everything
 from ultrasam.predict.files import frame_results, sources
+from ultrasam.predict.files.asked import Asked, PromptsOf
 from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.files.file_records import Records, overlay_of
+from ultrasam.predict.files.former_results import FormerResults
 from ultrasam.predict.files.frame_results import FrameResult
+from ultrasam.predict.files.run_summary import Summary
 from ultrasam.predict.files.sources import Frame, Source
-from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.track import Follower
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of one image: prompts, and the category of each object."""
-
-    objects: list[ObjectPrompt]
-    categories: list[Any]
-
-
-#: The prompts of a file, by its name relative to the input.
-PromptsOf = Callable[[str], Asked]
-
-
 class Product(Protocol):
-    """Something that is made of a whole file, once its frames are segmented."""
+    """Something that is made of a whole file, once its frames are segmented.
+
+    Attributes:
+        made: names of all that it has written, in the run's folder; one that lies in no folder there is a
+            table to which each file adds.
+    """
+
+    made: list[str]
 
     def make(self, source: Source, name: str, records: Sequence[dict[str, Any]]) -> None:
         """Write it.
@@ -79,31 +76,6 @@ class Options:
     axis: str = "z"
 
 
-@dataclass
-class Summary:
-    """What a run did: images segmented, taken over from an earlier run, without prompts, and failed.
-
-    ``lost`` counts, of objects that are followed, the frames in which they were not found.
-    """
-
-    done: int = 0
-    kept: int = 0
-    skipped: int = 0
-    objects: int = 0
-    lost: int = 0
-    failed: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        text = f"{self.done} images segmented, {self.objects} objects"
-        for count, what in (
-            (self.kept, "kept from an earlier run"),
-            (self.skipped, "without prompts"),
-            (self.lost, "times lost"),
-        ):
-            text += f", {count} {what}" if count else ""
-        return text + (f", {len(self.failed)} failed" if self.failed else "")
-
-
 class FileRun:
     """One run over files.
 
@@ -130,7 +102,9 @@ class FileRun:
     ) -> None:
         self.products = products
         self.predictor, self.out, self.prompts_of, self.options = predictor, out, prompts_of, options
-        self.records = Records(out, settings, categories)
+        self.former = FormerResults(out)
+        self.records = Records(out, settings, categories, self.former)
+        self._digests: dict[str, str] = {}
         self.summary = Summary()
 
     def run(self, files: Sequence[Source], each: Callable[[Frame], None] = lambda frame: None) -> Summary:
@@ -152,10 +126,13 @@ class FileRun:
                 # One by one: the frames before an interruption are kept.
                 for record in self._file(source, name, each):
                     records.append(record)  # noqa: PERF402
-        except BaseException:
+            self._settle_tables()
+        except BaseException as error:
             with contextlib.suppress(OutputError):
                 if records:
                     self.records.write_coco(records)
+            if isinstance(error, OutputError):
+                raise OutputError(f"{error}; what is done is kept: start again to go on") from error
             raise
         if self.summary.failed and not records:
             raise UltraSamError("\n".join(self.summary.failed))
@@ -167,15 +144,21 @@ class FileRun:
         errors: list[str] = []
         made: list[dict[str, Any]] = []
         follower: Follower | None = None
+        asked = self.prompts_of(source.file_name) if self.prompts_of else None
+        try:
+            digest = self.records.digest(asked, source)
+        except UltraSamError as error:
+            self.summary.failed.append(_named(source, error))
+            return
         frames = sources.frames(source, name, self.options.window, self.options.axis)
         while True:
             try:
                 frame = next(frames, None)
                 if frame is None:
                     break
-                record, follower = self._frame(source, frame, follower)
-            except OutputError as error:
-                raise OutputError(f"{error}; what is done is kept: start again to go on") from error
+                record, follower = self._frame(frame, asked, digest, follower)
+            except OutputError:
+                raise
             except UltraSamError as error:
                 errors.append(_named(source, error))
                 continue
@@ -185,31 +168,39 @@ class FileRun:
             each(frame)
             made.append(record)
             yield record
-        errors += self._products(source, name, made)
+        errors += self._products(source, name, digest, made)
         if errors:
             self.summary.failed.append(_told(errors))
 
-    def _products(self, source: Source, name: str, records: list[dict[str, Any]]) -> list[str]:
+    def _products(self, source: Source, name: str, digest: str, records: list[dict[str, Any]]) -> list[str]:
         """Make all products of a file; what went wrong."""
         errors = []
+        before = [len(product.made) for product in self.products]
         for product in self.products if records else ():
             try:
                 product.make(source, name, records)
-            except OutputError as error:
-                raise OutputError(f"{error}; what is done is kept: start again to go on") from error
+            except OutputError:
+                raise
             except UltraSamError as error:
                 errors.append(_named(source, error))
+        made = [n for p, start in zip(self.products, before, strict=True) for n in p.made[start:] if "/" in n]
+        self.former.replace_source(name, digest, [record["image"]["name"] for record in records], made)
+        self._digests[name] = digest
         return errors
 
+    def _settle_tables(self) -> None:
+        """What is made of all files, and what came of earlier runs."""
+        tables = {name for product in self.products for name in product.made if "/" not in name}
+        self.former.replace_tables(self._digests, sorted(tables))
+        self.summary.removed, self.summary.changed = self.former.removed, self.former.changed
+
     def _frame(
-        self, source: Source, frame: Frame, follower: Follower | None
+        self, frame: Frame, asked: Asked | None, digest: str, follower: Follower | None
     ) -> tuple[dict[str, Any] | None, Follower | None]:
         """The record of a frame, None where nothing is asked of it, and what follows its objects."""
-        asked = self.prompts_of(source.file_name) if self.prompts_of else None
-        if asked is not None and not asked.objects:
-            return None, None
-        digest = self.records.digest(asked, source)
         followed = self.options.follow and frame.number is not None
+        if asked is not None and (not asked.objects or (followed and (frame.number or 0) < asked.frame)):
+            return None, None
         if not followed:
             record = self.records.kept(frame, digest, overlay=self.options.overlays)
             if record is not None:
@@ -233,7 +224,7 @@ class FileRun:
                 quality=self.options.quality,
             )
         if followed and follower is None and result.masks:
-            follower = Follower(self.predictor, image, dict(enumerate(result.masks)))
+            follower = Follower(self.predictor, image, dict(zip(result.numbers, result.masks, strict=True)))
         for entry in result.annotations:
             entry |= calibration.told(entry["bbox"])
         return self._kept(frame, digest, image, result, followed=follower is not None), follower

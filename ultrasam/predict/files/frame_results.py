@@ -29,7 +29,7 @@ class FrameResult:
         annotations: COCO's, N of them.
         masks: N masks (H, W) bool.
         draw: makes the overlay, (H', W', 3) uint8 RGB.
-        numbers: N numbers that name the objects' files.
+        numbers: N numbers of the objects, from 1; they name their files.
         lost: numbers of objects that are followed and were not found.
     """
 
@@ -47,7 +47,7 @@ def of_everything(
     found = find_everything(predictor.encode(image), wanted)
     masks = list(found.masks)
     return FrameResult(
-        found.coco(spacing=spacing), masks, partial(draw.overlay, image, masks), range(len(masks))
+        found.coco(spacing=spacing), masks, partial(draw.overlay, image, masks), range(1, len(masks) + 1)
     )
 
 
@@ -70,13 +70,13 @@ def of_prompts(
     for entry, category in zip(annotations, categories, strict=True):
         entry["category_id"] = category
     masks = list(prediction.masks)
-    return FrameResult(annotations, masks, partial(prediction.overlay, image), range(len(masks)))
+    return FrameResult(annotations, masks, partial(prediction.overlay, image), range(1, len(masks) + 1))
 
 
 def of_followed(
     follower: Follower, image: np.ndarray, categories: Sequence[Any] | None, spacing: Spacing
 ) -> FrameResult:
-    """The objects of the frame before, in the next one; its number is its ``track_id``.
+    """The objects of the frame before, in the next one; the number of each is its ``track_id``.
 
     Each has its category id, or 1 where there are no ``categories``.
     """
@@ -84,7 +84,7 @@ def of_followed(
     shown = {number: entry for number, entry in tracked.items() if entry is not None}
     annotations = [
         {
-            "category_id": categories[number] if categories else 1,
+            "category_id": categories[number - 1] if categories else 1,
             **coco_entry(coco.encode(entry.mask), entry.mask, entry.iou, spacing),
             "drift": entry.drift,
         }
@@ -94,10 +94,7 @@ def of_followed(
     # Lost ones are drawn as nothing: the others keep their colors and lines.
     nothing = np.zeros(image.shape[:2], dtype=bool)
     drawn = [entry.mask if entry else nothing for entry in tracked.values()]
-    told = [
-        f"{number + 1}: {entry.iou:.2f}" if entry else f"{number + 1}: lost"
-        for number, entry in tracked.items()
-    ]
+    told = [f"{number}: {entry.iou:.2f}" if entry else f"{number}: lost" for number, entry in tracked.items()]
     overlay = partial(draw.overlay, image, drawn, captions=told[:8])
     lost = [number for number in tracked if number not in shown]
     return FrameResult(annotations, masks, overlay, list(shown), lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ _KEYWORDS = {
 
 #: Place and length in the file of each piece of a frame.
 Pieces = list[tuple[int, int]]
+#: Samples a pixel of what is stored as it is shown.
+_AS_SHOWN = {"MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1, "RGB": 3}
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class FrameTable:
     _start: int = field(repr=False)
     _pieces: list[Pieces] | None = field(repr=False)
     _options: dict[str, Any] = field(repr=False, compare=False)
+    _plain: Plain | None = field(repr=False, compare=False)
 
     def decode(self, number: int) -> tuple[np.ndarray, str]:
         """A frame's samples, (H, W) or (H, W, 3), and their photometric interpretation; YBR is made RGB.
@@ -50,6 +54,8 @@ class FrameTable:
             DataError: the file ends before the frame does.
             Exception: those of pydicom and its decoders, which have no base of their own.
         """
+        if self._plain is not None:
+            return self._plain.read(self.path, self._start, number), self._plain.kind
         from pydicom.pixels import get_decoder
 
         decoder = get_decoder(self._options["transfer_syntax_uid"])
@@ -63,6 +69,56 @@ class FrameTable:
                 options = {**self._options, "number_of_frames": 1}
                 pixels, said = decoder.as_array(source, index=0, **options)
         return pixels, str(said["photometric_interpretation"])
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Frames whose bytes are the samples as they are shown: nothing is packed, shifted or converted.
+
+    pydicom reads them too, with as much work again as reading them takes.
+
+    Attributes:
+        kind: photometric interpretation.
+        shape: (H, W) or (H, W, 3).
+        dtype: of a sample.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, options: dict[str, Any], syntax: Any) -> Plain | None:
+        """How frames of these pixel options lie; None where it takes pydicom to read them."""
+        kind, samples = str(options.get("photometric_interpretation")), options.get("samples_per_pixel")
+        depth, signed = options.get("bits_allocated"), options.get("pixel_representation")
+        if (
+            syntax.is_encapsulated
+            or not syntax.is_little_endian
+            or options["pixel_keyword"] != "PixelData"
+            or _AS_SHOWN.get(kind) != samples
+            or (samples == 3 and options.get("planar_configuration") != 0)
+            or depth not in (8, 16)
+            or options.get("bits_stored") != depth
+            or signed not in (0, 1)
+        ):
+            return None
+        size = options["rows"], options["columns"]
+        dtype = np.dtype(f"<{'ui'[signed]}{depth // 8}")
+        return cls(kind, (*size, 3) if samples == 3 else size, dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """Of a frame."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def read(self, path: Path, start: int, number: int) -> np.ndarray:
+        """A frame of a file whose first one begins at byte ``start``."""
+        count = math.prod(self.shape)
+        samples = np.fromfile(path, self.dtype, count, offset=start + number * self.nbytes)
+        if len(samples) < count:
+            raise DataError("the file is cut off there")
+        return samples.reshape(self.shape)
 
 
 @dataclass(frozen=True)
@@ -113,6 +169,7 @@ def read_table(path: Path, file: BinaryIO, dataset: Any, element: PixelElement, 
         # Those of the whole file; each frame is decoded as one of its own.
         for name in ("number_of_frames", "extended_offsets"):
             options.pop(name, None)
+        plain = Plain.of(options, syntax)
         start, end = file.tell(), file.seek(0, 2)
         if syntax.is_encapsulated:
             file.seek(start)
@@ -120,13 +177,14 @@ def read_table(path: Path, file: BinaryIO, dataset: Any, element: PixelElement, 
             held = len(pieces)
         else:
             given = end - start if element.length == _UNDEFINED else element.length
-            held = _native(dataset, min(given, end - start), stated)
+            held = min(given, end - start)
+            held = held // plain.nbytes if plain else _native(dataset, held, stated)
     except (ValueError, TypeError, AttributeError, KeyError, ZeroDivisionError, struct.error) as error:
         raise DataError(f"has damaged pixel data: {' '.join(str(error).split())}") from error
     if held < 1:
         raise DataError("is cut off within its first frame")
     frames = min(stated, held)
-    return FrameTable(path, frames, stated - frames, held - frames, start, pieces, options)
+    return FrameTable(path, frames, stated - frames, held - frames, start, pieces, options, plain)
 
 
 def _native(dataset: Any, held: int, stated: int) -> int:

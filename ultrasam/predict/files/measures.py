@@ -14,6 +14,7 @@ import numpy as np
 
 from ultrasam.data import files
 from ultrasam.errors import DataError, OutputError
+from ultrasam.predict.files.file_records import numbered
 from ultrasam.predict.files.sources import Source
 from ultrasam.predict.measure import measure
 from ultrasam.predict.shape import ellipse, perimeter
@@ -35,13 +36,13 @@ class Measures:
 
     Args:
         out: the run's folder, whose masks are measured.
-        tracked: whether objects of one number (``track_id``, else the place in the frame) are one object, so
+        tracked: whether objects of one number are one object, so
             that curves mean something.
     """
 
     def __init__(self, out: Path, *, tracked: bool = True) -> None:
         self._out, self._tracked = out, tracked
-        self._begun: set[str] = set()
+        self.made: list[str] = []
 
     def make(self, source: Source, name: str, records: Sequence[dict[str, Any]]) -> None:
         """Measure the masks of a file.
@@ -64,11 +65,11 @@ class Measures:
         drawing = _plot(source.file_name, curves)
         if drawing:
             files.write_text(self._out / "curves" / f"{name}.svg", drawing)
+            self.made.append(f"curves/{name}.svg")
 
     def _rows(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         image, rows = record["image"], []
-        for place, entry in enumerate(record["annotations"]):
-            number = entry.get("track_id", place)
+        for number, entry in numbered(record):
             path = self._out / entry["mask"]
             mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
             if mask is None:
@@ -82,8 +83,8 @@ class Measures:
     def _add(self, name: str, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
         path, text = self._out / name, io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
-        if name not in self._begun:
-            self._begun.add(name)
+        if name not in self.made:
+            self.made.append(name)
             writer.writeheader()
             files.write_text(path, text.getvalue())
             text.seek(0)

@@ -40,6 +40,7 @@ class OverlayVideo:
 
     def __init__(self, out: Path) -> None:
         self._out = out
+        self.made: list[str] = []
 
     def make(self, source: Source, name: str, records: Sequence[dict[str, Any]]) -> None:
         """Encode a clip; a single image makes none.
@@ -55,6 +56,7 @@ class OverlayVideo:
             path = Path(folder) / "overlay.mp4"
             _encode(path, [(self._out / f"overlays/{r['image']['name']}.png", _stamp(r)) for r in records])
             files.write_bytes(self._out / "videos" / f"{name}.mp4", path.read_bytes())
+            self.made.append(f"videos/{name}.mp4")
 
 
 def _stamp(record: dict[str, Any]) -> int:

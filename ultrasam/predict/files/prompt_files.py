@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from ultrasam.data import coco
 from ultrasam.data.boxes import to_xyxy
 from ultrasam.data.formats import prompts as prompt_tables
 from ultrasam.errors import DataError, PromptError
-from ultrasam.predict.files.file_run import Asked, PromptsOf
+from ultrasam.predict.files.asked import Asked, PromptsOf
+from ultrasam.predict.files.sources import Source
 from ultrasam.predict.object_prompt import ObjectPrompt
 
 
@@ -95,6 +97,30 @@ def by_name(asked: Mapping[str, Asked], inputs: Sequence[str]) -> PromptsOf:
     name_of = {file: name for name, file in matched.found.items()}
     nothing = Asked([], [])
     return lambda file_name: asked[name_of[file_name]] if file_name in name_of else nothing
+
+
+def by_series(prompts_of: PromptsOf, files: Sequence[Source]) -> PromptsOf:
+    """Look the prompts of a series up by the names of all its files.
+
+    The one that has prompts is the frame that they are of: objects are followed from there on.
+
+    Raises:
+        PromptError: several files of a series have prompts.
+    """
+    found: dict[str, Asked] = {}
+    for source in files:
+        asked = [(number, prompts_of(name)) for number, name in enumerate(source.series_names)]
+        prompted = [(number, its) for number, its in asked if its.objects]
+        if len(prompted) > 1:
+            names = ", ".join(source.series_names[number] for number, _ in prompted[:4])
+            raise PromptError(
+                f"{len(prompted)} files of one series have prompts ({names}{', ...' * (len(prompted) > 4)}): "
+                "with --follow a series is one clip, whose objects are prompted in one file and followed to "
+                "the others; leave --follow out to segment each file by its own prompts"
+            )
+        for number, its in prompted:
+            found[source.file_name] = replace(its, frame=number)
+    return lambda file_name: found.get(file_name) or prompts_of(file_name)
 
 
 def parse_box(text: str) -> ObjectPrompt:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrasam.errors import DataError
-from ultrasam.predict.files import dicom
+from ultrasam.predict.files import dicom, dicom_header
 from ultrasam.predict.files.calibration import get, numbers
 
 
@@ -41,7 +41,7 @@ def _order(instance: Instance) -> tuple[float, str]:
 
 
 def _instance(path: Path) -> Instance | None:
-    header = dicom.read_header(path)
+    header = dicom_header.read_header(path)
     if header is None:
         return None
     values = [numbers(get(header, name), 1) for name in ("Rows", "Columns")]
@@ -61,7 +61,7 @@ def clips(paths: Sequence[Path]) -> Iterator[tuple[int, dicom.Clip]]:
     """
     sizes: Counter[Any] = Counter()
     for path in paths:
-        header = dicom.read_header(path)
+        header = dicom_header.read_header(path)
         sizes[_shape(header)] += 1
     common = sizes.most_common(1)[0][0]
     errors = []

@@ -15,7 +15,7 @@ import numpy as np
 
 from ultrasam.data import images, stacks
 from ultrasam.errors import DataError
-from ultrasam.predict.files import dicom, series, video, volume
+from ultrasam.predict.files import dicom, dicom_header, series, video, volume
 from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.pixels import Window, to_rgb8
 
@@ -53,11 +53,13 @@ class Source:
         path: where it is; of a series, its first file.
         file_name: its name relative to what the user gave.
         series: the files of a series in instance order, empty for a file.
+        series_names: their names relative to what the user gave.
     """
 
     path: Path
     file_name: str
     series: tuple[Path, ...] = ()
+    series_names: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -92,7 +94,8 @@ def join_series(sources: Sequence[Source]) -> list[Source]:
     for instances in series.find(candidates):
         paths = tuple(instance.path for instance in instances)
         joined |= dict.fromkeys(paths)
-        joined[paths[0]] = Source(paths[0], of_path[paths[0]].file_name, paths)
+        names = tuple(of_path[path].file_name for path in paths)
+        joined[paths[0]] = Source(paths[0], names[0], paths, names)
     kept = (joined.get(source.path, source) for source in sources)
     return [source for source in kept if source is not None]
 
@@ -125,7 +128,7 @@ def _inside(folder: Path) -> list[Path]:
 def _known(path: Path) -> bool:
     if path.suffix.lower() in (*IMAGES, *VIDEOS, *DICOMS) or volume.ending(path):
         return True
-    return not path.suffix and dicom.is_dicom(path)
+    return not path.suffix and dicom_header.is_dicom(path)
 
 
 def names(sources: Sequence[Source]) -> list[str]:
@@ -168,7 +171,7 @@ def frames(source: Source, name: str, window: Window | None = None, axis: str = 
     if source.series:
         for number, clip in series.clips(source.series):
             yield frame(number, partial(clip.read, 0, window), _known_or_none(clip.calibration))
-    elif ending in DICOMS or dicom.is_dicom(path):
+    elif ending in DICOMS or dicom_header.is_dicom(path):
         clip = dicom.open_clip(path)
         spacing_of = _known_or_none(clip.calibration)
         for number in range(clip.frames):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ultrasam.errors import PromptError
+from ultrasam.errors import DataError, PromptError
 from ultrasam.predict.files.clip_reader import ClipReader
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
@@ -54,7 +55,7 @@ class VideoPredictor:
         frames = ClipReader(video_path) if isinstance(video_path, (str, Path)) else _AsRgb(video_path)
         if not len(frames):
             raise PromptError("the clip has no frame")
-        return TrackingState(frames, frames[0].shape[:2])
+        return TrackingState(frames, _size(frames))
 
     def add_new_points_or_box(
         self,
@@ -135,6 +136,7 @@ class VideoPredictor:
 
         Raises:
             PromptError: nothing is prompted, or there is no such frame.
+            DataError: a prompted frame can't be read. Of others a warning says so; masks are negative there.
         """
         keys = [frame for entry in inference_state.objects.values() for frame in entry.keys]
         if not keys:
@@ -144,8 +146,13 @@ class VideoPredictor:
         for step in steps(
             self.predictor, inference_state, start, max_frame_num_to_track, -1 if reverse else 1
         ):
-            if step.objects is not None:
-                yield self._answer(inference_state, step.frame)
+            if step.objects is None:
+                continue
+            if step.frame in inference_state.unread:
+                warnings.warn(
+                    f"frame {step.frame} is passed over: {inference_state.unread[step.frame]}", stacklevel=2
+                )
+            yield self._answer(inference_state, step.frame)
 
     def clear_all_prompts_in_frame(
         self, inference_state: TrackingState, frame_idx: int, obj_id: int
@@ -200,6 +207,18 @@ class _AsRgb:
 
     def __getitem__(self, number: int) -> np.ndarray:
         return to_rgb8(self._frames[number])
+
+
+def _size(frames: FrameReader) -> tuple[int, int]:
+    """(H, W) of a clip: of the first frame that can be read."""
+    errors = []
+    for number in range(len(frames)):
+        try:
+            height, width = frames[number].shape[:2]
+            return height, width
+        except DataError as error:
+            errors.append(str(error))
+    raise DataError("; ".join(errors[:2]))
 
 
 def _joined(before: ObjectPrompt, after: ObjectPrompt) -> ObjectPrompt:

@@ -10,14 +10,18 @@ like it. A lost one is searched for in each frame after that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from ultrasam.data.boxes import tight_box
+from ultrasam.machine import threads
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.segmentation import Segmentation
 from ultrasam.predict.track.appearance import likeness, patch, search
 from ultrasam.predict.track.distance import between
 from ultrasam.predict.track.habit import Habit
@@ -36,14 +40,25 @@ _AGREE = (0.75, 0.9)
 _LEAST_OVERLAP = 0.75
 #: Predicted IoU below which a frame should be looked at.
 _LEAST_IOU = 0.6
-#: Evidence below which an object is lost, and from which it is found elsewhere; see `_Object.evidence`.
-_LOST, _FOUND = 0.42, 0.5
+#: Evidence below which an object is lost; see `_Object.evidence`.
+_LOST = 0.42
+#: Evidence from which an object is found elsewhere: where frames are far apart, and where each is much like
+#: the one before, so that an object that comes back looks as it did, and anything else is a neighbor of its
+#: kind.
+_FOUND = (0.5, 0.6)
 #: Likeness below which an object is searched for elsewhere.
 _DOUBTED = 0.6
-#: Likeness to what was given from which an object's look is remembered: what is not it must not be learned.
-_SURE = 0.7
+#: Likeness to what was given from which an object's look is remembered, in both cases: what is not it must
+#: not be learned.
+_SURE = (0.7, 0.8)
+#: Likeness of whole frames from which they are near each other, and how many must have been: a moving probe
+#: takes some apart in any clip.
+_NEAR, _NEAR_FRAMES = 0.9, 4
 #: By how much more a place elsewhere must look like the object than where flow takes it.
 _BETTER = 0.1
+#: Side of the network's input up to which its work on one object is too little for threads to share: they
+#: wait for each other longer than they help.
+_SMALL_INPUT = 256
 
 
 @dataclass(frozen=True)
@@ -124,6 +139,8 @@ class Follower:
         masks: Mapping[int, np.ndarray] | None = None,
     ) -> None:
         self._predictor, self._image, self._motion = predictor, image, Motion()
+        self._threads = threads.one if predictor.engine.img_size <= _SMALL_INPUT else contextlib.nullcontext
+        self._pace = _Pace(image)
         self._objects: dict[int, _Object | None] = {}
         for name, mask in (masks or {}).items():
             self.start(name, mask)
@@ -134,7 +151,7 @@ class Follower:
         if not mask.any():
             return
         box = _padded(tight_box(mask), mask.shape)
-        answer = self._predictor.segment_once(self._image, [ObjectPrompt(box=box)])
+        answer = self._segment(self._image, [box])
         found, iou = answer.masks[0], float(answer.scores[0])
         little, much = _AGREE
         agreement = float(np.clip((_iou(found, mask) - little) / (much - little), 0, 1))
@@ -149,6 +166,7 @@ class Follower:
 
     def step(self, image: np.ndarray) -> dict[int, Tracked | None]:
         """All objects that are followed in the next frame (H, W, 3) uint8 RGB; None where one is lost."""
+        near = self._pace.is_near(image)
         expected = {
             name: place
             for name, entry in self._objects.items()
@@ -156,9 +174,7 @@ class Follower:
         }
         tracked: dict[int, Tracked | None] = dict.fromkeys(self._objects)
         boxes = [_padded(tight_box(place.mask), image.shape) for place in expected.values()]
-        found = (
-            self._predictor.segment_once(image, [ObjectPrompt(box=box) for box in boxes]) if boxes else None
-        )
+        found = self._segment(image, boxes) if boxes else None
         for name, entry in self._objects.items():
             if entry is not None:
                 self._objects[name] = replace(entry, mask=None)
@@ -167,9 +183,13 @@ class Follower:
             assert entry is not None
             assert found is not None
             mask, iou = entry.habit.apply(found.masks[row]), float(found.scores[row])
-            tracked[name], self._objects[name] = _judged(entry, place, mask, iou, boxes[row], image)
+            tracked[name], self._objects[name] = _judged(entry, place, mask, iou, boxes[row], image, near)
         self._image = image
         return tracked
+
+    def _segment(self, image: np.ndarray, boxes: Sequence[np.ndarray]) -> Segmentation:
+        with self._threads():
+            return self._predictor.segment_once(image, [ObjectPrompt(box=box) for box in boxes])
 
     def _expected(self, entry: _Object, image: np.ndarray) -> _Expected | None:
         """Where flow takes an object, or where else something looks more like it."""
@@ -187,10 +207,39 @@ class Follower:
         return None if moved is None else _Expected(moved, False, moved)
 
 
+class _Pace:
+    """Whether the frames of a clip are near each other: a third of them so far, and some at least."""
+
+    def __init__(self, image: np.ndarray) -> None:
+        self._last, self._frames, self._near = _overview(image), 0, 0
+
+    def is_near(self, image: np.ndarray) -> bool:
+        """Note the next frame."""
+        here = _overview(image)
+        self._frames += 1
+        self._near += likeness(here, self._last) >= _NEAR
+        self._last = here
+        return self._near >= max(_NEAR_FRAMES, self._frames / 3)
+
+
+def _overview(image: np.ndarray) -> np.ndarray:
+    gray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    return cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
 def _judged(
-    entry: _Object, place: _Expected, found: np.ndarray, iou: float, box: np.ndarray, image: np.ndarray
+    entry: _Object,
+    place: _Expected,
+    found: np.ndarray,
+    iou: float,
+    box: np.ndarray,
+    image: np.ndarray,
+    near: bool,
 ) -> tuple[Tracked | None, _Object]:
-    """An object in a frame and on its further way; None where what was found is not it."""
+    """An object in a frame and on its further way; None where what was found is not it.
+
+    What must speak for it depends on whether frames are ``near`` each other.
+    """
     apart = _iou(found, place.mask) < _LEAST_OVERLAP
     if place.searched:
         shown = carried = found
@@ -199,7 +248,7 @@ def _judged(
         carried = between(place.mask, found, entry.share(_CARRIED))
     if not shown.any() or not carried.any():
         return None, replace(entry, doubted=False)
-    doubted = entry.evidence(image, shown, iou) < (_FOUND if place.searched else _LOST)
+    doubted = entry.evidence(image, shown, iou) < (_FOUND[near] if place.searched else _LOST)
     if doubted and (entry.doubted or place.moved is None):
         return None, replace(entry, doubted=False)
     if doubted and place.searched and place.moved is not None:
@@ -207,7 +256,7 @@ def _judged(
     drift = bool(place.searched or apart or doubted or iou < _LEAST_IOU)
     tracked = Tracked(shown, iou, box, drift)
     here = patch(image, shown)
-    if not drift and likeness(here, entry.given) > _SURE:
+    if not drift and likeness(here, entry.given) > _SURE[near]:
         entry = replace(entry, sure=shown, recent=here)
     return tracked, replace(entry, mask=carried, doubted=doubted)
 

@@ -26,8 +26,9 @@ class Step:
 
     Attributes:
         frame: its number.
-        objects: id -> the object there, None where it is lost; None altogether for a frame on the way back
-            from the next prompted one, which is met again.
+        objects: id -> the object there, None where it is lost, and for all where the frame can't be read, as
+            `TrackingState.unread` says; None altogether for a frame on the way back from the next prompted
+            one, which is met again.
     """
 
     frame: int
@@ -62,7 +63,7 @@ def steps(
         the first frame and those after it, and frames on the way back in between.
 
     Raises:
-        UltraSamError: a frame can't be read, or has another size; what was found before is kept.
+        DataError: a prompted frame can't be read; what was found before is kept. Others are passed over.
     """
     last = len(state) - 1 if step > 0 else 0
     if count is not None:
@@ -70,7 +71,11 @@ def steps(
     follower: Follower | None = None
     ends: dict[int, _Ends] = {}
     for frame in range(start, last + step, step):
-        image = state.frames[frame]
+        image = state.read(frame)
+        if image is None:
+            yield Step(frame, dict.fromkeys(number for number in ends if number in state.objects))
+            continue
+        first = follower is None
         found = follower.step(image) if follower is not None else {}
         follower = follower or Follower(predictor, image)
         for number in [number for number in ends if number not in state.objects]:
@@ -79,7 +84,7 @@ def steps(
         objects = {number: _blended(found.get(number), ends[number], frame) for number in ends}
         for number, tracked in objects.items():
             state.objects[number].found[frame] = None if tracked is None else Kept.of(tracked)
-        fresh = _anchored(state, frame, frame == start)
+        fresh = _anchored(state, frame, first)
         for number, tracked in fresh.items():
             follower.start(number, tracked.mask)
             ends[number] = _Ends(frame, state.objects[number].next_key(frame, step))
@@ -104,7 +109,10 @@ def _backwards(
         return
     follower: Follower | None = None
     for back in range(max(keys.values(), key=lambda key: abs(key - frame)), frame, -step):
-        image = state.frames[back]
+        image = state.read(back)
+        if image is None:
+            yield Step(back, None)
+            continue
         found = follower.step(image) if follower is not None else {}
         follower = follower or Follower(predictor, image)
         for number, tracked in found.items():

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ultrasam.errors import PromptError
+from ultrasam.errors import DataError, PromptError
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.track.tracked import Kept, Tracked
 
@@ -56,14 +56,34 @@ class TrackingState:
         frames: the clip.
         size: (H, W) of its frames.
         objects: by id, in the order in which they were first prompted.
+        unread: frame -> why it could not be read when it was met.
     """
 
     frames: FrameReader
     size: tuple[int, int]
     objects: dict[int, TrackedObject] = field(default_factory=dict)
+    unread: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def read(self, frame: int) -> np.ndarray | None:
+        """A frame, (H, W, 3) uint8 RGB; None for one that can't be read, which is noted in ``unread``.
+
+        Raises:
+            DataError: it can't be read, and a person said where something is there.
+        """
+        try:
+            image = self.frames[frame]
+        except DataError as error:
+            if any(frame in entry.keys for entry in self.objects.values()):
+                raise
+            self.unread[frame] = str(error)
+            for entry in self.objects.values():
+                entry.found.pop(frame, None)
+            return None
+        self.unread.pop(frame, None)
+        return image
 
     def check_frame(self, frame: int) -> int:
         """A frame's number.

@@ -1,0 +1,141 @@
+"""What earlier runs left in the folder: where it is no result any more, it goes; what people changed stays.
+
+A record names the files that were made with it, and a fingerprint of each. Only what is named, lies within
+the folder and is still as it was written, to the byte, is removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ultrasam.data.files import write_json
+from ultrasam.errors import OutputError
+
+#: Length of a file and a digest of its bytes.
+Fingerprint = list[Any]
+Fingerprints = Mapping[str, Fingerprint]
+
+
+def fingerprint(data: bytes) -> Fingerprint:
+    """Of a file's bytes."""
+    return [len(data), hashlib.blake2b(data, digest_size=12).hexdigest()]
+
+
+class FormerResults:
+    """The files of a run's folder, as its records know them.
+
+    Args:
+        out: the folder.
+
+    Attributes:
+        removed: how many files of earlier runs went.
+        changed: names of those that should have gone and were changed since.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.removed = 0
+        self.changed: list[str] = []
+
+    def replace_frame(self, name: str, files: Collection[str] = ()) -> None:
+        """Remove what an earlier record of a frame names, but for ``files``; without any, the record too."""
+        path = self.out / "records" / f"{name}.json"
+        self._remove(_files(_read(path)), files)
+        if not files:
+            self._unlink(path)
+
+    def replace_source(self, name: str, digest: str, frames: Sequence[str], made: Collection[str]) -> None:
+        """Note what a source is made into, and remove what was made of it when other things were asked.
+
+        Args:
+            name: its output name.
+            digest: of all that its results depend on.
+            frames: names of those that were segmented.
+            made: names of what was made of all of them.
+        """
+        former, files = self._source(name), self._fingerprints(made)
+        frames = list(frames)
+        if former.get("digest") == digest:
+            # What was not asked for this time, or can't be read at present, is as true as it was.
+            files = {**_files(former), **files}
+            frames = list(dict.fromkeys([*_frames(former), *frames]))
+        else:
+            self._remove(_files(former), files)
+            for frame in set(_frames(former)) - set(frames):
+                self.replace_frame(frame)
+        write_json(self._source_path(name), {"digest": digest, "frames": frames, "files": files})
+
+    def replace_tables(self, digests: Mapping[str, str], made: Collection[str]) -> None:
+        """The same of what is made of all sources, whose digests by name are given."""
+        path = self.out / "records" / ".sources" / ".tables.json"
+        tables: dict[str, Any] = {
+            name: {"files": {name: known}, "sources": dict(digests)}
+            for name, known in self._fingerprints(made).items()
+        }
+        for name, table in _read(path).items():
+            if name in tables or not isinstance(table, dict):
+                continue
+            sources = table.get("sources")
+            of = sources.items() if isinstance(sources, dict) else ()
+            if of and all(self._source(source).get("digest") == digest for source, digest in of):
+                tables[name] = table
+            else:
+                self._remove(_files(table))
+        if tables or path.exists():
+            write_json(path, tables)
+
+    def _remove(self, files: Fingerprints, but: Collection[str] = ()) -> None:
+        for name, known in files.items():
+            path = self.out / name
+            if name in but or not self._is_ours(path):
+                continue
+            if fingerprint(path.read_bytes()) == known:
+                self._unlink(path)
+                self.removed += 1
+            else:
+                self.changed.append(name)
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether it is a file within the folder, which no run could have written elsewhere."""
+        inside = path.resolve().is_relative_to(self.out.resolve())
+        return inside and path.is_file() and not path.is_symlink()
+
+    def _unlink(self, path: Path) -> None:
+        if not self._is_ours(path):
+            return
+        try:
+            path.unlink()
+        except OSError as error:
+            raise OutputError(f"cannot remove {path} of an earlier run: {error.strerror or error}") from error
+
+    def _fingerprints(self, names: Collection[str]) -> dict[str, Fingerprint]:
+        return {name: fingerprint((self.out / name).read_bytes()) for name in names}
+
+    def _source(self, name: str) -> dict[str, Any]:
+        return _read(self._source_path(name))
+
+    def _source_path(self, name: str) -> Path:
+        return self.out / "records" / ".sources" / f"{name}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record; empty where there is none, or none that is whole."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _files(record: Mapping[str, Any]) -> dict[str, Fingerprint]:
+    files = record.get("files")
+    return files if isinstance(files, dict) else {}
+
+
+def _frames(record: Mapping[str, Any]) -> list[str]:
+    frames = record.get("frames")
+    return [name for name in frames if isinstance(name, str)] if isinstance(frames, list) else []
