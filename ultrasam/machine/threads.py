@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: How many processes of one run share this machine, as launchers say it: torchrun, Open MPI, MPICH and
@@ -59,6 +61,39 @@ def wanted(ranks: int | None = None) -> int:
     if ranks is None:
         ranks = next((n for name in _RANKS if (n := _number(os.environ.get(name)))), 1)
     return max(cores // max(ranks, 1), 1)
+
+
+#: Workers beyond which they wait for Python more than for each other, and memory is what they cost.
+_MOST_WORKERS = 8
+
+
+def workers() -> int:
+    """How many threads of this process work at the same time, each on something of its own."""
+    return min(wanted(), _MOST_WORKERS)
+
+
+@contextmanager
+def shared(number: int) -> Iterator[int]:
+    """Within, so many workers share this process's threads: each computes with its part, at least 1.
+
+    Networks opened within stay so.
+    """
+    before, part = os.environ.get(_NUMBER), max(wanted() // number, 1)
+    torch = sys.modules.get("torch")
+    of_torch = torch.get_num_threads() if torch is not None else None
+    os.environ[_NUMBER] = str(part)
+    try:
+        if torch is not None:
+            torch.set_num_threads(part)
+        yield part
+    finally:
+        if before is None:
+            del os.environ[_NUMBER]
+        else:
+            os.environ[_NUMBER] = before
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.set_num_threads(of_torch or wanted())
 
 
 def usable_cores() -> int:

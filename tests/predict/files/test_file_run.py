@@ -35,7 +35,7 @@ def folder(tmp_path):
 def job(tiny_model, tmp_path):
     """A run that is not of the command line."""
 
-    def make(**options):
+    def make(workers=1, **options):
         return FileRun(
             Predictor(tiny_model),
             tmp_path / "out",
@@ -43,6 +43,7 @@ def job(tiny_model, tmp_path):
             categories=[{"id": 1, "name": "object"}],
             settings={},
             options=Options(**options),
+            workers=workers,
         )
 
     return make

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
-from ultrasam.predict.automatic import Everything
-from ultrasam.predict.files import frame_results, sources
-from ultrasam.predict.files.calibration import Calibration
-from ultrasam.predict.files.file_records import Records, overlay_of
-from ultrasam.predict.files.frame_results import FrameResult
+from ultrasam.predict.files import sources
+from ultrasam.predict.files.file_records import Records
+from ultrasam.predict.files.frame_work import Asked, Done, FrameWork, Options, PromptsOf, ToDo
+from ultrasam.predict.files.in_order import in_order
 from ultrasam.predict.files.sources import Frame, Source
-from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.track import Follower
 
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of one image: prompts, and the category of each object."""
-
-    objects: list[ObjectPrompt]
-    categories: list[Any]
-
-
-#: The prompts of a file, by its name relative to the input.
-PromptsOf = Callable[[str], Asked]
+__all__ = ["Asked", "FileRun", "Options", "Product", "PromptsOf", "Summary"]
 
 
 class Product(Protocol):
@@ -52,31 +38,6 @@ class Product(Protocol):
             UltraSamError: it can't be made of this file; the run notes that and goes on.
             OutputError: it can't be written; the run ends.
         """
-
-
-@dataclass(frozen=True)
-class Options:
-    """How files are segmented.
-
-    Attributes:
-        multimask: keep the best of three masks.
-        window: gray values shown as black and white.
-        spacing: (x, y) mm a pixel for files that don't say.
-        follow: in a clip, follow the objects of its first frame; see `ultrasam.predict.track`.
-        overlays: draw them.
-        everything: what automatic masks are.
-        quality: judge each prompted mask, see `ultrasam.predict.quality`.
-        axis: x, y or z, along which the slices of volumes are counted.
-    """
-
-    multimask: bool = True
-    window: Window | None = None
-    spacing: tuple[float, float] | None = None
-    follow: bool = False
-    overlays: bool = True
-    everything: Everything = field(default_factory=Everything)
-    quality: bool = False
-    axis: str = "z"
 
 
 @dataclass
@@ -103,6 +64,37 @@ class Summary:
             text += f", {count} {what}" if count else ""
         return text + (f", {len(self.failed)} failed" if self.failed else "")
 
+    def count(self, done: Done) -> None:
+        """Add a frame."""
+        if done.record is None:
+            self.skipped += 1
+        elif done.kept:
+            self.kept += 1
+        else:
+            self.done += 1
+            self.objects += len(done.record["annotations"])
+            self.lost += len(done.record["image"].get("lost", ()))
+
+
+@dataclass
+class _File:
+    """A file of the run, with the records and errors of its frames as far as they are known."""
+
+    source: Source
+    name: str
+    reading: threading.Lock = field(default_factory=threading.Lock)
+    made: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def to_do(self, frame: Frame) -> ToDo:
+        return ToDo(self.source, frame, self.reading)
+
+
+#: What is next in a run: a frame of a file, an error while it was read, or its end.
+_Event = tuple[_File, "Frame | UltraSamError | None"]
+#: The same, done.
+_Outcome = tuple[_File, "Done | UltraSamError | None"]
+
 
 class FileRun:
     """One run over files.
@@ -115,6 +107,8 @@ class FileRun:
         settings: everything that changes a result; results of other settings are made again.
         options: how files are segmented.
         products: what else is made of each file whose frames could be segmented, if only some of them.
+        workers: frames that are worked on at the same time, by a thread each; results are those of one. What
+            is followed goes from frame to frame, and only its results are written meanwhile.
     """
 
     def __init__(
@@ -127,10 +121,11 @@ class FileRun:
         settings: dict[str, Any],
         options: Options,
         products: Sequence[Product] = (),
+        workers: int = 1,
     ) -> None:
-        self.products = products
-        self.predictor, self.out, self.prompts_of, self.options = predictor, out, prompts_of, options
+        self.products, self.prompts_of, self.options, self.workers = products, prompts_of, options, workers
         self.records = Records(out, settings, categories)
+        self.work = FrameWork(predictor, self.records, prompts_of, options)
         self.summary = Summary()
 
     def run(self, files: Sequence[Source], each: Callable[[Frame], None] = lambda frame: None) -> Summary:
@@ -148,10 +143,9 @@ class FileRun:
         """
         records: list[dict[str, Any]] = []
         try:
-            for source, name in zip(files, sources.names(files), strict=True):
-                # One by one: the frames before an interruption are kept.
-                for record in self._file(source, name, each):
-                    records.append(record)  # noqa: PERF402
+            # One by one: the frames before an interruption are kept.
+            for record in self._records(files, each):
+                records.append(record)  # noqa: PERF402
         except BaseException:
             with contextlib.suppress(OutputError):
                 if records:
@@ -162,108 +156,88 @@ class FileRun:
         self.records.write_coco(records)
         return self.summary
 
-    def _file(self, source: Source, name: str, each: Callable[[Frame], None]) -> Iterator[dict[str, Any]]:
-        """The records of a file's frames; here alone a run goes on after an error."""
-        errors: list[str] = []
-        made: list[dict[str, Any]] = []
-        follower: Follower | None = None
-        frames = sources.frames(source, name, self.options.window, self.options.axis)
-        while True:
+    def _records(self, files: Sequence[Source], each: Callable[[Frame], None]) -> Iterator[dict[str, Any]]:
+        """The records of all frames; here alone a run goes on after an error."""
+        try:
+            with contextlib.closing(in_order(self._steps(files), self.workers)) as steps:
+                for step in steps:
+                    for file, told in step:
+                        if told is None:
+                            self._end(file)
+                        elif isinstance(told, UltraSamError):
+                            file.errors.append(_named(file.source, told))
+                        else:
+                            self.summary.count(told)
+                            if told.record is not None:
+                                each(told.frame)
+                                file.made.append(told.record)
+                                yield told.record
+        except OutputError as error:
+            raise OutputError(f"{error}; what is done is kept: start again to go on") from error
+
+    def _steps(self, files: Sequence[Source]) -> Iterator[Callable[[], list[_Outcome]]]:
+        """What there is to do, for any thread; what is followed is followed here."""
+        waiting: list[_Event] = []
+        for source, name in zip(files, sources.names(files), strict=True):
+            file, follower = _File(source, name), None
+            for found in _frames(file, self.options):
+                if isinstance(found, Frame) and self.options.follow and found.number is not None:
+                    if waiting:
+                        yield partial(self._do, waiting)
+                        waiting = []
+                    step, follower = self._follow(file, found, follower)
+                    yield step
+                    continue
+                waiting.append((file, found))
+                frames = sum(isinstance(entry, Frame) for _, entry in waiting)
+                # An end with no frame before it that is to be done first has nothing to wait for.
+                if frames >= self.work.together or not frames:
+                    yield partial(self._do, waiting)
+                    waiting = []
+        yield partial(self._do, waiting)
+
+    def _do(self, waiting: Sequence[_Event]) -> list[_Outcome]:
+        done = iter(self.work.do([file.to_do(found) for file, found in waiting if isinstance(found, Frame)]))
+        return [(file, next(done) if isinstance(found, Frame) else found) for file, found in waiting]
+
+    def _follow(
+        self, file: _File, frame: Frame, follower: Follower | None
+    ) -> tuple[Callable[[], list[_Outcome]], Follower | None]:
+        """What writes the results of a frame of a clip, and what follows its objects."""
+        try:
+            write, follower = self.work.follow(file.to_do(frame), follower)
+        except OutputError:
+            raise
+        except UltraSamError as error:
+            told = error
+            return lambda: [(file, told)], follower
+        return lambda: [(file, write())], follower
+
+    def _end(self, file: _File) -> None:
+        """Make the products of a file, and note what went wrong in it."""
+        for product in self.products if file.made else ():
             try:
-                frame = next(frames, None)
-                if frame is None:
-                    break
-                record, follower = self._frame(source, frame, follower)
-            except OutputError as error:
-                raise OutputError(f"{error}; what is done is kept: start again to go on") from error
+                product.make(file.source, file.name, file.made)
+            except OutputError:
+                raise
             except UltraSamError as error:
-                errors.append(_named(source, error))
-                continue
-            if record is None:
-                self.summary.skipped += 1
-                continue
-            each(frame)
-            made.append(record)
-            yield record
-        errors += self._products(source, name, made)
-        if errors:
-            self.summary.failed.append(_told(errors))
+                file.errors.append(_named(file.source, error))
+        if file.errors:
+            self.summary.failed.append(_told(file.errors))
 
-    def _products(self, source: Source, name: str, records: list[dict[str, Any]]) -> list[str]:
-        """Make all products of a file; what went wrong."""
-        errors = []
-        for product in self.products if records else ():
-            try:
-                product.make(source, name, records)
-            except OutputError as error:
-                raise OutputError(f"{error}; what is done is kept: start again to go on") from error
-            except UltraSamError as error:
-                errors.append(_named(source, error))
-        return errors
 
-    def _frame(
-        self, source: Source, frame: Frame, follower: Follower | None
-    ) -> tuple[dict[str, Any] | None, Follower | None]:
-        """The record of a frame, None where nothing is asked of it, and what follows its objects."""
-        asked = self.prompts_of(source.file_name) if self.prompts_of else None
-        if asked is not None and not asked.objects:
-            return None, None
-        digest = self.records.digest(asked, source)
-        followed = self.options.follow and frame.number is not None
-        if not followed:
-            record = self.records.kept(frame, digest, overlay=self.options.overlays)
-            if record is not None:
-                self.summary.kept += 1
-                return record, None
-        image = frame.read()
-        calibration = (frame.spacing_of or Calibration()).or_else(self.options.spacing)
-        if follower is not None:
-            categories = asked.categories if asked else None
-            result = frame_results.of_followed(follower, image, categories, calibration)
-        elif asked is None:
-            result = frame_results.of_everything(self.predictor, image, self.options.everything, calibration)
-        else:
-            result = frame_results.of_prompts(
-                self.predictor,
-                image,
-                asked.objects,
-                asked.categories,
-                calibration,
-                multimask=self.options.multimask,
-                quality=self.options.quality,
-            )
-        if followed and follower is None and result.masks:
-            follower = Follower(self.predictor, image, dict(enumerate(result.masks)))
-        for entry in result.annotations:
-            entry |= calibration.told(entry["bbox"])
-        return self._kept(frame, digest, image, result, followed=follower is not None), follower
-
-    def _kept(
-        self, frame: Frame, digest: str, image: np.ndarray, result: FrameResult, *, followed: bool
-    ) -> dict[str, Any]:
-        """Write the results of a frame; its record."""
-        files = {}
-        for number, entry, mask in zip(result.numbers, result.annotations, result.masks, strict=True):
-            entry["mask"] = f"masks/{frame.name}_{number:03d}.png"
-            files[entry["mask"]] = images.encode_mask(mask)
-            if followed:
-                entry["track_id"] = number
-        if self.options.overlays:
-            files[overlay_of(frame)] = images.encode_image(result.draw())
-        height, width = image.shape[:2]
-        described = {"file_name": frame.file_name, "height": height, "width": width, "name": frame.name}
-        if frame.number is not None:
-            described["frame"] = frame.number
-        if frame.time is not None:
-            described["time"] = frame.time
-        if followed:
-            described["lost"] = result.lost
-        record = {"settings": digest, "image": described, "annotations": result.annotations}
-        self.records.keep(frame, record, files)
-        self.summary.done += 1
-        self.summary.objects += len(result.annotations)
-        self.summary.lost += len(result.lost)
-        return record
+def _frames(file: _File, options: Options) -> Iterator[Frame | UltraSamError | None]:
+    """The frames of a file, and errors in between, or after them; None at the end."""
+    frames = sources.frames(file.source, file.name, options.window, options.axis)
+    while True:
+        try:
+            frame = next(frames, None)
+        except UltraSamError as error:
+            yield error
+            continue
+        yield frame
+        if frame is None:
+            return
 
 
 def _named(source: Source, error: UltraSamError) -> str:

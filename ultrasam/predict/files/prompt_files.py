@@ -10,7 +10,7 @@ from ultrasam.data import coco
 from ultrasam.data.boxes import to_xyxy
 from ultrasam.data.formats import prompts as prompt_tables
 from ultrasam.errors import DataError, PromptError
-from ultrasam.predict.files.file_run import Asked, PromptsOf
+from ultrasam.predict.files.frame_work import Asked, PromptsOf
 from ultrasam.predict.object_prompt import ObjectPrompt
 
 
