@@ -18,6 +18,7 @@ NAMES = (
     "masks",
     "predictor",
     "light",
+    "folder",
     "threads",
     "training",
     "activations",

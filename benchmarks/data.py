@@ -2,7 +2,8 @@
 
 The peer is how MMDetection feeds a promptable model: LoadImageFromFile, LoadAnnotations with masks, Resize of
 the image and of full-size masks, RandomFlip, a point or a box from the resized mask, PackDetInputs. Time is
-that of the processor, on one thread; images are simulated, or those of `--coco FILE --images DIR`.
+that of the processor, on one thread; images are simulated, or those of `--coco FILE --images DIR`. Ours also
+reads them as `ultrasam data cache` stores them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import cv2
 import numpy as np
 import torch
 
-from .harness import Bench, main
+from ultrasam.data.image_store import store
+
+from .harness import Bench, interleave, main
 
 SIZE = 1024
 
@@ -114,16 +117,29 @@ def measure(bench: Bench) -> None:
 def compare(bench: Bench, path: Path, images: Path, what: str) -> None:
     theirs, ours = mmdet_data(path, images), our_data(path, images)
     few = range(min(len(ours), len(theirs), 200))
-    bench.compare(
-        f"{len(few)} {what} to {SIZE} px with prompts and masks, one core",
-        {
-            "MMDetection's pipeline": lambda: [theirs[i] for i in few],
-            "ultrasam": lambda: [ours[i] for i in few],
-        },
-        ours="ultrasam",
-        goals={"MMDetection's pipeline": 1.6},
-        items=(len(few), "images"),
-        clock=time.process_time,
+    with tempfile.TemporaryDirectory() as folder:
+        sets = {"MMDetection's pipeline": theirs, "ultrasam": ours}
+        for kind in ("webp", "raw"):
+            stored = store([path], images, Path(folder) / kind, kind)
+            share = f"{stored.bytes_now / stored.bytes_before:.2f}"
+            bench.fact(f"Bytes of {what} stored as {kind}, times those before", share)
+            sets[f"ultrasam, {kind}"] = our_data(stored.written[0], Path(folder) / kind / "images")
+        works = {name: lambda data=data: [data[i] for i in few] for name, data in sets.items()}
+        samples = interleave(works, bench.args.rounds or 5, time.process_time)
+        rates = {name: [len(few) / seconds for seconds in values] for name, values in samples.items()}
+        title = f"{len(few)} {what} to {SIZE} px with prompts and masks, one core"
+        for name in list(sets)[1:]:
+            both = {"MMDetection's pipeline": rates["MMDetection's pipeline"], name: rates[name]}
+            goals = {"MMDetection's pipeline": 1.6}
+            more = name.removeprefix("ultrasam")
+            bench.record(title + more, "images/s", both, ours=name, goals=goals, more_is_better=True)
+        stored_unlike = sum(
+            not torch.equal(ours[i]["inputs"], data[i]["inputs"])
+            for data in list(sets.values())[2:]
+            for i in few
+        )
+    bench.fact(
+        f"Of {what} stored again, unlike what they were", str(stored_unlike), "none", not stored_unlike
     )
     unlike = 0
     for i in few:

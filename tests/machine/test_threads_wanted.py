@@ -98,3 +98,29 @@ def test_launchers_ask_for_the_share_of_a_process(machine):
         command = [sys.executable, "-m", "ultrasam.machine.threads", str(ranks)]
         text = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
         assert int(text) == (expected or int(text)) >= 1
+
+
+@pytest.mark.parametrize(("workers", "part"), [(1, 8), (3, 2), (8, 1), (20, 1)])
+def test_workers_share_the_threads_of_the_process(machine, workers, part):
+    assert threads.workers() == 8
+    machine[0].delitem(sys.modules, "torch", raising=False)
+    with threads.shared(workers) as number:
+        assert number == part == threads.wanted()
+    assert "OMP_NUM_THREADS" not in os.environ and threads.wanted() == 8
+
+
+def test_what_the_user_set_is_shared_and_comes_back(machine):
+    import torch
+
+    machine[0].setenv("OMP_NUM_THREADS", "2")
+    before = torch.get_num_threads()
+    with threads.shared(2):
+        assert threads.wanted() == torch.get_num_threads() == 1
+    assert (threads.wanted(), torch.get_num_threads()) == (2, before)
+
+
+def test_many_cores_are_not_as_many_workers(machine):
+    machine[0].setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    assert threads.workers() == 8
+    with threads.shared(threads.workers()) as number:
+        assert number == 8

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ultrasam.cli import deidentify, phantom
+from ultrasam.cli import data_cache, deidentify, phantom
 from ultrasam.cli.options import LABELS, make_folder
 
 #: Problems of a file that are printed one by one; the others are counted.
@@ -41,6 +41,7 @@ def add_parser(subparsers: Any) -> None:
     new = commands.add_parser("new", help="begin a converter for your own data: code, made-up archive, test")
     new.add_argument("name", help="of the data set, e.g. liver_demo")
     new.add_argument("--out", type=Path, default=Path(), help="folder that gets the folder NAME (.)")
+    data_cache.add_parser(commands)
     phantom.add_parser(commands)
     deidentify.add_parser(commands)
     parser.set_defaults(func=run)

@@ -99,6 +99,14 @@ def seed(text: str) -> int:
     return number
 
 
+def workers(text: str) -> int:
+    """A number of threads that work side by side."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
+    return number
+
+
 def add_config(parser: argparse.ArgumentParser, help: str = "") -> None:
     """Add the configuration and its changes."""
     parser.add_argument(

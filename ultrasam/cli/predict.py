@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ultrasam.cli import predict_records
-from ultrasam.cli.options import add_engine, add_weights, make_folder
+from ultrasam.cli.options import add_engine, add_weights, make_folder, workers
 
 if TYPE_CHECKING:
     from ultrasam.predict.files.asked import PromptsOf
@@ -107,6 +107,12 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--axis", choices=("x", "y", "z"), default="z", help="slices of volumes are counted along it (z)"
     )
+    how.add_argument(
+        "--workers",
+        type=workers,
+        metavar="N",
+        help="images that are worked on at the same time (as many as there are cores, at most 8)",
+    )
     how.add_argument("--no-overlays", action="store_true", help="don't draw")
     how.add_argument("--quiet", action="store_true", help="no progress bar")
     predict_records.add_options(parser)
@@ -117,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; 1 when some files failed."""
     from tqdm import tqdm
 
-    from ultrasam.machine import process
+    from ultrasam.machine import process, threads
     from ultrasam.predict.automatic import Everything
     from ultrasam.predict.files import prompt_files, sources
     from ultrasam.predict.files.file_run import FileRun, Options
@@ -137,27 +143,33 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     made = predict_records.products(args, categories, settings)
     biplane = _biplane(args, files)
-    job = FileRun(
-        _predictor(args),
-        args.out,
-        prompts_of,
-        categories=categories,
-        settings=settings,
-        products=[*made, *_products(args), *biplane],
-        options=Options(
-            multimask=not args.single_mask,
-            window=parse_window(args.window),
-            spacing=_pair(args.spacing, "--spacing"),
-            follow=args.follow,
-            quality=args.quality,
-            overlays=not args.no_overlays,
-            everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
-            axis=args.axis,
-        ),
+    options = Options(
+        multimask=not args.single_mask,
+        window=parse_window(args.window),
+        spacing=_pair(args.spacing, "--spacing"),
+        follow=args.follow,
+        quality=args.quality,
+        overlays=not args.no_overlays,
+        everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
+        axis=args.axis,
     )
-    _check_names(job, files, args)
-    with process.leaving_on_sigterm(), tqdm(unit=" images", disable=args.quiet or None) as bar:
-        summary = job.run(files, lambda frame: bar.update())
+    # One picture, and what is followed from frame to frame, is quickest with all threads.
+    alone = len(files) == 1 and sources.is_picture(files[0])
+    number = args.workers or (1 if alone else threads.workers())
+    with threads.shared(1 if args.follow else number):
+        job = FileRun(
+            _predictor(args),
+            args.out,
+            prompts_of,
+            categories=categories,
+            settings=settings,
+            products=[*made, *_products(args), *biplane],
+            options=options,
+            workers=number,
+        )
+        _check_names(job, files, args)
+        with process.leaving_on_sigterm(), tqdm(unit=" images", disable=args.quiet or None) as bar:
+            summary = job.run(files, lambda frame: bar.update())
     print(f"{summary}; see {args.out / 'predictions.json'}")
     failed = not_fetched + summary.failed + [lack for product in biplane if (lack := product.lacks())]
     predict_records.tell(failed, made)

@@ -28,6 +28,7 @@ __all__ = [
     "CocoImage",
     "Need",
     "Parsed",
+    "all_images",
     "as_rle",
     "check_files",
     "compress",
@@ -183,6 +184,16 @@ def load(
         raise DataError(f"{path} has no annotated object to use ({len(annotations)} annotations: {reasons})")
     images = _images(path, Path(images_dir), used, objects, notes)
     return CocoFile(path, images, +left_out, content, +notes)
+
+
+def all_images(path: Path, images_dir: Path, parsed: Parsed) -> list[CocoImage]:
+    """The images of a file that `read` gave, with and without objects, which are left out.
+
+    Raises:
+        DataError: image files are missing.
+    """
+    entries = parsed.content["images"]
+    return _images(path, images_dir, entries, {entry["id"]: [] for entry in entries}, Counter())
 
 
 def _category_ids(path: Path, content: Mapping[str, Any], names: Sequence[str] | None) -> set[Any] | None:

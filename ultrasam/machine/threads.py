@@ -9,11 +9,11 @@ What the environment says already, a user's ``OMP_NUM_THREADS`` first of all, st
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: How many processes of one run share this machine, as launchers say it: torchrun, Open MPI, MPICH and
@@ -63,7 +63,7 @@ def wanted(ranks: int | None = None) -> int:
     return max(cores // max(ranks, 1), 1)
 
 
-@contextlib.contextmanager
+@contextmanager
 def one() -> Iterator[None]:
     """Let PyTorch, where it is loaded, compute with one thread meanwhile: for work too little to share."""
     torch = sys.modules.get("torch")
@@ -76,6 +76,39 @@ def one() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(number)
+
+
+#: Workers beyond which they wait for Python more than for each other, and memory is what they cost.
+_MOST_WORKERS = 8
+
+
+def workers() -> int:
+    """How many threads of this process work at the same time, each on something of its own."""
+    return min(wanted(), _MOST_WORKERS)
+
+
+@contextmanager
+def shared(number: int) -> Iterator[int]:
+    """Within, so many workers share this process's threads: each computes with its part, at least 1.
+
+    Networks opened within stay so.
+    """
+    before, part = os.environ.get(_NUMBER), max(wanted() // number, 1)
+    torch = sys.modules.get("torch")
+    of_torch = torch.get_num_threads() if torch is not None else None
+    os.environ[_NUMBER] = str(part)
+    try:
+        if torch is not None:
+            torch.set_num_threads(part)
+        yield part
+    finally:
+        if before is None:
+            del os.environ[_NUMBER]
+        else:
+            os.environ[_NUMBER] = before
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.set_num_threads(of_torch or wanted())
 
 
 def usable_cores() -> int:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from ultrasam.data.run_lengths import compress, counts
 from ultrasam.predict.crop import Crop
+from ultrasam.predict.once import once
 from ultrasam.preprocess import Geometry, Postprocessing
 
 # Cells around the positive ones whose interpolated values can still be positive.
@@ -76,8 +77,9 @@ class MaskLogits:
     box: np.ndarray | None = None
     finish: Callable[[Part], Part] | None = None
 
+    @once
     def part(self) -> Part | None:
-        """The mask; None where it is empty."""
+        """The mask, made when it is first asked for; None where it is empty."""
         # Weights are not negative: a pixel is positive where it touches a foreground cell at all.
         logits = (self.logits > 0).astype(np.float32) if self.mode == "official" else self.logits
         part = _part(logits, self.crop.geometry)
@@ -103,7 +105,7 @@ def draw(masks: Sequence[MaskLogits], size: tuple[int, int]) -> np.ndarray:
     # (N, W, H) in memory, seen as (N, H, W).
     drawn = np.zeros((len(masks), width, height), dtype=bool)
     for out, mask in zip(drawn, masks, strict=True):
-        part = mask.part()
+        part = mask.part
         if part is not None:
             out[part.x, part.y] = part.mask
     return drawn.transpose(0, 2, 1)
@@ -112,7 +114,7 @@ def draw(masks: Sequence[MaskLogits], size: tuple[int, int]) -> np.ndarray:
 def encode(masks: Sequence[MaskLogits], size: tuple[int, int]) -> list[dict[str, Any]]:
     """N masks of an image of ``size`` (H, W) as COCO's compressed run-length codes."""
     nothing = np.array([size[0] * size[1]])
-    parts = (mask.part() for mask in masks)
+    parts = (mask.part for mask in masks)
     lengths = [
         nothing if part is None else counts(part.mask, (part.x.start, part.y.start), size) for part in parts
     ]
@@ -207,21 +209,34 @@ class _Axis:
 
 @lru_cache(maxsize=32)
 def _axis(cells: int, size: int, resized: int, original: int) -> _Axis:
-    return _Axis(_bilinear(resized, original) @ _bilinear(cells, size)[:resized])
+    below, above, lower, upper = _neighbors(resized, original)
+    first = _bilinear(cells, size)[:resized]
+    # The product of the weights of both steps; those of the second are two a row.
+    return _Axis(lower[:, None].astype(np.float64) * first[below] + upper[:, None] * first[above])
 
 
 def _bilinear(inputs: int, outputs: int) -> np.ndarray:
-    """Weights (outputs, inputs) of torch's bilinear interpolation, as float32 has them, in float64.
+    """Weights (outputs, inputs) of torch's bilinear interpolation, as float32 has them, in float64."""
+    below, above, lower, upper = _neighbors(inputs, outputs)
+    weights = np.zeros((outputs, inputs))
+    rows = np.arange(outputs)
+    weights[rows, above] = upper
+    weights[rows, below] = lower
+    return weights
 
-    To the last bit: torch's processors round once after ``scale * (i + 0.5) - 0.5``.
+
+def _neighbors(inputs: int, outputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The two inputs that each output lies between (outputs,) int64, and their weights, float32.
+
+    To the last bit: torch's processors round once after ``scale * (i + 0.5) - 0.5``. At the ends both are one
+    input, whose weight is the first.
     """
     scale = np.float32(inputs) / np.float32(outputs)
     middles = (np.arange(outputs) + 0.5) * np.float64(scale) - 0.5
     places = np.maximum(middles.astype(np.float32), np.float32(0))
     below = np.minimum(places.astype(np.int64), inputs - 1)
-    share = np.clip(places - below.astype(np.float32), 0, 1)
-    weights = np.zeros((outputs, inputs), dtype=np.float32)
-    rows = np.arange(outputs)
-    weights[rows, below] = 1 - share
-    weights[rows, np.minimum(below + 1, inputs - 1)] += share
-    return weights.astype(np.float64)
+    above = np.minimum(below + 1, inputs - 1)
+    upper = np.clip(places - below.astype(np.float32), 0, 1)
+    lower = 1 - upper
+    same = below == above
+    return below, above, np.where(same, lower + upper, lower), np.where(same, np.float32(0), upper)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ultrasam.errors import UltraSamError
+from ultrasam.errors import PromptError, UltraSamError
 from ultrasam.predict.closer import CloserEncoded
 from ultrasam.predict.current import Current
 from ultrasam.predict.embedder import Embedder
@@ -130,12 +131,30 @@ class ObjectPredictor:
 
         Where all objects have boxes and are looked at closer, the whole image need not be encoded.
         """
-        array = to_rgb8(image, window=self.window)
-        if not (self.closer and objects and all(entry.box is not None for entry in objects)):
-            return self.encode(array).segment(objects, multimask=multimask)
-        unseen = np.empty((1, 0, 0, 0), dtype=np.float32)
-        encoded = self.encoded_as(unseen, [self.embedder.geometry(array)], [array])
-        return encoded.segment(objects, multimask=multimask)
+        return self.segment_each([image], [objects], multimask=multimask)[0]
+
+    def segment_each(
+        self,
+        images: Sequence[np.ndarray],
+        objects: Sequence[Sequence[ObjectPrompt]],
+        *,
+        multimask: bool = False,
+    ) -> list[Segmentation]:
+        """`segment_once` of B images together, of any sizes, each with objects of its own.
+
+        Raises:
+            PromptError: a prompt makes no sense; the message names it.
+        """
+        if any(entry.image for every in objects for entry in every):
+            raise PromptError("each list of objects belongs to one image: leave out the number of the image")
+        arrays = [to_rgb8(image, window=self.window) for image in images]
+        asked = [replace(entry, image=number) for number, every in enumerate(objects) for entry in every]
+        geometries = [self.embedder.geometry(array) for array in arrays]
+        if self.closer and asked and all(entry.box is not None for entry in asked):
+            features: Any = np.empty((len(arrays), 0, 0, 0), dtype=np.float32)
+        else:
+            features = self.embedder.embed(arrays)
+        return self.encoded_as(features, geometries, arrays).segment_batch(asked, multimask=multimask)
 
     def encoded_as(
         self, features: Any, geometries: Sequence[Geometry], images: Sequence[np.ndarray] | None = None

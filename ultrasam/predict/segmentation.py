@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ultrasam.predict import masks
 from ultrasam.predict.masks import MaskLogits
 from ultrasam.predict.measure import Measurement, measure
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.once import once
 from ultrasam.report import draw
 
 SpacingOf = Callable[[Sequence[float]], "tuple[float, float] | None"]
@@ -41,12 +41,12 @@ class Segmentation:
     def __len__(self) -> int:
         return len(self.scores)
 
-    @cached_property
+    @once
     def masks(self) -> np.ndarray:
         """(N, H, W) bool."""
         return masks.draw(self.sources, self.size)
 
-    @cached_property
+    @once
     def boxes(self) -> np.ndarray:
         """(N, 4) tight boxes x1, y1, x2, y2; zeros for an empty mask."""
         return tight_boxes(self.masks)

@@ -114,27 +114,42 @@ def mask_target(mask: NDArray[Any], geometry: Geometry, side: int) -> NDArray[An
 
 
 def _cell_share(mask: NDArray[Any], geometry: Geometry, side: int) -> NDArray[Any]:
-    """How much of each of (side, side) cells of the input a mask covers, float32 0..1; exact."""
-    cell = geometry.size / side
-    sx, sy = geometry.scale
+    """How much of each of (side, side) cells of the input a mask covers, float32 0..1; exact.
+
+    Between pixels' edges, the sum of all pixels above and to the left of a place is linear along each axis
+    (Crow 1984, summed-area tables); a cell's share is the difference of those at its corners.
+    """
     share = np.zeros((side, side), dtype=np.float32)
     if not mask.any():
         return share
-
-    def overlap(first: float, last: float, scale: float) -> tuple[slice, NDArray[Any]]:
-        """The cells that pixels first to last touch, and (cells, pixels) which share of a cell each is."""
-        edges = np.arange(first, last + 1) * scale / cell
-        cells = np.arange(int(edges[0]), min(int(np.ceil(edges[-1])), side))
-        part = np.minimum(edges[1:], cells[:, None] + 1) - np.maximum(edges[:-1], cells[:, None])
-        return slice(cells[0], cells[-1] + 1), part.clip(min=0).astype(np.float32)
-
-    x1, y1, x2, y2 = tight_box(mask).astype(int)
-    (rows, down), (columns, across) = overlap(y1, y2, sy), overlap(x1, x2, sx)
-    part = mask[y1:y2, x1:x2].astype(np.float32)
-    # Not numpy's product: its library starts a thread for each core in every worker, for matrices this small.
-    gathered = cv2.gemm(down, part, 1.0, None, 0.0)
-    share[rows, columns] = cv2.gemm(gathered, across, 1.0, None, 0.0, flags=cv2.GEMM_2_T)
+    cell = geometry.size / side
+    x1, y1, x2, y2 = tight_box(mask).astype(int).tolist()
+    # How many pixels a cell is wide and high.
+    across, down = (cell / scale for scale in geometry.scale)
+    sums = cv2.integral(np.ascontiguousarray(mask[y1:y2, x1:x2]).view(np.uint8))
+    rows, at_rows = _at_edges(sums, y1, y2, down, side)
+    columns, at_corners = _at_edges(at_rows.T, x1, x2, across, side)
+    share[rows, columns] = np.diff(np.diff(at_corners.T, axis=0), axis=1) / (across * down)
     return share
+
+
+def _at_edges(
+    sums: NDArray[Any], first: int, last: int, step: float, side: int
+) -> tuple[slice, NDArray[np.float64]]:
+    """The cells that pixels first to last touch, and the sums (pixels + 1, K) at the edges of these cells.
+
+    Args:
+        sums: at the pixels' edges.
+        first: pixel.
+        last: the pixel behind the last one.
+        step: pixels a cell.
+        side: of the input in cells.
+    """
+    cells = slice(int(first / step), min(int(np.ceil(last / step)), side))
+    edges = (np.arange(cells.start, cells.stop + 1) * step - first).clip(0, last - first)
+    below = np.minimum(edges.astype(int), last - first - 1)
+    part = (edges - below)[:, None]
+    return cells, (1 - part) * sums[below] + part * sums[below + 1]
 
 
 class PromptRules:

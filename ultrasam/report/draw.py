@@ -78,9 +78,11 @@ def beside(pictures: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
 def _tint(canvas: np.ndarray, mask: np.ndarray, color: tuple[int, int, int]) -> None:
     """Mix a color in by tables, since the mix itself would be numbers of eight bytes for each pixel."""
     tables = (0.72 * np.arange(256)[:, None] + 0.28 * np.array(color)).astype(np.uint8)
-    for channel in range(3):
-        plane = canvas[..., channel]
-        plane[mask] = tables[plane[mask], channel]
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    if width:
+        part = canvas[y : y + height, x : x + width]
+        inside = mask[y : y + height, x : x + width].view(np.uint8)
+        part[:] = cv2.copyTo(cv2.LUT(part, tables[None]), inside, part.copy())
 
 
 def _dots(

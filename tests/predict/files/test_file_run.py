@@ -15,7 +15,8 @@ from ultrasam.cli.main import main
 from ultrasam.errors import OutputError
 from ultrasam.machine import process
 from ultrasam.predict.files import sources
-from ultrasam.predict.files.file_run import Asked, FileRun, Options
+from ultrasam.predict.files.asked import Asked
+from ultrasam.predict.files.file_run import FileRun, Options
 from ultrasam.predict.files.former_results import fingerprint
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
@@ -36,7 +37,7 @@ def folder(tmp_path):
 def job(tiny_model, tmp_path):
     """A run that is not of the command line."""
 
-    def make(**options):
+    def make(workers=1, **options):
         return FileRun(
             Predictor(tiny_model),
             tmp_path / "out",
@@ -44,6 +45,7 @@ def job(tiny_model, tmp_path):
             categories=[{"id": 1, "name": "object"}],
             settings={},
             options=Options(**options),
+            workers=workers,
         )
 
     return make

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
-from ultrasam.predict.automatic import Everything
-from ultrasam.predict.files import frame_results, sources
+from ultrasam.predict.files import sources
 from ultrasam.predict.files.asked import Asked, PromptsOf
-from ultrasam.predict.files.calibration import Calibration
-from ultrasam.predict.files.file_records import Records, overlay_of
+from ultrasam.predict.files.file_records import Records
 from ultrasam.predict.files.former_results import FormerResults
-from ultrasam.predict.files.frame_results import FrameResult
+from ultrasam.predict.files.frame_work import Done, FrameWork, Options, ToDo
+from ultrasam.predict.files.in_order import in_order
 from ultrasam.predict.files.run_summary import Summary
 from ultrasam.predict.files.sources import Frame, Source
-from ultrasam.predict.pixels import Window
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.track import Follower
 
@@ -51,29 +48,26 @@ class Product(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Options:
-    """How files are segmented.
+@dataclass
+class _File:
+    """A file of the run, with the records and errors of its frames as far as they are known."""
 
-    Attributes:
-        multimask: keep the best of three masks.
-        window: gray values shown as black and white.
-        spacing: (x, y) mm a pixel for files that don't say.
-        follow: in a clip, follow the objects of its first frame; see `ultrasam.predict.track`.
-        overlays: draw them.
-        everything: what automatic masks are.
-        quality: judge each prompted mask, see `ultrasam.predict.quality`.
-        axis: x, y or z, along which the slices of volumes are counted.
-    """
+    source: Source
+    name: str
+    asked: Asked | None = None
+    digest: str = ""
+    reading: threading.Lock = field(default_factory=threading.Lock)
+    made: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
-    multimask: bool = True
-    window: Window | None = None
-    spacing: tuple[float, float] | None = None
-    follow: bool = False
-    overlays: bool = True
-    everything: Everything = field(default_factory=Everything)
-    quality: bool = False
-    axis: str = "z"
+    def to_do(self, frame: Frame) -> ToDo:
+        return ToDo(frame, self.asked, self.digest, self.reading)
+
+
+#: What is next in a run: a frame of a file, an error while it was read, or its end.
+_Event = tuple[_File, "Frame | UltraSamError | None"]
+#: The same, done.
+_Outcome = tuple[_File, "Done | UltraSamError | None"]
 
 
 class FileRun:
@@ -87,6 +81,8 @@ class FileRun:
         settings: everything that changes a result; results of other settings are made again.
         options: how files are segmented.
         products: what else is made of each file whose frames could be segmented, if only some of them.
+        workers: frames that are worked on at the same time, by a thread each; results are those of one. What
+            is followed goes from frame to frame, and only its results are written meanwhile.
     """
 
     def __init__(
@@ -99,11 +95,12 @@ class FileRun:
         settings: dict[str, Any],
         options: Options,
         products: Sequence[Product] = (),
+        workers: int = 1,
     ) -> None:
-        self.products = products
-        self.predictor, self.out, self.prompts_of, self.options = predictor, out, prompts_of, options
+        self.products, self.prompts_of, self.options, self.workers = products, prompts_of, options, workers
         self.former = FormerResults(out)
         self.records = Records(out, settings, categories, self.former)
+        self.work = FrameWork(predictor, self.records, options)
         self._digests: dict[str, str] = {}
         self.summary = Summary()
 
@@ -122,10 +119,9 @@ class FileRun:
         """
         records: list[dict[str, Any]] = []
         try:
-            for source, name in zip(files, sources.names(files), strict=True):
-                # One by one: the frames before an interruption are kept.
-                for record in self._file(source, name, each):
-                    records.append(record)  # noqa: PERF402
+            # One by one: the frames before an interruption are kept.
+            for record in self._records(files, each):
+                records.append(record)  # noqa: PERF402
             self._settle_tables()
         except BaseException as error:
             with contextlib.suppress(OutputError):
@@ -139,122 +135,104 @@ class FileRun:
         self.records.write_coco(records)
         return self.summary
 
-    def _file(self, source: Source, name: str, each: Callable[[Frame], None]) -> Iterator[dict[str, Any]]:
-        """The records of a file's frames; here alone a run goes on after an error."""
-        errors: list[str] = []
-        made: list[dict[str, Any]] = []
-        follower: Follower | None = None
-        asked = self.prompts_of(source.file_name) if self.prompts_of else None
+    def _records(self, files: Sequence[Source], each: Callable[[Frame], None]) -> Iterator[dict[str, Any]]:
+        """The records of all frames; here alone a run goes on after an error."""
+        with contextlib.closing(in_order(self._steps(files), self.workers)) as steps:
+            for step in steps:
+                for file, told in step:
+                    if told is None:
+                        self._end(file)
+                    elif isinstance(told, UltraSamError):
+                        file.errors.append(_named(file.source, told))
+                    else:
+                        self.summary.count(told)
+                        if told.record is not None:
+                            each(told.frame)
+                            file.made.append(told.record)
+                            yield told.record
+
+    def _steps(self, files: Sequence[Source]) -> Iterator[Callable[[], list[_Outcome]]]:
+        """What there is to do, for any thread; what is followed is followed here."""
+        waiting: list[_Event] = []
+        for source, name in zip(files, sources.names(files), strict=True):
+            file, follower = _File(source, name), None
+            for found in self._frames(file):
+                if isinstance(found, Frame) and self.options.follow and found.number is not None:
+                    if waiting:
+                        yield partial(self._do, waiting)
+                        waiting = []
+                    step, follower = self._follow(file, found, follower)
+                    yield step
+                    continue
+                waiting.append((file, found))
+                frames = sum(isinstance(entry, Frame) for _, entry in waiting)
+                # An end with no frame before it that is to be done first has nothing to wait for.
+                if frames >= self.work.together or not frames:
+                    yield partial(self._do, waiting)
+                    waiting = []
+        yield partial(self._do, waiting)
+
+    def _do(self, waiting: Sequence[_Event]) -> list[_Outcome]:
+        done = iter(self.work.do([file.to_do(found) for file, found in waiting if isinstance(found, Frame)]))
+        return [(file, next(done) if isinstance(found, Frame) else found) for file, found in waiting]
+
+    def _follow(
+        self, file: _File, frame: Frame, follower: Follower | None
+    ) -> tuple[Callable[[], list[_Outcome]], Follower | None]:
+        """What writes the results of a frame of a clip, and what follows its objects."""
         try:
-            digest = self.records.digest(asked, source)
+            write, follower = self.work.follow(file.to_do(frame), follower)
+        except OutputError:
+            raise
         except UltraSamError as error:
-            self.summary.failed.append(_named(source, error))
+            told = error
+            return lambda: [(file, told)], follower
+        return lambda: [(file, write())], follower
+
+    def _frames(self, file: _File) -> Iterator[Frame | UltraSamError | None]:
+        """The frames of a file, and errors in between, or after them; None at the end."""
+        try:
+            file.asked = self.prompts_of(file.source.file_name) if self.prompts_of else None
+            file.digest = self.records.digest(file.asked, file.source)
+        except UltraSamError as error:
+            yield error
+            yield None
             return
-        frames = sources.frames(source, name, self.options.window, self.options.axis)
+        frames = sources.frames(file.source, file.name, self.options.window, self.options.axis)
         while True:
             try:
                 frame = next(frames, None)
-                if frame is None:
-                    break
-                record, follower = self._frame(frame, asked, digest, follower)
-            except OutputError:
-                raise
             except UltraSamError as error:
-                errors.append(_named(source, error))
+                yield error
                 continue
-            if record is None:
-                self.summary.skipped += 1
-                continue
-            each(frame)
-            made.append(record)
-            yield record
-        errors += self._products(source, name, digest, made)
-        if errors:
-            self.summary.failed.append(_told(errors))
+            yield frame
+            if frame is None:
+                return
 
-    def _products(self, source: Source, name: str, digest: str, records: list[dict[str, Any]]) -> list[str]:
-        """Make all products of a file; what went wrong."""
-        errors = []
+    def _end(self, file: _File) -> None:
+        """Make the products of a file, and note what went wrong in it."""
         before = [len(product.made) for product in self.products]
-        for product in self.products if records else ():
+        for product in self.products if file.made else ():
             try:
-                product.make(source, name, records)
+                product.make(file.source, file.name, file.made)
             except OutputError:
                 raise
             except UltraSamError as error:
-                errors.append(_named(source, error))
-        made = [n for p, start in zip(self.products, before, strict=True) for n in p.made[start:] if "/" in n]
-        self.former.replace_source(name, digest, [record["image"]["name"] for record in records], made)
-        self._digests[name] = digest
-        return errors
+                file.errors.append(_named(file.source, error))
+        if file.digest:
+            pairs = zip(self.products, before, strict=True)
+            made = [name for product, start in pairs for name in product.made[start:] if "/" in name]
+            frames = [record["image"]["name"] for record in file.made]
+            self.former.replace_source(file.name, file.digest, frames, made)
+            self._digests[file.name] = file.digest
+        if file.errors:
+            self.summary.failed.append(_told(file.errors))
 
     def _settle_tables(self) -> None:
         """What is made of all files, and what came of earlier runs."""
         tables = {name for product in self.products for name in product.made if "/" not in name}
         self.former.replace_tables(self._digests, sorted(tables))
         self.summary.removed, self.summary.changed = self.former.removed, self.former.changed
-
-    def _frame(
-        self, frame: Frame, asked: Asked | None, digest: str, follower: Follower | None
-    ) -> tuple[dict[str, Any] | None, Follower | None]:
-        """The record of a frame, None where nothing is asked of it, and what follows its objects."""
-        followed = self.options.follow and frame.number is not None
-        if asked is not None and (not asked.objects or (followed and (frame.number or 0) < asked.frame)):
-            return None, None
-        if not followed:
-            record = self.records.kept(frame, digest, overlay=self.options.overlays)
-            if record is not None:
-                self.summary.kept += 1
-                return record, None
-        image = frame.read()
-        calibration = (frame.spacing_of or Calibration()).or_else(self.options.spacing)
-        if follower is not None:
-            categories = asked.categories if asked else None
-            result = frame_results.of_followed(follower, image, categories, calibration)
-        elif asked is None:
-            result = frame_results.of_everything(self.predictor, image, self.options.everything, calibration)
-        else:
-            result = frame_results.of_prompts(
-                self.predictor,
-                image,
-                asked.objects,
-                asked.categories,
-                calibration,
-                multimask=self.options.multimask,
-                quality=self.options.quality,
-            )
-        if followed and follower is None and result.masks:
-            follower = Follower(self.predictor, image, dict(zip(result.numbers, result.masks, strict=True)))
-        for entry in result.annotations:
-            entry |= calibration.told(entry["bbox"])
-        return self._kept(frame, digest, image, result, followed=follower is not None), follower
-
-    def _kept(
-        self, frame: Frame, digest: str, image: np.ndarray, result: FrameResult, *, followed: bool
-    ) -> dict[str, Any]:
-        """Write the results of a frame; its record."""
-        files = {}
-        for number, entry, mask in zip(result.numbers, result.annotations, result.masks, strict=True):
-            entry["mask"] = f"masks/{frame.name}_{number:03d}.png"
-            files[entry["mask"]] = images.encode_mask(mask)
-            if followed:
-                entry["track_id"] = number
-        if self.options.overlays:
-            files[overlay_of(frame)] = images.encode_image(result.draw())
-        height, width = image.shape[:2]
-        described = {"file_name": frame.file_name, "height": height, "width": width, "name": frame.name}
-        if frame.number is not None:
-            described["frame"] = frame.number
-        if frame.time is not None:
-            described["time"] = frame.time
-        if followed:
-            described["lost"] = result.lost
-        record = {"settings": digest, "image": described, "annotations": result.annotations}
-        self.records.keep(frame, record, files)
-        self.summary.done += 1
-        self.summary.objects += len(result.annotations)
-        self.summary.lost += len(result.lost)
-        return record
 
 
 def _named(source: Source, error: UltraSamError) -> str:

@@ -32,14 +32,18 @@ class FormerResults:
         out: the folder.
 
     Attributes:
-        removed: how many files of earlier runs went.
         changed: names of those that should have gone and were changed since.
     """
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self.removed = 0
+        self._gone: list[Path] = []
         self.changed: list[str] = []
+
+    @property
+    def removed(self) -> int:
+        """How many files of earlier runs went."""
+        return len(self._gone)
 
     def replace_frame(self, name: str, files: Collection[str] = ()) -> None:
         """Remove what an earlier record of a frame names, but for ``files``; without any, the record too."""
@@ -95,7 +99,7 @@ class FormerResults:
                 continue
             if fingerprint(path.read_bytes()) == known:
                 self._unlink(path)
-                self.removed += 1
+                self._gone.append(path)
             else:
                 self.changed.append(name)
 

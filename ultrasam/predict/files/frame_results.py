@@ -53,24 +53,45 @@ def of_everything(
 
 def of_prompts(
     predictor: ObjectPredictor,
-    image: np.ndarray,
-    objects: Sequence[ObjectPrompt],
-    categories: Sequence[Any],
-    spacing: Spacing,
+    images: Sequence[np.ndarray],
+    objects: Sequence[Sequence[ObjectPrompt]],
+    categories: Sequence[Sequence[Any]],
+    spacings: Sequence[Spacing],
     *,
     multimask: bool,
     quality: bool = False,
-) -> FrameResult:
-    """The objects of N prompts, of N category ids; with ``quality``, judged by `ultrasam.predict.quality`."""
-    prediction = predictor.segment_once(image, objects, multimask=multimask)
-    annotations = prediction.coco(spacing=spacing)
-    if quality:
-        judged = assess(predictor.encode(image), prediction, multimask=multimask)
-        annotations = [a | told for a, told in zip(annotations, judged.entries(), strict=True)]
-    for entry, category in zip(annotations, categories, strict=True):
-        entry["category_id"] = category
-    masks = list(prediction.masks)
-    return FrameResult(annotations, masks, partial(prediction.overlay, image), range(1, len(masks) + 1))
+) -> list[FrameResult]:
+    """The objects of prompts on B images, segmented together.
+
+    Args:
+        predictor: segments.
+        images: B images (H, W, 3) uint8 RGB, of any sizes.
+        objects: the prompts of each.
+        categories: the category id of each of them.
+        spacings: of each image.
+        multimask: the best of three masks.
+        quality: judge each mask, see `ultrasam.predict.quality`.
+    """
+    results = []
+    rows = zip(
+        predictor.segment_each(images, objects, multimask=multimask),
+        images,
+        categories,
+        spacings,
+        strict=True,
+    )
+    for prediction, image, ids, spacing in rows:
+        annotations = prediction.coco(spacing=spacing)
+        if quality:
+            judged = assess(predictor.encode(image), prediction, multimask=multimask)
+            annotations = [a | told for a, told in zip(annotations, judged.entries(), strict=True)]
+        for entry, category in zip(annotations, ids, strict=True):
+            entry["category_id"] = category
+        masks = list(prediction.masks)
+        results.append(
+            FrameResult(annotations, masks, partial(prediction.overlay, image), range(1, len(masks) + 1))
+        )
+    return results
 
 
 def of_followed(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ultrasam.predict.files.frame_work import Done
 
 
 @dataclass
@@ -35,6 +39,17 @@ class Summary:
         if self.changed:
             text += f"; of an earlier run and changed since, so left there: {_few(self.changed)}"
         return text + (f", {len(self.failed)} failed" if self.failed else "")
+
+    def count(self, done: Done) -> None:
+        """Add a frame."""
+        if done.record is None:
+            self.skipped += 1
+        elif done.kept:
+            self.kept += 1
+        else:
+            self.done += 1
+            self.objects += len(done.record["annotations"])
+            self.lost += len(done.record["image"].get("lost", ()))
 
 
 def _few(names: Sequence[str]) -> str:

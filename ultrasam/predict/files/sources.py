@@ -20,6 +20,8 @@ from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.pixels import Window, to_rgb8
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".gif", ".apng")
+#: Of these, those that hold one picture, but for a PNG that is an animation.
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".wmv", ".m4v", ".mpg", ".mpeg")
 DICOMS = (".dcm", ".dicom", ".ima")
 
@@ -65,6 +67,11 @@ class Source:
     def files(self) -> tuple[Path, ...]:
         """All that it is read from."""
         return self.series or (self.path,)
+
+
+def is_picture(source: Source) -> bool:
+    """Whether a source is one picture, as far as its name says."""
+    return not source.series and source.path.suffix.lower() in PICTURES
 
 
 def find(inputs: Sequence[str | Path]) -> list[Source]:
