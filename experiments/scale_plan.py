@@ -3,8 +3,8 @@
     python -m experiments.scale_plan [--out docs/results/scale_plan.md]
 
 What was measured is read from ``docs/benchmarks``: images a second that a core makes ready, bytes of an
-image. What was not (a GPU's images a second, prices, bandwidths) stands in `Assumed`, and the page lists it. The
-first bottleneck is what is used most, as a share of what a machine has.
+image. What was not (a GPU's images a second, prices, bandwidths) stands in `Assumed`, and the page lists it.
+The first bottleneck is what is used most, as a share of what a machine has.
 """
 
 from __future__ import annotations

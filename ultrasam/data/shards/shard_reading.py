@@ -36,7 +36,7 @@ class StoredSample:
     entry: dict[str, Any]
     annotations: list[dict[str, Any]]
     ending: str
-    pixels: memoryview
+    pixels: bytes
     where: str
 
 
@@ -59,8 +59,8 @@ class ShardStore:
     """A folder of shards, wherever it lies.
 
     Every read says which bytes it wants and knows their checksum, so samples come in any order, nothing is
-    kept on the disk, and what is missing, cut off or damaged is an error instead of other data. It may be handed
-    to other processes: each has its own connection.
+    kept on the disk, and what is missing, cut off or damaged is an error instead of other data. It may be
+    handed to other processes: each has its own connection.
 
     Args:
         place: a folder, or an address that fsspec knows: ``s3://bucket/folder``, ``gs://``, ``memory://``.
@@ -174,9 +174,8 @@ class ShardStore:
             raise DataError(f"{where}: the shard is damaged (its checksum differs); copy it again")
         try:
             said, stored = tarfile.TarFile(fileobj=io.BytesIO(data)).getmembers()
-            view = memoryview(data)
-            parts = [view[m.offset_data : m.offset_data + m.size] for m in (said, stored)]
-            content = json.loads(bytes(parts[0]))
+            parts = [data[m.offset_data : m.offset_data + m.size] for m in (said, stored)]
+            content = json.loads(parts[0])
             entry, annotations = dict(content["image"]), list(content["annotations"])
             ending = stored.name[stored.name.index(".") :]
         except (tarfile.TarError, ValueError, KeyError, TypeError) as error:

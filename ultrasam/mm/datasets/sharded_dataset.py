@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,11 @@ class ShardedPromptDataset(PromptDataset):
     def __init__(self, **kwargs: Any) -> None:
         self._fetched: dict[int, StoredSample] = {}
         super().__init__(**kwargs)
+
+    def _join_prefix(self) -> None:
+        """The place of the shards; mmengine would ask a storage package of its own about addresses."""
+        if self.data_root and "://" not in self.ann_file and not Path(self.ann_file).is_absolute():
+            self.ann_file = f"{str(self.data_root).rstrip('/')}/{self.ann_file}"
 
     def load_data_list(self) -> NDArray[np.int64]:  # type: ignore[override]
         """Open the shards and give the numbers of the samples with objects."""
@@ -81,7 +87,7 @@ class LoadStoredImage(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Decode it and check its size."""
-        stored: StoredSample = results.pop("stored")
+        stored: StoredSample = results["stored"]
         size = results["height"], results["width"]
         image = restore(stored.ending, stored.pixels, size, stored.where, gray_view=self.grey_views)
         results["img"], results["ori_shape"] = image, image.shape[:2]
