@@ -46,7 +46,7 @@ class Storage:
         """From so many requests on, who has no key that the server gave out is refused."""
         text = "inf" if after == float("inf") else str(int(after))
         request = urllib.request.Request(
-            f"{self.address}/moto-api/reset-auth", data=text.encode(), method="POST"
+            f"{self.address}/moto-api/reset-auth", data=text.encode(), headers={"Content-Type": "text/plain"}
         )
         with urllib.request.urlopen(request, timeout=10):
             pass

@@ -17,7 +17,7 @@ from ultrasam.data.images import encode_mask, read_as_stated
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 #: Images that are written at once: readers decode a group as a whole.
 GROUP = 50
-_CC = re.compile(r"CC[ -](BY(?:-NC)?(?:-(?:SA|ND))?|0)[ -](\d\.\d)")
+_CC = re.compile(r"CC(0|[ -]BY(?:-NC)?(?:-(?:SA|ND))?)[ -](\d\.\d)")
 
 
 def write(done: Exported, content: Mapping[str, Any], items: Sequence[Item], shard_size: int) -> None:
@@ -184,6 +184,6 @@ def _hub_word(license: str) -> str:
     found = _CC.fullmatch(license.strip())
     if found:
         kind, version = found.groups()
-        return f"cc0-{version}" if kind == "0" else f"cc-{kind}-{version}".lower()
+        return f"cc{kind}-{version}".lower().replace(" ", "-")
     plain = license.strip().lower()
     return plain if plain in ("mit", "apache-2.0") else "other"
