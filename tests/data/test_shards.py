@@ -70,13 +70,13 @@ def test_the_index_counts_and_knows_checksums(shards):
     assert index["samples"] == done.images and index["objects"] == done.objects
     assert index["credits"][0]["license"] == "Apache-2.0" and index["credits"][0]["dataset"] == "phantom"
     keys = []
-    for shard in index["shardlist"]:
-        path = out / shard["url"]
-        assert path.stat().st_size == shard["filesize"] <= SHARD + 12_000
+    for shard in index["shards"]:
+        path = out / shard["name"]
+        assert path.stat().st_size == shard["bytes"] <= SHARD + 12_000
         assert hashlib.sha256(path.read_bytes()).hexdigest() == shard["sha256"]
         with tarfile.open(path) as tar:
             names = tar.getnames()
-        assert len(names) == 2 * shard["nsamples"]
+        assert len(names) == 2 * shard["samples"]
         keys += [name.split(".")[0] for name in names[::2]]
     assert keys == [f"{number:09d}" for number in range(done.images)]
 
@@ -182,7 +182,7 @@ def edited(**changes):
 
 def outside(folder):
     content = json.loads((folder / "index.json").read_text())
-    content["shardlist"][0]["url"] = "../shard-000000.tar"
+    content["shards"][0]["name"] = "../shard-000000.tar"
     (folder / "index.json").write_text(json.dumps(content))
 
 
@@ -207,8 +207,8 @@ def cut(name, size=1000):
         ),
         (lambda folder: (folder / "index.json").write_text("[1]"), "is no index of shards"),
         (edited(ultrasam_shards=2), r"index\.json is of version 2, and version 1 is read here: write"),
-        (edited(shardlist=[]), "shards and samples contradict each other"),
-        (edited(shardlist=[{"url": 3}]), "damaged: .* among its shards"),
+        (edited(shards=[]), "shards and samples contradict each other"),
+        (edited(shards=[{"name": 3}]), "damaged: .* among its shards"),
         (edited(samples=1), "contradict each other"),
         (outside, "contradict each other"),
     ],

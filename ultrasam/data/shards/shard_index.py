@@ -21,8 +21,6 @@ INDEX, TABLE = "index.json", "samples.bin"
 ROW = np.dtype(
     [("shard", "<u4"), ("objects", "<u4"), ("start", "<u8"), ("bytes", "<u4"), ("crc", "<u4")], align=False
 )
-#: What the index of WebDataset's indexed reader, wids, says of itself: it reads ours.
-_WIDS = {"__kind__": "wids-shard-index-v1", "wids_version": 1}
 _NAME = re.compile(r"[\w-]+\.tar")
 
 
@@ -61,17 +59,16 @@ class ShardIndex:
         """The contents of ``index.json`` and ``samples.bin``."""
         table = self.rows.tobytes()
         listed = [
-            {"url": shard.name, "nsamples": shard.samples, "filesize": shard.size, "sha256": shard.sha256}
+            {"name": shard.name, "samples": shard.samples, "bytes": shard.size, "sha256": shard.sha256}
             for shard in self.shards
         ]
         content = {
-            **_WIDS,
             "ultrasam_shards": VERSION,
             "samples": len(self.rows),
             "objects": int(self.rows["objects"].sum()),
-            "table": {"url": TABLE, "sha256": hashlib.sha256(table).hexdigest()},
+            "table": {"name": TABLE, "sha256": hashlib.sha256(table).hexdigest()},
             **self.about,
-            "shardlist": listed,
+            "shards": listed,
         }
         return json.dumps(content, indent=1, ensure_ascii=False).encode(), table
 
@@ -103,8 +100,8 @@ def parse(place: str, index: bytes, table: bytes) -> ShardIndex:
     rows = np.frombuffer(table, ROW)
     try:
         shards = [
-            Shard(entry["url"], int(entry["nsamples"]), int(entry["filesize"]), str(entry["sha256"]))
-            for entry in content["shardlist"]
+            Shard(entry["name"], int(entry["samples"]), int(entry["bytes"]), str(entry["sha256"]))
+            for entry in content["shards"]
         ]
         whole = content["samples"] == len(rows) == sum(shard.samples for shard in shards) > 0
         named = all(_NAME.fullmatch(shard.name) for shard in shards)
