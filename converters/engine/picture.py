@@ -29,7 +29,7 @@ def decode(path: Path) -> tuple[Header, Array]:
     return header, _first(path, data, header)
 
 
-def decode_data(data: bytes, name: Path) -> tuple[Header, Array]:
+def decode_data(data: bytes | memoryview, name: Path) -> tuple[Header, Array]:
     """The bytes of an image file as `decode` gives the file.
 
     Raises:

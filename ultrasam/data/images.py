@@ -55,7 +55,7 @@ def read_as_stated(
 
 
 def read_data_as_stated(
-    data: bytes, name: str, size: tuple[int, int], where: str, *, gray_view: bool = False
+    data: bytes | memoryview, name: str, size: tuple[int, int], where: str, *, gray_view: bool = False
 ) -> NDArray[Any]:
     """`read_as_stated` of the bytes of an image file.
 

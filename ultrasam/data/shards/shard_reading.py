@@ -28,16 +28,23 @@ class StoredSample:
     Attributes:
         entry: of the image in its COCO file.
         annotations: its objects; masks are compressed run lengths.
-        ending: what its ``pixels`` are.
-        pixels: bytes, see `ultrasam.data.shards.stored_pixels`.
+        ending: what its ``pixels`` are, see `ultrasam.data.shards.stored_pixels`.
+        packed: its part of the tar file.
+        span: first byte of its pixels there, and the byte after the last.
         where: shard and image, for messages.
     """
 
     entry: dict[str, Any]
     annotations: list[dict[str, Any]]
     ending: str
-    pixels: bytes
+    packed: bytes
+    span: tuple[int, int]
     where: str
+
+    @property
+    def pixels(self) -> memoryview:
+        """The stored image, without copying it."""
+        return memoryview(self.packed)[self.span[0] : self.span[1]]
 
 
 def file_system(place: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -174,13 +181,13 @@ class ShardStore:
             raise DataError(f"{where}: the shard is damaged (its checksum differs); copy it again")
         try:
             said, stored = tarfile.TarFile(fileobj=io.BytesIO(data)).getmembers()
-            parts = [data[m.offset_data : m.offset_data + m.size] for m in (said, stored)]
-            content = json.loads(parts[0])
+            spans = [(m.offset_data, m.offset_data + m.size) for m in (said, stored)]
+            content = json.loads(data[slice(*spans[0])])
             entry, annotations = dict(content["image"]), list(content["annotations"])
             ending = stored.name[stored.name.index(".") :]
         except (tarfile.TarError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{where}: this is no sample of shards: {error}") from error
-        return StoredSample(entry, annotations, ending, parts[1], f"{where}: image {entry.get('id')}")
+        return StoredSample(entry, annotations, ending, data, spans[1], f"{where}: image {entry.get('id')}")
 
 
 class ShardStores:

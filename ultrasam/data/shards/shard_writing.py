@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class NewSample:
     """
 
     entry: Mapping[str, Any]
-    annotations: list[Mapping[str, Any]]
+    annotations: Sequence[Mapping[str, Any]]
     ending: str
     data: bytes
 
@@ -89,7 +89,7 @@ def write(
 
 def _packed(key: str, sample: NewSample) -> bytes:
     """A sample's part of a tar file."""
-    said = {"image": sample.entry, "annotations": sample.annotations}
+    said = {"image": sample.entry, "annotations": list(sample.annotations)}
     members = {".json": json.dumps(said, ensure_ascii=False).encode(), sample.ending: sample.data}
     packed = io.BytesIO()
     tar = tarfile.TarFile(fileobj=packed, mode="w")

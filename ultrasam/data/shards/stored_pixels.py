@@ -44,7 +44,7 @@ def store(path: Path, size: tuple[int, int], where: str, pixels: Pixels) -> tupl
 
 def restore(
     ending: str,
-    data: bytes,
+    data: bytes | memoryview,
     size: tuple[int, int],
     where: str,
     *,
