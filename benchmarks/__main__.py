@@ -22,6 +22,7 @@ NAMES = (
     "training",
     "activations",
     "data",
+    "shards",
     "annotations",
     "evaluation",
     "converters",
