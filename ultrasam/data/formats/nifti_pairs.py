@@ -153,7 +153,7 @@ def _volume(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     import nibabel
 
     try:
-        loaded = nibabel.load(path)
+        loaded: Any = nibabel.load(path)
         volume = np.asarray(loaded.dataobj)
     except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} is no readable NIfTI file: {error}") from error

@@ -32,6 +32,7 @@ class ShardedPromptDataset(PromptDataset):
     """
 
     LOAD = "LoadStoredImage"
+    ann_file: str
 
     def __init__(self, **kwargs: Any) -> None:
         self._fetched: dict[int, StoredSample] = {}

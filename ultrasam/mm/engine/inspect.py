@@ -54,8 +54,9 @@ def files_of(config: Config, sides: Sequence[str]) -> list[Path]:
     for side in sides:
         dataset = (config.get(f"{side}_dataloader") or {}).get("dataset", {})
         root = Path(dataset.get("data_root") or "")
-        # Object storage is looked at when it is opened.
-        if "ann_file" in dataset and "://" not in f"{dataset.get('data_root')}{dataset['ann_file']}":
+        # Object storage, and what fits a pattern, is looked for when it is opened.
+        named = f"{dataset.get('data_root')}{dataset.get('ann_file')}"
+        if "ann_file" in dataset and "://" not in named and "*" not in named:
             files[root / dataset["ann_file"]] = None
             files[root / dataset.get("data_prefix", {}).get("img", "")] = None
     return list(files)
