@@ -1,6 +1,6 @@
 """What training on US-43d, and on a hundred times as much, takes on 1, 8 and 64 GPUs: hours, bytes, money.
 
-    python -m experiments.scale_plan [--out docs/results/scale_plan.md]
+    python -m experiments.scale_plan [--page docs/scale.md]
 
 What was measured is read from ``docs/benchmarks``: images a second that a core makes ready, bytes of an
 image. What was not (a GPU's images a second, prices, bandwidths) stands in `Assumed`, and the page lists it.
@@ -117,6 +117,8 @@ class Plan:
 
 JOBS = (Job("US-43d, 280,000 images", 280_000), Job("a hundred times as many", 28_000_000))
 GPUS = (1, 8, 64)
+#: Where the tables stand in a document.
+BEGIN, END = "<!-- python -m experiments.scale_plan -->", "<!-- end of the plan -->"
 #: Float32 gradients of ViT-b's 93.7 million parameters.
 GRADIENTS = 93.7e6 * 4
 
@@ -175,8 +177,9 @@ def measured(folder: Path = BENCHMARKS) -> list[Source]:
 
 def page(sources: list[Source], assumed: Assumed) -> Iterator[str]:
     """The tables, as Markdown."""
-    yield "| images from | images/s a core | bytes an image | for one GPU: cores | workers | bytes/s |"
-    yield "|---|---|---|---|---|---|"
+    head = ("images from", "a core, images/s", "an image", "cores for a GPU", "workers for a GPU")
+    yield "| " + " | ".join((*head, "cores hold back above", "storage holds back above")) + " |"
+    yield "|---" * 7 + "|"
     for source in sources:
         # A worker fetches a batch at once, waits for it without a core, and then works on it.
         waits = assumed.latency / assumed.gpu_batch if source.remote else 0.0
@@ -184,7 +187,7 @@ def page(sources: list[Source], assumed: Assumed) -> Iterator[str]:
         yield (
             f"| {source.name} | {source.images:.0f} | {source.bytes / 1e3:.0f} kB | "
             f"{cores:.1f} | {workers:.1f} | "
-            f"{assumed.gpu_images * source.bytes / 1e6:.0f} MB |"
+            f"{assumed.cores_a_gpu * source.images:,.0f} | {_storage(source, assumed) / source.bytes:,.0f} |"
         )
     for job in JOBS:
         yield ""
@@ -202,14 +205,23 @@ def page(sources: list[Source], assumed: Assumed) -> Iterator[str]:
         yield f"- `{name}`: {value:g}"
 
 
+def _storage(source: Source, assumed: Assumed) -> float:
+    """Bytes a second that a full machine's storage gives each of its GPUs."""
+    return (assumed.object_storage if source.remote else assumed.disk) / assumed.gpus_a_node
+
+
 def _row(source: Source, gpus: int, found: Plan) -> str:
     ordered = sorted(found.shares.items(), key=lambda pair: -pair[1])
     (first, most), (second, less) = ordered[:2]
     return (
-        f"| {source.name} | {gpus} | {found.hours:,.1f} | {found.dollars:,.0f} | {_bytes(found.stored)} | "
+        f"| {source.name} | {gpus} | {_hours(found.hours)} | {found.dollars:,.0f} | {_bytes(found.stored)} | "
         f"{_bytes(found.moved)} | {first}{'' if first == 'GPUs' else f', {most:.1f} times what there is'} | "
         f"{second}, {less:.0%} |"
     )
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _bytes(value: float) -> str:
@@ -221,14 +233,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, help="a Markdown file")
+    parser.add_argument("--page", type=Path, help="put the tables into this document, between its marks")
     for name, value in asdict(Assumed()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     args: dict[str, Any] = vars(parser.parse_args())
-    out = args.pop("out")
+    document = args.pop("page")
     text = "\n".join(page(measured(), replace(Assumed(), **args))) + "\n"
-    if out:
-        out.write_text(text)
+    if document:
+        before, rest = document.read_text(encoding="utf-8").split(BEGIN)
+        document.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}", encoding="utf-8")
     print(text)
     return 0
 
