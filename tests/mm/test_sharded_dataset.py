@@ -7,7 +7,7 @@ import torch
 from mmdet.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from tests.kit.miniature import SIZE, changes, make_data, options
+from tests.kit.miniature import SIZE, changes, options
 from tests.kit.object_storage import serving
 from ultrasam.data.formats import exporting
 from ultrasam.data.shards.shard_reading import ShardStore
@@ -21,8 +21,8 @@ CONFIG, STEPS = "ultrasam/ultrasam_vit-t_phantom", 20
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_data(tmp_path_factory.mktemp("data"), 24)
+def data(phantom_data):
+    return phantom_data
 
 
 @pytest.fixture(scope="module")
