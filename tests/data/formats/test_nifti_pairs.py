@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -64,6 +65,22 @@ def test_slices_become_images(tmp_path, image, mask):
     first, second, third = found.values()
     assert [mask.sum() for mask in first["class 1"]] == [21, 120] and third == {}
     np.testing.assert_array_equal(second["class 2"][0], map_of()[..., 1].T == 2)
+
+
+@pytest.mark.parametrize(
+    "said", [{"background": 0, "cyst": 1, "bone": 2}, {"0": "background", "1": "cyst", "2": "bone"}]
+)
+def test_nnunet_names_its_classes(tmp_path, said):
+    save(tmp_path / "imagesTr/case_0000.nii.gz", gray())
+    save(tmp_path / "labelsTr/case.nii.gz", map_of())
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": said, "numTraining": 1}))
+    content = importing.read(tmp_path).content
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    found = Counter(names[annotation["category_id"]] for annotation in content["annotations"])
+    assert found == {"cyst": 3, "bone": 1}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": [1]}))
+    with pytest.raises(DataError, match="dataset.json: 'labels' is "):
+        importing.read(tmp_path)
 
 
 def test_what_was_exported_comes_back(tmp_path):

@@ -1,7 +1,8 @@
 """NIfTI label maps beside NIfTI images, slice by slice, or beside pictures; nnU-Net's folders are such pairs.
 
 The first axis of a volume goes along the rows of a slice, the second down its columns, the third from slice
-to slice, as this package writes them. ``classes.txt`` and ``objects.json`` say what they say for mask images.
+to slice, as this package writes them. ``classes.txt`` and ``objects.json`` say what they say for mask images;
+without ``classes.txt``, nnU-Net's ``dataset.json`` names the classes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ultrasam.converters.engine.coco import read_json
+from ultrasam.converters.engine.errors import ConverterError
 from ultrasam.data.formats import label_maps
-from ultrasam.data.formats.label_records import Image, Labels
+from ultrasam.data.formats.label_records import Image, Labels, fields
 from ultrasam.data.images import encode_image, read_header
 from ultrasam.errors import DataError
 
@@ -57,6 +61,8 @@ def read(
         pictures = [file for file in pictures if not is_mask(file)]
     of_stem = {label_maps.stem_of(_CHANNEL.sub("", _bare(file)), False): file for file in pictures}
     meanings = label_maps.Meanings.of(folder, whole)
+    if not meanings.classes:
+        meanings = replace(meanings, classes=_classes(folder))
     for file in masks:
         stem = label_maps.stem_of(_bare(file), True)
         if stem not in of_stem:
@@ -64,6 +70,28 @@ def read(
         _add(labels, meanings, file, images / of_stem[stem], of_stem[stem])
     meanings.name(labels)
     return labels
+
+
+def _classes(folder: Path) -> dict[int, str]:
+    """Class number -> name, as nnU-Net's ``dataset.json`` says it; empty where there is none.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    files = sorted(folder.rglob("dataset.json"))
+    if not files:
+        return {}
+    try:
+        said = fields(fields(read_json(files[0]), str(files[0])).get("labels"), f"{files[0]}: 'labels'")
+    except ConverterError as error:
+        raise DataError(str(error)) from error
+    # Version 1 says number: name, version 2 name: number.
+    pairs = [(int(k), v) if k.isdecimal() else (v, k) for k, v in said.items()]
+    return {
+        number: name
+        for number, name in pairs
+        if type(number) is int and number > 0 and isinstance(name, str) and name.strip()
+    }
 
 
 def _bare(file: str) -> str:
