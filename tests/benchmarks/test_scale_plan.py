@@ -15,6 +15,7 @@ EASY = Assumed(
     cores_a_gpu=10,
     disk=1e9,
     object_storage=1e8,
+    request_work=0.01,
     between_gpus=1e11,
     between_nodes=1e9,
     storage_price=0.01,
@@ -37,6 +38,7 @@ def test_what_is_used_most_is_the_bottleneck_and_holds_all_back():
     cores = plan(JOB, Source("slow", 2, 1000), 2, EASY, gradients=1e6)
     assert cores.first == "cores" and cores.shares["cores"] == 5 and cores.rate == 40 and cores.hours == 5
     remote = plan(JOB, Source("far", 100, 1e6, remote=True), 2, EASY, gradients=1e6)
+    assert remote.shares["cores"] == pytest.approx(200 * (0.01 + 0.01) / 20)
     assert remote.first == "object storage" and remote.shares["object storage"] == 2 and remote.hours == 2
     # 720 thousand requests.
     assert remote.dollars == pytest.approx(2 * 2 * 2 + 0.72 + 360 * 0.01)
