@@ -194,7 +194,8 @@ def page(sources: list[Source], assumed: Assumed) -> Iterator[str]:
         yield (
             f"| {source.name} | {1 / work(source, assumed):.0f} | {source.bytes / 1e3:.0f} kB | "
             f"{cores:.1f} | {workers:.1f} | "
-            f"{assumed.cores_a_gpu / work(source, assumed):,.0f} | {_storage(source, assumed) / source.bytes:,.0f} |"
+            f"{assumed.cores_a_gpu / work(source, assumed):,.0f} | "
+            f"{_storage(source, assumed) / source.bytes:,.0f} |"
         )
     for job in JOBS:
         yield ""
