@@ -23,6 +23,7 @@ NAMES = (
     "training",
     "activations",
     "data",
+    "shards",
     "annotations",
     "evaluation",
     "converters",

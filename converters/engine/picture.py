@@ -26,12 +26,26 @@ def decode(path: Path) -> tuple[Header, Array]:
         header = read_header(file)
         file.seek(0)
         data = np.fromfile(file, np.uint8)
+    return header, _first(path, data, header)
+
+
+def decode_data(data: bytes | memoryview, name: Path) -> tuple[Header, Array]:
+    """The bytes of an image file as `decode` gives the file.
+
+    Raises:
+        PictureError: as there.
+    """
+    header = read_header(io.BytesIO(data))
+    return header, _first(name, np.frombuffer(data, np.uint8), header)
+
+
+def _first(path: Path, data: Array, header: Header) -> Array:
     if header.kind == "gif":  # OpenCV reads it in its newest versions alone
-        return header, first_of_gif(data)
+        return first_of_gif(data)
     # A TIFF file's first picture may be whole where the list of its pages is not.
     if not header.whole and header.kind != "tiff":
         raise PictureError("the file is cut off")
-    return header, decode_page(path, data, header, header.pages[0])
+    return decode_page(path, data, header, header.pages[0])
 
 
 def decode_page(path: Path, data: Array, header: Header, page: int) -> Array:

@@ -297,6 +297,7 @@ def _info(dataset: Dataset, files: int, cases: int) -> dict[str, Any]:
         "access": card.access,
         "organ": card.organ,
         "commercial": card.commercial,
+        "citation": card.citation,
         "benchmark": dataset.benchmark,
         "raw_files": files,
         "cases": cases,

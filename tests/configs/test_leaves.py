@@ -15,13 +15,14 @@ from mmengine.registry import DATA_SAMPLERS, init_default_scope
 
 from tests.kit.leaves import LEAVES, LOADERS, ROOT, SIDES
 from ultrasam.data.coco import encode
+from ultrasam.data.formats import exporting
 from ultrasam.data.images import write_image
 
 SIZE = 32
 
 
-def test_there_are_56():
-    assert len(LEAVES) == 56
+def test_there_are_57():
+    assert len(LEAVES) == 57
 
 
 def fabricate(dataset):
@@ -40,6 +41,8 @@ def fabricate(dataset):
         if not file.is_file():
             write_image(file, np.full((SIZE, SIZE, 3), 90, np.uint8))
     path = root / dataset.ann_file
+    shards = path if dataset.type == "ShardedPromptDataset" else None
+    path = path.with_suffix(".json") if shards else path
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         value = "labels" if dataset.task != "regression" else names[0]
@@ -64,6 +67,8 @@ def fabricate(dataset):
     ]
     categories = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    if shards:
+        exporting.export(path, "webdataset", shards, root / dataset.data_prefix.img)
 
 
 def check(model, config, name):

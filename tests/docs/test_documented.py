@@ -58,6 +58,7 @@ ONLY_PARSED = (
     "ultrasam weights fetch",
     "--resume",
     "--from-dicomweb",
+    "s3://",
 )
 
 

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from ultrasam.annotate.session import Session
 from ultrasam.data import files
-from ultrasam.data.formats import exporting
+from ultrasam.data.formats import export_items, exporting
 from ultrasam.errors import PromptError
 
 #: Formats that are made of the COCO file, each as an archive.
@@ -58,7 +58,7 @@ def export(session: Session, kind: str) -> Download:
     return Download(name, "application/zip", str(replace(done, out=Path(name))), _pieces(archive))
 
 
-def _archive(session: Session, kind: str) -> tuple[IO[bytes], exporting.Exported]:
+def _archive(session: Session, kind: str) -> tuple[IO[bytes], export_items.Exported]:
     session.saver.write_frames()
     with tempfile.TemporaryDirectory(prefix="ultrasam-export-") as folder:
         source, out = Path(folder) / "labels.json", Path(folder) / "out"

@@ -21,8 +21,10 @@ def add_parser(subparsers: Any) -> None:
         "data", help="check, convert, count, merge, split, audit and simulate labels; begin a data set"
     )
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    check = commands.add_parser("check", help="is a COCO file valid, and are its images there?")
-    check.add_argument("coco", type=Path)
+    check = commands.add_parser(
+        "check", help="is a COCO file valid, and are its images there? are shards whole?"
+    )
+    check.add_argument("coco", help="the file, or a folder or address of shards")
     check.add_argument("--images", type=Path, help="image folder (../images beside the file's folder)")
     stats = commands.add_parser("stats", help="count images, objects, subjects, areas")
     stats.add_argument("coco", type=Path)
@@ -60,8 +62,9 @@ def _format_parsers(commands: Any) -> None:
     give.add_argument(
         "--to",
         required=True,
-        choices=("yolo", "labelme", "png", "nifti", "polygons"),
-        help="polygons: COCO without run lengths",
+        choices=("yolo", "labelme", "png", "nifti", "polygons", "webdataset", "parquet"),
+        help="polygons: COCO without run lengths; webdataset: shards, for training too; parquet: for Hugging "
+        "Face",
     )
     give.add_argument("--out", type=Path, required=True, help="folder; for polygons, the file")
     give.add_argument("--images", type=Path, help="image folder (where the labels lie)")
@@ -74,6 +77,15 @@ def _format_parsers(commands: Any) -> None:
     )
     give.add_argument(
         "--objects", action="store_true", help="label maps that number objects, not their classes"
+    )
+    give.add_argument(
+        "--pixels",
+        choices=("raw", "file"),
+        default="raw",
+        help="of webdataset: pixels that nothing has to decode, or the image files (raw)",
+    )
+    give.add_argument(
+        "--shard-size", type=int, default=256, metavar="MIB", help="of webdataset and parquet files (256)"
     )
 
 
@@ -147,7 +159,10 @@ def _check(args: argparse.Namespace) -> int:
     from ultrasam.converters.engine.coco import read_json
     from ultrasam.converters.engine.validate import inspect
 
-    found = inspect(read_json(args.coco), args.images or args.coco.parent.parent / "images")
+    if "://" in args.coco or Path(args.coco).is_dir():
+        return _check_shards(args.coco)
+    path = Path(args.coco)
+    found = inspect(read_json(path), args.images or path.parent.parent / "images")
     for problem in found.problems[:SHOWN]:
         print(problem)
     if len(found.problems) > SHOWN:
@@ -159,6 +174,17 @@ def _check(args: argparse.Namespace) -> int:
         f"{args.coco}: " + (", ".join(f"{n} x {kind}" for kind, n in counted.most_common()) or "no problem")
     )
     return 1 if found.problems else 0
+
+
+def _check_shards(place: str) -> int:
+    from ultrasam.data.shards.shard_reading import ShardStore
+
+    store = ShardStore(place)
+    wrong = store.verify()
+    for line in wrong:
+        print(line)
+    print(f"{store.summary()}: " + (f"{len(wrong)} shards are damaged" if wrong else "no problem"))
+    return 1 if wrong else 0
 
 
 def _stats(args: argparse.Namespace) -> int:
@@ -183,9 +209,17 @@ def _export(args: argparse.Namespace) -> int:
     from ultrasam.data.formats import exporting, importing
 
     images = args.images or importing.beside(args.coco)
-    print(
-        exporting.export(args.coco, args.to, args.out, images, tolerance=args.tolerance, objects=args.objects)
+    done = exporting.export(
+        args.coco,
+        args.to,
+        args.out,
+        images,
+        tolerance=args.tolerance,
+        objects=args.objects,
+        pixels=args.pixels,
+        shard_size=args.shard_size * 2**20,
     )
+    print(done)
     return 0
 
 

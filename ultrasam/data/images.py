@@ -51,6 +51,37 @@ def read_as_stated(
     """
     with _errors_name(path):
         said, samples = picture.decode(Path(path))
+    return _stated(path, said, samples, size, where, gray_view)
+
+
+def read_data_as_stated(
+    data: bytes | memoryview, name: str, size: tuple[int, int], where: str, *, gray_view: bool = False
+) -> NDArray[Any]:
+    """`read_as_stated` of the bytes of an image file.
+
+    Args:
+        data: the bytes.
+        name: what messages call them.
+        size: as there.
+        where: as there.
+        gray_view: as there.
+
+    Raises:
+        DataError: as there.
+    """
+    with _errors_name(name):
+        said, samples = picture.decode_data(data, Path(name))
+    return _stated(name, said, samples, size, where, gray_view)
+
+
+def _stated(
+    path: str | Path,
+    said: header.Header,
+    samples: NDArray[Any],
+    size: tuple[int, int],
+    where: str,
+    gray_view: bool,
+) -> NDArray[Any]:
     reason = header.other_size(said, samples.shape[:2], size)
     if reason:
         raise DataError(f"{path} {reason} ({where})")

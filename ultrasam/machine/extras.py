@@ -27,6 +27,8 @@ EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "export"),
     **dict.fromkeys(("anyio", "fastapi", "pydantic", "starlette", "uvicorn"), "annotate"),
     "huggingface_hub": "hub",
+    "s3fs": "cloud",
+    **dict.fromkeys(("datasets", "mlcroissant", "pyarrow"), "publish"),
     **dict.fromkeys(("dicomweb_client", "highdicom", "pydicom", "pynetdicom", "retrying"), "dicom"),
     "yaml": "formats",
     "segment_anything": "auto",

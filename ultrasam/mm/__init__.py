@@ -14,6 +14,7 @@ from ultrasam.mm.datasets import (
     instance_dataset,
     label_dataset,
     prompt_dataset,
+    sharded_dataset,
     tickets,
     transforms,
 )
@@ -22,7 +23,7 @@ from ultrasam.mm.evaluation import instance_metric, label_metric, prompt_metric
 from ultrasam.mm.models import backbone, detector, image_task, preprocessor, segmenter
 
 _REGISTERING = (
-    *(augment, instance_dataset, label_dataset, prompt_dataset, tickets, transforms),
+    *(augment, instance_dataset, label_dataset, prompt_dataset, sharded_dataset, tickets, transforms),
     *(divergence, hooks, optim, pictures, resuming, saving),
     *(instance_metric, label_metric, prompt_metric),
     *(backbone, detector, image_task, preprocessor, segmenter),

@@ -103,6 +103,6 @@ def _segmented(encoded: Encoded, found: Detections, row: int, names: Sequence[st
     if x2 - x1 < 1 or y2 - y1 < 1:
         return None
     made = encoded.segment([ObjectPrompt(box=[x1, y1, x2, y2])])
-    if made.sources[0].part() is None:
+    if made.sources[0].part is None:
         return None
     return Proposed(made.rles()[0], (x1, y1, x2, y2), name, score, float(made.scores[0]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.kit import labels
-from ultrasam.data.formats import exporting, importing
+from ultrasam.data.formats import export_items, exporting, importing
 
 
 @pytest.fixture(scope="module")
@@ -125,5 +125,5 @@ def test_names_of_outputs_stay_below_the_folder_and_apart():
         "..",
         "a\0b.png",
     ]
-    found = exporting.stems(names)
+    found = export_items.stems(names)
     assert found == ["a/b_png", "a/b_jpg", "x", "etc/x", "C_/u/y", "A/c_png", "a/C_png_2", "image", "a_b"]

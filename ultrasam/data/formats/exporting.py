@@ -4,80 +4,28 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from ultrasam.converters.engine.coco_parsed import Need
-from ultrasam.converters.engine.names import locate
-from ultrasam.converters.engine.segmentations import to_rle
 from ultrasam.data import coco
 from ultrasam.data.files import atomic, write_bytes, write_json, write_text
-from ultrasam.data.formats import label_maps, labelme, yolo
+from ultrasam.data.formats import label_maps, labelme, parquet, shard_export, yolo
+from ultrasam.data.formats.export_items import Exported, Item, classes_of, items_of, require_images
 from ultrasam.data.polygons import one_polygon, polygons
+from ultrasam.data.shards.shard_writing import SHARD_SIZE
+from ultrasam.data.shards.stored_pixels import Pixels
 from ultrasam.errors import DataError
 
-FORMATS = ("yolo", "labelme", "png", "nifti", "polygons")
+FORMATS = ("yolo", "labelme", "png", "nifti", "polygons", "webdataset", "parquet")
 #: Corners that move an outline by less are left out: polygons stay within a pixel of the mask's border.
 TOLERANCE = 0.75
-
-
-@dataclass
-class Exported:
-    """What was written.
-
-    Attributes:
-        out: where.
-        images: how many images.
-        objects: how many objects.
-        lost: what the format does not hold -> how much of it.
-    """
-
-    out: Path
-    images: int = 0
-    objects: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
-
-    def __str__(self) -> str:
-        text = f"{self.out}: {self.images} images with {self.objects} objects"
-        lost = ", ".join(f"{n} {what}" for what, n in (+self.lost).items())
-        return f"{text}; lost: {lost}" if lost else text
-
-
-@dataclass(frozen=True)
-class Item:
-    """One image: its entry in the COCO file, the name of its files without an ending, and its objects.
-
-    Attributes:
-        entry: in the COCO file.
-        stem: for outputs, with folders, unique.
-        path: the image file, None where it is not there.
-        annotations: with a mask that is not empty.
-    """
-
-    entry: Mapping[str, Any]
-    stem: str
-    path: Path | None
-    annotations: Sequence[Mapping[str, Any]]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) in pixels."""
-        return self.entry["height"], self.entry["width"]
-
-    def masks(self) -> Iterator[NDArray[np.uint8]]:
-        """The masks of its objects, (H, W), 0 and 1."""
-        for annotation in self.annotations:
-            yield coco_mask.decode(to_rle(annotation["segmentation"], self.size))
 
 
 def export(
@@ -88,6 +36,8 @@ def export(
     *,
     tolerance: float = TOLERANCE,
     objects: bool = False,
+    pixels: Pixels = "raw",
+    shard_size: int = SHARD_SIZE,
 ) -> Exported:
     """Write a COCO file's labels for other tools.
 
@@ -95,19 +45,23 @@ def export(
         source: the COCO file.
         to: one of `FORMATS`.
         out: folder to write to; for ``polygons``, the file.
-        images: folder below which the images lie; ``yolo`` copies them.
+        images: folder below which the images lie; ``yolo``, ``webdataset`` and ``parquet`` copy them.
         tolerance: of polygons, in pixels; 0 keeps every corner of every pixel.
         objects: of label maps: each object has a number of its own, not its class's.
+        pixels: of ``webdataset``: pixels as they are, or the image files.
+        shard_size: of ``webdataset`` and ``parquet``: bytes of a file, about.
 
     Raises:
         DataError: the COCO file or an image is missing or damaged.
     """
+    if shard_size < 2**10:
+        raise DataError("a shard has 1 MiB or more: say how many with --shard-size")
     if not 0 <= tolerance <= 100:
         raise DataError(f"a tolerance is a number of pixels from 0 to 100, not {tolerance}")
     parsed = coco.read(source, Need.MASKS)
     done = Exported(out)
     done.lost["objects with an empty mask"] += int((parsed.areas == 0).sum())
-    items, names = _items(parsed, images), _classes(parsed.content["categories"])
+    items, names = items_of(parsed, images), classes_of(parsed.content["categories"])
     if not items or not any(item.annotations for item in items):
         raise DataError(f"{source} has no object with a mask")
     done.images, done.objects = len(items), sum(len(item.annotations) for item in items)
@@ -117,43 +71,13 @@ def export(
         _labelme(done, items, names, tolerance)
     elif to == "polygons":
         _polygons(done, parsed.content, items, tolerance)
+    elif to == "webdataset":
+        shard_export.write(done, source, images, parsed, items, pixels=pixels, shard_size=shard_size)
+    elif to == "parquet":
+        parquet.write(done, parsed.content, items, shard_size)
     else:
         _label_maps(done, items, names, to, objects)
     return done
-
-
-def _items(parsed: coco.Parsed, images: Path) -> list[Item]:
-    content = parsed.content
-    of_image: dict[Any, list[Mapping[str, Any]]] = {entry["id"]: [] for entry in content["images"]}
-    for annotation, area in zip(content["annotations"], parsed.areas.tolist(), strict=True):
-        if area > 0:
-            of_image[annotation["image_id"]].append(annotation)
-    names = [entry["file_name"] for entry in content["images"]]
-    found, _ = locate(images, names)
-    return [
-        Item(entry, stem, found.get(entry["file_name"]), of_image[entry["id"]])
-        for entry, stem in zip(content["images"], stems(names), strict=True)
-    ]
-
-
-def stems(names: Sequence[str]) -> list[str]:
-    """Names of outputs for file names: below the output folder, without endings, none twice."""
-    parts = [[p for p in re.split(r"[/\\]", name) if p not in ("", ".", "..")] for name in names]
-    safe = ["/".join(re.sub(r"[:*?\"<>|\x00-\x1f]", "_", p) for p in part) or "image" for part in parts]
-    plain = [str(Path(name).with_suffix("")) for name in safe]
-    count = Counter(name.casefold() for name in plain)
-    found, seen = [], Counter[str]()
-    for name, stem in zip(safe, plain, strict=True):
-        stem = stem if count[stem.casefold()] == 1 else f"{stem}_{Path(name).suffix[1:]}"
-        seen[stem.casefold()] += 1
-        found.append(stem if seen[stem.casefold()] == 1 else f"{stem}_{seen[stem.casefold()]}")
-    return found
-
-
-def _classes(categories: Iterable[Mapping[str, Any]]) -> dict[Any, tuple[int, str]]:
-    """Category id -> its place from 0, and its name; categories of one name are one."""
-    places: dict[str, int] = {}
-    return {c["id"]: (places.setdefault(c["name"], len(places)), c["name"]) for c in categories}
 
 
 def _names(classes: Mapping[Any, tuple[int, str]]) -> list[str]:
@@ -163,11 +87,7 @@ def _names(classes: Mapping[Any, tuple[int, str]]) -> list[str]:
 def _yolo(
     done: Exported, items: Sequence[Item], classes: Mapping[Any, tuple[int, str]], tolerance: float
 ) -> None:
-    missing = [item.entry["file_name"] for item in items if item.path is None]
-    if missing:
-        raise DataError(
-            f"{len(missing)} images are missing, such as '{missing[0]}'; is the image folder right?"
-        )
+    require_images(items)
     parts = []
     for item in items:
         split = item.entry.get("split")

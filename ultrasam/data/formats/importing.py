@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ultrasam.converters.engine.coco_parsed import Need
 from ultrasam.converters.engine.errors import ConverterError
 from ultrasam.converters.engine.names import locate, match
 from ultrasam.data.files import write_bytes
-from ultrasam.data.formats import cvat, label_maps, label_studio, labelme, via, yolo
+from ultrasam.data.formats import cvat, label_maps, label_studio, labelme, nifti_pairs, via, yolo
 from ultrasam.data.formats.kinds import PICTURES, Recognized, recognize
 from ultrasam.data.formats.label_records import Image, Labels, Shape, in_order
 from ultrasam.data.images import read_header
@@ -35,6 +35,7 @@ class Imported:
         folder: of the images.
         left_out: reason -> how many.
         notes: what was taken for what -> how many.
+        made: file name -> what makes its PNG file, for images that are slices of volumes.
     """
 
     source: Path
@@ -43,6 +44,7 @@ class Imported:
     folder: Path
     left_out: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    made: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
 
     def summary(self) -> str:
         """One line: what was found and what was not taken."""
@@ -54,7 +56,14 @@ class Imported:
         return text
 
     def write(self, path: Path) -> None:
-        """Write the COCO file; one that says the same already stays as it is, with its date."""
+        """Write the COCO file; one that says the same already stays as it is, with its date.
+
+        Slices of volumes become PNG files in a folder beside it, which is the images' folder then.
+        """
+        if self.made:
+            self.folder = path.absolute().with_name(f"{path.stem}_images")
+            for name, make in self.made.items():
+                write_bytes(self.folder / name, make())
         data = json.dumps(self.content, ensure_ascii=False).encode()
         if not path.is_file() or path.read_bytes() != data:
             write_bytes(path, data)
@@ -89,7 +98,13 @@ def read(source: str | Path, images: str | Path | None = None, *, whole: bool = 
         raise DataError(
             f"{source} ({found.kind}, {len(labels.images)} images) has no object with a mask: {told}"
         )
-    return Imported(source, found.kind, parsed.content, folder, labels.left_out, labels.notes + parsed.notes)
+    made = {image.name: image.make for image in labels.images if image.make is not None}
+    if made and len(made) < len(labels.images):
+        raise DataError(
+            f"{source}: some images are NIfTI and others pictures; import them one after the other"
+        )
+    notes = labels.notes + parsed.notes
+    return Imported(source, found.kind, parsed.content, folder, labels.left_out, notes, made)
 
 
 def as_coco(source: Path, images: Path | None, out: Path, name: str = "") -> tuple[Path, Path, str]:
@@ -141,6 +156,10 @@ def _labels(found: Recognized, folder: Path, whole: bool) -> Labels:
         if found.kind == "yolo":
             return yolo.read(found.folder, folder, pictures)
         return label_maps.read(found.folder, found.pictures, folder, pictures, whole)
+    if found.kind == "nifti":
+        assert found.folder is not None
+        volumes = below(folder, (*PICTURES, *nifti_pairs.ENDINGS))
+        return nifti_pairs.read(found.folder, found.pictures, folder, volumes, whole)
     ((path, content),) = found.files
     if found.kind == "cvat":
         return cvat.read(path, content)
@@ -173,7 +192,7 @@ def _locate(labels: Labels, source: Path, folder: Path) -> None:
         DataError: a name fits several files, a file is of another size than its labels say, or there is
             neither file nor size.
     """
-    unknown = [image for image in labels.images if image.path is None]
+    unknown = [image for image in labels.images if image.path is None and image.make is None]
     found, ambiguous = locate(folder, [image.name for image in unknown])
     if ambiguous:
         name, fits = next(iter(ambiguous.items()))
@@ -182,6 +201,8 @@ def _locate(labels: Labels, source: Path, folder: Path) -> None:
         )
     stems = _without_endings(folder, [image.name for image in unknown if image.name not in found])
     for image in labels.images:
+        if image.make is not None:
+            continue
         path = image.path or found.get(image.name) or stems.get(image.name)
         if path is None:
             if image.size is None:
@@ -207,9 +228,9 @@ def _without_endings(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     return {name: files[stem] for name, stem in match(bare, list(files)).found.items()}
 
 
-def below(folder: Path) -> list[str]:
-    """The image files below a folder, relative to it."""
-    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURES and path.is_file())
+def below(folder: Path, endings: tuple[str, ...] = PICTURES) -> list[str]:
+    """The files of some endings below a folder, relative to it; images if nothing else is said."""
+    files = (p for p in sorted(folder.rglob("*")) if p.name.lower().endswith(endings) and p.is_file())
     return [path.relative_to(folder).as_posix() for path in files]
 
 

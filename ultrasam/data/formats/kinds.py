@@ -10,12 +10,13 @@ from typing import Any
 
 from ultrasam.converters.engine.coco import read_json
 from ultrasam.converters.engine.errors import ConverterError
-from ultrasam.data.formats import cvat, label_maps, label_studio, yolo
+from ultrasam.data.formats import cvat, label_maps, label_studio, nifti_pairs, yolo
 from ultrasam.errors import DataError
 
 #: What is understood, for messages.
 KNOWN = (
-    "COCO, labelme, VIA and Label Studio JSON, CVAT's XML and COCO, YOLO segmentation folders, mask folders"
+    "COCO, labelme, VIA and Label Studio JSON, CVAT's XML and COCO, YOLO segmentation folders, folders of "
+    "masks, NIfTI pairs"
 )
 #: Endings of image files.
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".gif")
@@ -28,10 +29,10 @@ class Recognized:
     """Labels of one kind.
 
     Attributes:
-        kind: ``coco``, ``labelme``, ``via``, ``label studio``, ``cvat``, ``yolo`` or ``masks``.
+        kind: ``coco``, ``labelme``, ``via``, ``label studio``, ``cvat``, ``yolo``, ``masks`` or ``nifti``.
         files: the label files with what is in them, for kinds that are files of JSON or XML.
         folder: below which the labels were found, or None for a single file.
-        pictures: the image files below the folder, relative to it.
+        pictures: the image files below the folder, relative to it; of ``nifti``, the volumes.
     """
 
     kind: str
@@ -132,6 +133,9 @@ def _folder(folder: Path, apart: bool) -> Recognized:
             if kind is not None:
                 found.setdefault(kind, []).append((path, content))
     if not found:
+        volumes = [p.relative_to(folder).as_posix() for p in files if nifti_pairs.is_volume(p.name)]
+        if volumes and (apart or any(map(nifti_pairs.is_mask, volumes))):
+            return Recognized("nifti", [], folder, volumes)
         return _without_files(folder, pictures, apart)
     if len(found) > 1:
         told = " and ".join(f"{kind} ({its[0][0].name})" for kind, its in found.items())

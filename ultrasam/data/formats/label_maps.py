@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def is_mask(file: str) -> bool:
     return bool(_SUFFIX.search(path.stem)) or any(part.lower() in FOLDERS for part in path.parts[:-1])
 
 
-def _stem(file: str, mask: bool) -> str:
+def stem_of(file: str, mask: bool) -> str:
     """What a mask and its image have in common."""
     path = Path(file)
     stem = _SUFFIX.sub("", path.stem) if mask else path.stem
@@ -78,30 +79,83 @@ def read(
         masks = [file for file in masks if is_mask(file)]
     of_stem: dict[str, str] = {}
     for file in pictures:
-        stem = _stem(file, False)
+        stem = stem_of(file, False)
         if of_stem.setdefault(stem, file) != file:
             raise DataError(f"{images}: {of_stem[stem]} and {file} can't be told apart by their masks")
-    matched = match([_stem(file, True) for file in masks], list(of_stem))
+    matched = match([stem_of(file, True) for file in masks], list(of_stem))
     found: dict[str, list[str]] = {}
     for file in masks:
-        if _stem(file, True) not in matched.found:
+        if stem_of(file, True) not in matched.found:
             raise DataError(f"{folder / file} has no image of its name below {images}")
-        found.setdefault(matched.found[_stem(file, True)], []).append(file)
-    own, classes = _own_classes(folder), _classes(folder)
+        found.setdefault(matched.found[stem_of(file, True)], []).append(file)
+    meanings = Meanings.of(folder, whole)
     for stem, file in of_stem.items():
         path = images / file
         image = Image(file, read_header(path).size, where=str(path), path=path)
         labels.images.append(image)
         for mask in found.get(stem, ()):
-            _add(labels, image, folder / mask, own.get(mask), classes, whole)
-    _name(labels, classes, folder)
+            meanings.add(labels, image, mask, _values(folder / mask))
+    meanings.name(labels)
     return labels
 
 
+@dataclass(frozen=True)
+class Meanings:
+    """What the values of the label maps below a folder mean.
+
+    Attributes:
+        folder: it.
+        classes: class number -> name, as far as they have names.
+        own: a map's file, relative to the folder -> the classes of its objects, of maps that number objects.
+        whole: all of one value is one object; else each connected part is.
+    """
+
+    folder: Path
+    classes: Mapping[int, str]
+    own: Mapping[str, list[str]]
+    whole: bool
+
+    @classmethod
+    def of(cls, folder: Path, whole: bool) -> Meanings:
+        """As ``classes.txt`` and ``objects.json`` below the folder say.
+
+        Raises:
+            DataError: those are damaged.
+        """
+        return cls(folder, _classes(folder), _own_classes(folder), whole)
+
+    def add(self, labels: Labels, image: Image, file: str, values: NDArray[Any]) -> None:
+        """Add a map's objects to their image; `name` has to be called when all maps are in.
+
+        Args:
+            labels: count what is left out.
+            image: gets the objects.
+            file: the map's, relative to the folder.
+            values: its values (H, W).
+
+        Raises:
+            DataError: it is of another size than its image, or has values that nothing explains.
+        """
+        _add(labels, image, self.folder / file, values, self.own.get(file), self.classes, self.whole)
+
+    def name(self, labels: Labels) -> None:
+        """Give the numbers of all objects their names.
+
+        Raises:
+            DataError: there are fewer names than numbers.
+        """
+        _name(labels, self.classes, self.folder)
+
+
 def _add(
-    labels: Labels, image: Image, path: Path, own: list[str] | None, classes: Mapping[int, str], whole: bool
+    labels: Labels,
+    image: Image,
+    path: Path,
+    values: NDArray[Any],
+    own: list[str] | None,
+    classes: Mapping[int, str],
+    whole: bool,
 ) -> None:
-    values = _values(path)
     if values.shape != image.size:
         height, width = image.size or (0, 0)
         raise DataError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class Image:
         extra: what else is kept of it, such as its ``split``.
         where: how messages call it.
         path: its file, where the format knows it.
+        make: what makes its PNG file, where it is part of something larger.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Image:
     extra: dict[str, Any] = field(default_factory=dict)
     where: str = ""
     path: Path | None = None
+    make: Callable[[], bytes] | None = None
 
 
 @dataclass

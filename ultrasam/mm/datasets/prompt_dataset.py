@@ -30,6 +30,9 @@ class SharedAnnotations(BaseDetDataset):
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """The entry of an image."""
+        return self._info_of(idx)
+
+    def _info_of(self, idx: int) -> dict[str, Any]:
         image = self.columns.image(self.data_list[idx])
         return {
             "img_id": image.id,
@@ -60,6 +63,8 @@ class PromptDataset(Tickets, SharedAnnotations):
     """
 
     METAINFO = {"classes": ("object",), "palette": [(255, 196, 0)]}  # noqa: RUF012  mmengine's convention
+    #: The transform that loads the image.
+    LOAD = "LoadImage"
 
     def __init__(
         self,
@@ -77,7 +82,7 @@ class PromptDataset(Tickets, SharedAnnotations):
         self.seed = seed
         kwargs["pipeline"] = [
             # Transforms of others may write to the image.
-            {"type": "LoadImage", "grey_views": not augment},
+            {"type": self.LOAD, "grey_views": not augment},
             {"type": "LoadObjects"},
             *([] if kwargs.get("test_mode") else [{"type": "Flip", "probability": flip}]),
             *augment,

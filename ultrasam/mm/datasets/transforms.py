@@ -209,6 +209,9 @@ class PackPrompts(BaseTransform):
             )
         else:
             sample.set_field(truth(results), "instances", field_type="metainfo")
+            if "stored" in results:
+                # For those who draw on the image, which has no file.
+                sample.set_field(results["stored"], "stored", field_type="metainfo")
         # Channels come first by name alone: putting them there in memory takes longer than the resize.
         image = _tensor(results["img"]).permute(2, 0, 1)
         return {"inputs": image, "data_samples": sample}

@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 
 from ultrasam.data import coco
 from ultrasam.data.images import read_image, write_image
+from ultrasam.data.shards.stored_pixels import restore
 from ultrasam.evaluate.metrics import rle_iou
 from ultrasam.mm.evaluation.prompt_metric import as_rle
 from ultrasam.report.draw import overlay
@@ -104,6 +105,14 @@ class PromptVisualizationHook(Hook):
         return draw_sample(sample)
 
 
+def _image_of(sample: DetDataSample) -> np.ndarray:
+    """The image of a data sample, (H, W, 3) uint8 RGB, from its file or from what a shard holds of it."""
+    stored = sample.get("stored")
+    if stored is None:
+        return read_image(sample.img_path)
+    return restore(stored.ending, stored.pixels, sample.ori_shape, stored.where)
+
+
 def draw_sample(sample: DetDataSample) -> np.ndarray:
     """A data sample's prompts, prediction and truth on its image, RGB uint8."""
     size, geometry = sample.ori_shape, sample.geometry
@@ -116,7 +125,7 @@ def draw_sample(sample: DetDataSample) -> np.ndarray:
     boxes = [None if b.isnan().any() else geometry.to_original(b.cpu().numpy()) for b in prompts.boxes]
     iou = rle_iou(as_rle(found.masks), truth)
     return overlay(
-        read_image(sample.img_path),
+        _image_of(sample),
         list(found.masks.cpu().numpy()),
         targets=[coco.decode(mask, size, "truth") for mask in truth],
         points=points,

@@ -54,7 +54,9 @@ def files_of(config: Config, sides: Sequence[str]) -> list[Path]:
     for side in sides:
         dataset = (config.get(f"{side}_dataloader") or {}).get("dataset", {})
         root = Path(dataset.get("data_root") or "")
-        if "ann_file" in dataset:
+        # Object storage, and what fits a pattern, is looked for when it is opened.
+        named = f"{dataset.get('data_root')}{dataset.get('ann_file')}"
+        if "ann_file" in dataset and "://" not in named and "*" not in named:
             files[root / dataset["ann_file"]] = None
             files[root / dataset.get("data_prefix", {}).get("img", "")] = None
     return list(files)
