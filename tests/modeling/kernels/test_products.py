@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from tests.kit.closeness import assert_same
+from ultrasam.modeling.adapt.lora import LoRALinear
 from ultrasam.modeling.kernels import products
 
 
@@ -24,19 +26,28 @@ def test_linear_layers(library, shape):
     assert_same(products.linear(strided, layer.weight), strided @ layer.weight.t())
 
 
-@pytest.mark.parametrize("size", [(5, 7), (6, 7), (5, 8), (6, 8)])
-def test_a_padded_grid(library, size):
+@pytest.mark.parametrize("act", [F.gelu, nn.GELU(), nn.GELU("tanh"), nn.ReLU()], ids=str)
+@pytest.mark.parametrize("rows", [3, 40])
+def test_an_activation_after_a_layer(library, act, rows):
     layer = products.FastLinear(40, 24)
-    x = torch.randn(2, 5, 7, 40, requires_grad=True)
-    expected = F.linear(F.pad(x, (0, 0, 0, size[1] - 7, 0, size[0] - 5)), layer.weight, layer.bias)
-    found = products.linear_padded(layer, x, size)
-    assert_same(found, expected)
-    inputs, weight = (x, layer.weight, layer.bias), torch.randn(found.shape)
+    x = torch.randn(2, rows, 40, requires_grad=True)
+    expected = act(F.linear(x, layer.weight, layer.bias))
+    found = products.activated(layer, act, x)
+    inputs, weight = (x, layer.weight, layer.bias), torch.randn(expected.shape)
     grads = [torch.autograd.grad((out * weight).sum(), inputs) for out in (found, expected)]
     for a, b in zip(*grads, strict=True):
         assert_same(a, b)
     with torch.no_grad():
-        assert_same(products.linear_padded(layer, x, size), expected)
+        assert_same(products.activated(layer, act, x), expected)
+
+
+@torch.no_grad()
+def test_a_layer_that_does_more_is_asked_itself(library):
+    layer = LoRALinear(nn.Linear(8, 24), rank=2, alpha=4.0, dropout=0.0, parts="qkv")
+    nn.init.normal_(layer.lora_up[0])
+    x = torch.randn(40, 8)
+    assert_same(products.activated(layer, F.gelu, x), F.gelu(layer(x)))
+    assert_same(products.of_zeros(layer, x), layer(torch.zeros(1, 8))[0])
 
 
 @torch.no_grad()
@@ -67,7 +78,9 @@ def test_gradients_flow():
 
 @torch.no_grad()
 def test_a_wrong_library_is_left_alone(monkeypatch, caplog):
-    monkeypatch.setattr(products, "_onednn", lambda x, weight, bias: torch.zeros(len(x), len(weight)))
+    monkeypatch.setattr(
+        products, "_onednn", lambda x, weight, bias, gelu=False: torch.zeros(len(x), len(weight))
+    )
     products._works.cache_clear()
     x, weight = torch.randn(32, 8), torch.randn(4, 8)
     with products.forced(True):

@@ -35,7 +35,7 @@ def _in_parts(work: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int) 
 
     Parts that wait to be joined leave holes in the process's memory.
     """
-    out = torch.empty_like(x)
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
     for part, place in zip(x.split(size, dim), out.split(size, dim), strict=True):
         place.copy_(work(part))
     return out
