@@ -64,7 +64,9 @@ class Attention(nn.Module):
         tables = self.rel_pos_h, self.rel_pos_w
         out = attend(*self._queries_keys_values(x, side), tables, side, self.implementation)
         out = out.transpose(1, 2).flatten(2).unflatten(1, side)
-        return self.proj(window_unpartition(out, size) if self.window_size else out)
+        if self.window_size:
+            out = window_unpartition(out, size)
+        return by_tokens(self.proj, out, spent=True)
 
     def _queries_keys_values(self, x: Tensor, side: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
         """Of tokens (B, h, w, C), each (windows, heads, side_h * side_w, d)."""
@@ -91,7 +93,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, C) -> (B, h, w, C)."""
         x = by_window_rows(self._add_attention, x, self.attn.window_size)
-        return by_tokens(self._add_mlp, x)
+        return by_tokens(self._add_mlp, x, spent=True)
 
     def _add_attention(self, x: Tensor) -> Tensor:
         return x + self.attn(self.norm1(x))

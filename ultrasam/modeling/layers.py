@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling.kernels.parts import by_tokens
-from ultrasam.modeling.kernels.products import FastLinear, activated
+from ultrasam.modeling.kernels.products import FastLinear
 
 
 class LayerNorm2d(nn.Module):
@@ -46,7 +46,7 @@ class MLPBlock(nn.Module):
         return by_tokens(self._all, x)
 
     def _all(self, x: Tensor) -> Tensor:
-        return self.dropout(self.lin2(self.dropout(activated(self.lin1, self.act, x))))
+        return self.dropout(self.lin2(self.dropout(self.act(self.lin1(x)))))
 
 
 class MLP(nn.Module):

@@ -21,7 +21,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling.kernels.parts import by_tokens
-from ultrasam.modeling.kernels.products import FastLinear, activated
+from ultrasam.modeling.kernels.products import FastLinear
 from ultrasam.modeling.kernels.windows import window_partition, window_unpartition
 from ultrasam.modeling.layers import LayerNorm2d, check_images
 
@@ -165,7 +165,7 @@ class TokenMlp(nn.Module):
         return by_tokens(self._all, x)
 
     def _all(self, x: Tensor) -> Tensor:
-        return self.fc2(activated(self.fc1, F.gelu, self.norm(x)))
+        return self.fc2(F.gelu(self.fc1(self.norm(x))))
 
 
 class TinyBlock(nn.Module):

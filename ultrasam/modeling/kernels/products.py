@@ -2,16 +2,15 @@
 
 torch gives float32 products to MKL, which runs general code on processors that Intel did not make. oneDNN is
 part of the same torch and writes its code for the processor at hand: on an AMD EPYC of 2024 it is twice as
-fast. On Intel's both are as fast, but oneDNN can apply a GELU to what it has just computed. Both compute in
-float32; results differ by rounding. Training, other devices and other dtypes, and graphs that are traced,
-compiled or exported, always take torch's own product.
+fast. Both compute in float32; results differ by rounding. Training, other devices and other dtypes, and
+graphs that are traced, compiled or exported, always take torch's own product.
 """
 
 from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -38,20 +37,9 @@ class FastLinear(nn.Linear):
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Rows x (..., K) times weight (N, K), plus bias (N,): (..., N)."""
-    if _enough(x) and uses_onednn(x):
+    if x.numel() >= _LEAST_ROWS * x.shape[-1] and uses_onednn(x):
         return _onednn(x, weight, bias)
     return F.linear(x, weight, bias)
-
-
-def activated(layer: nn.Module, act: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """``act(layer(x))``, (..., K) -> (..., N); an exact GELU within the product, where oneDNN does both."""
-    if _is_gelu(act) and type(layer) is FastLinear and _fuses(x):
-        return _onednn(x, layer.weight, layer.bias, gelu=True)
-    return act(layer(x))
-
-
-def _is_gelu(act: Callable[[Tensor], Tensor]) -> bool:
-    return act is F.gelu or (type(act) is nn.GELU and act.approximate == "none")
 
 
 def of_zeros(layer: nn.Module, x: Tensor) -> Tensor:
@@ -71,16 +59,6 @@ def transposed(a: Tensor, b: Tensor) -> Tensor:
 def uses_onednn(x: Tensor) -> bool:
     """Whether products with ``x`` go to oneDNN."""
     return is_float32_inference(x) and (_wins() if _forced is None else _forced and _works())
-
-
-def _fuses(x: Tensor) -> bool:
-    """Whether oneDNN applies a GELU to its product with ``x``: on Intel's processors too, that is quicker."""
-    may = _is_x86() if _forced is None else _forced
-    return may and _enough(x) and is_float32_inference(x) and _works()
-
-
-def _enough(x: Tensor) -> bool:
-    return x.numel() >= _LEAST_ROWS * x.shape[-1]
 
 
 def is_float32_inference(x: Tensor) -> bool:
@@ -109,10 +87,8 @@ def forced(onednn: bool) -> Iterator[None]:
         _forced = before
 
 
-def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None, gelu: bool = False) -> Tensor:
-    # GELU's algorithms are "none", which is the exact one, and "tanh".
-    attr, algorithm = ("gelu", "none") if gelu else ("none", "")
-    return torch.ops.mkldnn._linear_pointwise(_dense(x), _dense(weight), bias, attr, [], algorithm)
+def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(_dense(x), _dense(weight), bias, "none", [], "")
 
 
 def _dense(x: Tensor) -> Tensor:
@@ -123,11 +99,7 @@ def _dense(x: Tensor) -> Tensor:
 @lru_cache(maxsize=1)
 def _wins() -> bool:
     """A processor that oneDNN was measured to be quicker on, and a torch that has it."""
-    return _is_x86() and "AuthenticAMD" in _processor() and _works()
-
-
-def _is_x86() -> bool:
-    return platform.machine() in ("x86_64", "AMD64")
+    return platform.machine() in ("x86_64", "AMD64") and "AuthenticAMD" in _processor() and _works()
 
 
 @lru_cache(maxsize=1)
@@ -136,12 +108,12 @@ def _works() -> bool:
     x = torch.linspace(-1, 1, 64 * 48).view(64, 48)
     weight, bias = x.flip(0).sin(), x[:, 0].contiguous()
     try:
-        found = [_onednn(x, weight, bias, gelu) for gelu in (False, True)]
+        found = _onednn(x, weight, bias)
     except (AttributeError, RuntimeError, TypeError) as error:
         logger.warning("matrix products without oneDNN: %s", str(error).splitlines()[0])
         return False
-    product = F.linear(x, weight, bias)
-    if all((a - b).norm() <= 1e-5 * b.norm() for a, b in zip(found, (product, F.gelu(product)), strict=True)):
+    expected = F.linear(x, weight, bias)
+    if (found - expected).norm() <= 1e-5 * expected.norm():
         return True
     logger.warning("matrix products without oneDNN: its results are wrong on this machine")
     return False

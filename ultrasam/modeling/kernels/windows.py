@@ -26,15 +26,15 @@ def window_partition(x: Tensor, side: Size, blank: Tensor) -> Tensor:
         blank: the token (C,) to fill up with.
     """
     b, h, w, c = x.shape
-    whole = h % side[0] == w % side[1] == 0
+    high, wide = _filled(h, side[0]), _filled(w, side[1])
+    whole = (high, wide) == (h, w)
     if not whole and is_cpu_inference(x):
-        windows = x.new_empty(b, -(-h // side[0]), -(-w // side[1]), *side, c)
+        windows = x.new_empty(b, high // side[0], wide // side[1], *side, c)
         for window, part in _pairs(windows, x):
             if part.shape != window.shape:
                 window.copy_(blank)
             window[:, : part.shape[1], : part.shape[2]] = part
         return windows.flatten(0, 2)
-    high, wide = h + -h % side[0], w + -w % side[1]
     if not whole:
         right, below = blank.expand(b, h, wide - w, c), blank.expand(b, high - h, wide, c)
         x = torch.cat([torch.cat([x, right], dim=2), below], dim=1)
@@ -46,13 +46,19 @@ def window_unpartition(windows: Tensor, size: Size) -> Tensor:
     """What of windows (B * windows, side_h, side_w, C) lies in a grid (h, w): (B, h, w, C)."""
     _, side_h, side_w, c = windows.shape
     h, w = size
-    x = windows.unflatten(0, (-1, -(-h // side_h), -(-w // side_w)))
-    if (h % side_h or w % side_w) and is_cpu_inference(x):
+    high, wide = _filled(h, side_h), _filled(w, side_w)
+    x = windows.reshape(-1, high // side_h, wide // side_w, side_h, side_w, c)
+    if (high, wide) != (h, w) and is_cpu_inference(x):
         grid = x.new_empty(len(x), h, w, c)
         for window, part in _pairs(x, grid):
             part.copy_(window[:, : part.shape[1], : part.shape[2]])
         return grid
-    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)[:, :h, :w]
+    return x.transpose(2, 3).reshape(-1, high, wide, c)[:, :h, :w]
+
+
+def _filled(length: int, side: int) -> int:
+    """The next multiple; said so because exported graphs round divisions towards zero."""
+    return length + -length % side
 
 
 def _pairs(windows: Tensor, grid: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
