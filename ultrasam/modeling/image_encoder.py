@@ -16,8 +16,9 @@ from torch.utils.checkpoint import checkpoint
 
 from ultrasam.errors import UltraSamError
 from ultrasam.modeling.kernels.attention import attend
-from ultrasam.modeling.kernels.parts import by_window_rows
-from ultrasam.modeling.kernels.products import FastLinear, linear_padded
+from ultrasam.modeling.kernels.parts import by_tokens, by_window_rows
+from ultrasam.modeling.kernels.products import FastLinear, of_zeros
+from ultrasam.modeling.kernels.windows import window_partition, window_unpartition
 from ultrasam.modeling.layers import LayerNorm2d, MLPBlock, check_images
 
 
@@ -58,29 +59,23 @@ class Attention(nn.Module):
         return by_window_rows(self._attend, x, self.window_size)
 
     def _attend(self, x: Tensor) -> Tensor:
-        b, h, w, _ = x.shape
-        side = (self.window_size, self.window_size) if self.window_size else (h, w)
-        padded = h + -h % side[0], w + -w % side[1]
-        qkv = window_partition(linear_padded(self.qkv, x, padded), side)
-        q, k, v = qkv.flatten(1, 2).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        out = attend(q, k, v, (self.rel_pos_h, self.rel_pos_w), side, self.implementation)
+        size = x.shape[1], x.shape[2]
+        side = (self.window_size, self.window_size) if self.window_size else size
+        tables = self.rel_pos_h, self.rel_pos_w
+        out = attend(*self._queries_keys_values(x, side), tables, side, self.implementation)
         out = out.transpose(1, 2).flatten(2).unflatten(1, side)
-        return self.proj(window_unpartition(out, b, padded)[:, :h, :w])
+        if self.window_size:
+            out = window_unpartition(out, size)
+        return by_tokens(self.proj, out, spent=True)
 
-
-def window_partition(x: Tensor, side: tuple[int, int]) -> Tensor:
-    """(B, h, w, C) -> (B * windows, side_h, side_w, C); h and w are multiples of the sides."""
-    b, h, w, c = x.shape
-    x = x.reshape(b, h // side[0], side[0], w // side[1], side[1], c)
-    return x.transpose(2, 3).reshape(-1, *side, c)
-
-
-def window_unpartition(windows: Tensor, b: int, size: tuple[int, int]) -> Tensor:
-    """The inverse of `window_partition`: (B * windows, side_h, side_w, C) -> (B, h, w, C)."""
-    _, side_h, side_w, c = windows.shape
-    h, w = size
-    x = windows.reshape(b, h // side_h, w // side_w, side_h, side_w, c)
-    return x.transpose(2, 3).reshape(b, h, w, c)
+    def _queries_keys_values(self, x: Tensor, side: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Of tokens (B, h, w, C), each (windows, heads, side_h * side_w, d)."""
+        qkv = self.qkv(x)
+        if self.window_size:
+            # Pads are zeros before the projection, and take part as keys.
+            qkv = window_partition(qkv, side, of_zeros(self.qkv, x))
+        q, k, v = qkv.flatten(1, 2).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        return q, k, v
 
 
 class Block(nn.Module):
@@ -97,7 +92,13 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, C) -> (B, h, w, C)."""
-        x = x + self.attn(self.norm1(x))
+        x = by_window_rows(self._add_attention, x, self.attn.window_size)
+        return by_tokens(self._add_mlp, x, spent=True)
+
+    def _add_attention(self, x: Tensor) -> Tensor:
+        return x + self.attn(self.norm1(x))
+
+    def _add_mlp(self, x: Tensor) -> Tensor:
         return x + self.mlp(self.norm2(x))
 
 

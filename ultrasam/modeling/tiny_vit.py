@@ -20,9 +20,9 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from ultrasam.errors import UltraSamError
-from ultrasam.modeling.image_encoder import window_partition, window_unpartition
 from ultrasam.modeling.kernels.parts import by_tokens
 from ultrasam.modeling.kernels.products import FastLinear
+from ultrasam.modeling.kernels.windows import window_partition, window_unpartition
 from ultrasam.modeling.layers import LayerNorm2d, check_images
 
 #: Pixels of the input that a cell of the embedding stands for, by the stem's kernel.
@@ -186,12 +186,10 @@ class TinyBlock(nn.Module):
 
     def _attend(self, x: Tensor) -> Tensor:
         """(B, h, w, C), filled up to whole windows with zeros, which take part as any token."""
-        b, h, w, _ = x.shape
         side = (self.window, self.window)
-        padded = h + -h % self.window, w + -w % self.window
-        windows = window_partition(F.pad(x, (0, 0, 0, padded[1] - w, 0, padded[0] - h)), side)
+        windows = window_partition(x, side, x.new_zeros(x.shape[-1]))
         out = self.attn(windows.flatten(1, 2)).unflatten(1, side)
-        return window_unpartition(out, b, padded)[:, :h, :w]
+        return window_unpartition(out, (x.shape[1], x.shape[2]))
 
 
 class Stage(nn.Module):

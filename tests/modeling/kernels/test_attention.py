@@ -43,7 +43,7 @@ def test_variants_equal_the_plain_one(name, size, monkeypatch, uncompiled):
     monkeypatch.setattr(attention, "CHUNKED_QUERIES", 40)
     monkeypatch.setattr(attention, "BY_HEAD_QUERIES", 48 if size != (64, 64) else 1000)
     inputs = tensors(size)
-    if name == "flex":  # no backward on a CPU
+    if name in ("flex", "in_cache"):  # no backward on a CPU
         inputs = [t.detach() for t in inputs]
     weight = torch.randn(inputs[0].shape)
     answers = []
@@ -54,6 +54,22 @@ def test_variants_equal_the_plain_one(name, size, monkeypatch, uncompiled):
     assert not attention._broken
     for expected, found in zip(*answers, strict=True):
         assert_same(found, expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("logits", [1, 7 * 60, 60 * 60])
+def test_whatever_the_cache_holds(logits, monkeypatch):
+    monkeypatch.setattr(attention, "CACHED_LOGITS", logits)
+    # As the network has them: tokens before heads.
+    inputs = [torch.randn(2, 60, 3, 8).transpose(1, 2) for _ in "qkv"] + [
+        torch.randn(11, 8),
+        torch.randn(19, 8),
+    ]
+    before = [t.clone() for t in inputs]
+    found = call(attention.in_cache, inputs, (6, 10))
+    assert_same(found, call(attention.plain, inputs, (6, 10)))
+    assert found.transpose(1, 2).is_contiguous()
+    assert all(torch.equal(a, b) for a, b in zip(inputs, before, strict=True))
 
 
 @torch.no_grad()
@@ -86,7 +102,11 @@ def test_what_runs_on_a_cpu():
         assert attention.choose(large, (20, 20)) is best
         assert attention.choose(small, (14, 14)) is attention.chunked
     with torch.no_grad(), products.forced(False):
-        assert attention.choose(large, (20, 20)) is attention.chunked
+        assert attention.choose(large, (20, 20)) is attention.in_cache
+        with torch.autocast("cpu", torch.bfloat16):
+            assert attention.choose(large, (20, 20)) is attention.chunked
+            assert attention.choose(large, (20, 20), "in_cache") is attention.chunked
+    assert attention.choose(large, (20, 20)) is attention.chunked
     assert attention.choose(large.requires_grad_(), (20, 20)) is attention.plain
     assert attention.choose(large, (20, 20), "chunked") is attention.chunked
 

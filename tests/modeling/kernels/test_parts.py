@@ -31,6 +31,16 @@ def test_tokens(seen):
 
 
 @torch.no_grad()
+def test_tokens_that_are_not_needed_any_more(seen):
+    x = torch.randn(2, 7, 11, 3)
+    expected = x * 2 + 1
+    assert torch.equal(parts.by_tokens(noting(seen), x.clone(), spent=True), expected)
+    found = parts.by_tokens(noting(seen), x, spent=True)
+    assert torch.equal(found, expected) and found.data_ptr() == x.data_ptr()
+    assert parts.by_tokens(noting(seen), x).data_ptr() != x.data_ptr()
+
+
+@torch.no_grad()
 @pytest.mark.parametrize(
     ("window", "rows"), [(2, [2, 2, 2, 1]), (3, [3, 3, 1]), (5, [5, 2]), (7, [7]), (0, [7])]
 )

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from tests.kit.closeness import assert_same
+from ultrasam.modeling.adapt.lora import LoRALinear
 from ultrasam.modeling.kernels import products
 
 
@@ -24,19 +26,14 @@ def test_linear_layers(library, shape):
     assert_same(products.linear(strided, layer.weight), strided @ layer.weight.t())
 
 
-@pytest.mark.parametrize("size", [(5, 7), (6, 7), (5, 8), (6, 8)])
-def test_a_padded_grid(library, size):
-    layer = products.FastLinear(40, 24)
-    x = torch.randn(2, 5, 7, 40, requires_grad=True)
-    expected = F.linear(F.pad(x, (0, 0, 0, size[1] - 7, 0, size[0] - 5)), layer.weight, layer.bias)
-    found = products.linear_padded(layer, x, size)
-    assert_same(found, expected)
-    inputs, weight = (x, layer.weight, layer.bias), torch.randn(found.shape)
-    grads = [torch.autograd.grad((out * weight).sum(), inputs) for out in (found, expected)]
-    for a, b in zip(*grads, strict=True):
-        assert_same(a, b)
-    with torch.no_grad():
-        assert_same(products.linear_padded(layer, x, size), expected)
+@torch.no_grad()
+def test_what_layers_make_of_zeros(library):
+    x, plain = torch.randn(40, 8), nn.Linear(8, 24)
+    updated = LoRALinear(plain, rank=2, alpha=4.0, dropout=0.0, parts="qkv")
+    nn.init.normal_(updated.lora_up[0])
+    norm = nn.Sequential(plain, nn.LayerNorm(24))
+    for layer in (products.FastLinear(8, 24), updated, norm):
+        assert_same(products.of_zeros(layer, x), layer(torch.zeros(1, 8))[0])
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ultrasam.modeling.kernels.products import linear, uses_onednn
+from ultrasam.modeling.kernels.products import is_float32_inference, linear, uses_onednn
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ Attend = Callable[[Tensor, Tensor, Tensor, Pair, Size], Tensor]
 
 #: Queries that `chunked` looks at together: keeps the bias of a 64 x 64 grid in the CPU's cache.
 CHUNKED_QUERIES = 1024
+#: Logits that `in_cache` makes at a time for each thread: the second level of the cache holds them.
+CACHED_LOGITS = 2**19
 #: Queries that `by_head` looks at together.
 BY_HEAD_QUERIES = 128
 # The widest heads of flash attention.
@@ -72,6 +74,30 @@ def chunked(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size) -> Tensor
         bias = (rel_h[:, :, rows, :, None] + rel_w[:, :, rows, None, :]).flatten(-2)
         parts.append(F.scaled_dot_product_attention(q[:, :, rows], k, v, attn_mask=bias))
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+
+
+def in_cache(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size) -> Tensor:
+    """The definition for a head's next queries at a time, in one buffer: for inference on a CPU.
+
+    From the bias, to which the product is added, to the softmax in place the logits stay in the cache.
+    """
+    n, d = q.shape[2:]
+    queries = max(1, CACHED_LOGITS * torch.get_num_threads() // n)
+    # In the order of tokens, as what follows wants it.
+    out = torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format).transpose(1, 2)
+    buffer = q.new_empty(min(queries, n), *size)
+    for i, j in product(range(q.shape[0]), range(q.shape[1])):
+        # The rows of a head lie far apart, which products like less than a copy.
+        query, key, value = (t[i, j].contiguous() for t in (q, k, v))
+        rel_h, rel_w = (rel[0, 0] for rel in relative_terms(query[None, None], tables, size))
+        query = query * d**-0.5
+        for start in range(0, n, queries):
+            rows = slice(start, start + queries)
+            bias = buffer[: n - start]
+            torch.add(rel_h[rows, :, None], rel_w[rows, None, :], out=bias)
+            logits = bias.flatten(1).addmm_(query[rows], key.t())
+            out[i, j, rows] = torch.softmax(logits, dim=-1, out=logits) @ value
+    return out
 
 
 def by_head(q: Tensor, k: Tensor, v: Tensor, tables: Pair, size: Size) -> Tensor:
@@ -144,6 +170,7 @@ IMPLEMENTATIONS: dict[str, Attend] = {
     "flex": flex,
     "concatenated": concatenated,
     "by_head": by_head,
+    "in_cache": in_cache,
     "chunked": chunked,
     "plain": plain,
 }
@@ -185,8 +212,11 @@ def choose(q: Tensor, size: Size, name: str | None = None) -> Attend:
 
 def _quickest(q: Tensor) -> str:
     large = q.shape[2] > 256
+    if large and is_float32_inference(q):
+        return "by_head" if uses_onednn(q) else "in_cache"
+    # A few windows' bias stays in the cache by itself.
     if not q.requires_grad:
-        return "by_head" if large and uses_onednn(q) else "chunked"
+        return "chunked"
     # Small windows: the logits are few, and saving them is cheaper than wider heads.
     return "concatenated" if large and q.is_cuda else "plain"
 
@@ -196,6 +226,8 @@ def _unfit(name: str, q: Tensor, size: Size) -> str | None:
     d = q.shape[-1]
     if name == "concatenated" and q.is_cuda and d + sum(size) > _FLASH_WIDTH:
         return f"heads of {d} + {size[0]} + {size[1]} channels are wider than {_FLASH_WIDTH}"
+    if name == "in_cache" and not is_float32_inference(q):
+        return "for inference in float32 on a CPU alone"
     if name != "flex":
         return None
     if why := broken(q):

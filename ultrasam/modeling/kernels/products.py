@@ -42,18 +42,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return F.linear(x, weight, bias)
 
 
-def linear_padded(layer: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:
-    """``layer`` on a grid filled up with zeros at the right and bottom: (B, h, w, C) -> (B, *size, N).
-
-    What it makes of a zero token is made once, so that no pad is projected.
-    """
-    out = layer(x)
-    b, h, w, n = out.shape
-    if size == (h, w):
-        return out
-    blank = layer(out.new_zeros(1, 1, 1, x.shape[-1])).to(out.dtype)
-    right, below = blank.expand(b, h, size[1] - w, n), blank.expand(b, size[0] - h, size[1], n)
-    return torch.cat([torch.cat([out, right], dim=2), below], dim=1)
+def of_zeros(layer: nn.Module, x: Tensor) -> Tensor:
+    """What a layer makes of a token of zeros among those of ``x`` (..., K): (N,)."""
+    return layer.bias if type(layer) is FastLinear else layer(x.new_zeros(1, x.shape[-1]))[0]
 
 
 def transposed(a: Tensor, b: Tensor) -> Tensor:
@@ -67,12 +58,12 @@ def transposed(a: Tensor, b: Tensor) -> Tensor:
 
 def uses_onednn(x: Tensor) -> bool:
     """Whether products with ``x`` go to oneDNN."""
-    return (
-        is_cpu_inference(x)
-        and x.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
-        and (_wins() if _forced is None else _forced and _works())
-    )
+    return is_float32_inference(x) and (_wins() if _forced is None else _forced and _works())
+
+
+def is_float32_inference(x: Tensor) -> bool:
+    """`is_cpu_inference` in float32, with no autocast to anything else."""
+    return is_cpu_inference(x) and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
 
 
 def is_cpu_inference(x: Tensor) -> bool:
