@@ -27,6 +27,7 @@ NAMES = (
     "annotations",
     "evaluation",
     "converters",
+    "spread",
 )
 EXAMPLES = """examples:
   ultrasam bench                       all of them, about half an hour

@@ -1,15 +1,11 @@
-"""One conversion at a time into a folder, and no worker that outlives its parent."""
+"""One conversion at a time into a folder."""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import filelock
 
 from .errors import ConverterError
@@ -37,19 +33,3 @@ def alone(folder: Path) -> Iterator[None]:
                     f"another conversion into {folder} is running: wait for its end, or choose another --out"
                 ) from error
         yield
-
-
-def start_worker() -> None:
-    """Set up a worker process: one thread of OpenCV, and an end when the parent ends.
-
-    A parent that is killed can't tell its workers; they would wait for work for ever.
-    """
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

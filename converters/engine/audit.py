@@ -23,8 +23,11 @@ from .coco_parsed import Coco
 from .errors import CaseError, ConverterError
 from .read import gray
 from .types import HELD_OUT
+from .workers import AnyWorkers, Lost, finished
 
 Floats = NDArray[np.float32]
+#: An image's hash vector and its high-pass thumbnail.
+_Looks = tuple[Floats, NDArray[np.float16]]
 SIDE = 64
 HASH = 8
 CANDIDATE = 0.80
@@ -81,18 +84,21 @@ def thumbnail(picture: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     return np.asarray(vector / (np.linalg.norm(vector) + 1e-6), np.float32), np.asarray(fine, np.float32)
 
 
-def near_duplicates(found: Sequence[Entry]) -> tuple[list[Pair], list[str]]:
-    """Pairs in different splits or data sets, best first, and the images that cannot be read."""
+def near_duplicates(found: Sequence[Entry], workers: AnyWorkers = 1) -> tuple[list[Pair], list[str]]:
+    """Pairs in different splits or data sets, best first, and the images that cannot be read.
+
+    Args:
+        found: The images.
+        workers: Processes, or an executor whose workers see the same files; they read the images.
+    """
     usable, vectors, fines, unread = [], [], [], []
-    for entry in found:
-        try:
-            vector, fine = thumbnail(gray(entry.path))
-        except CaseError as error:
-            unread.append(str(error))
+    for entry, looks in zip(found, _looks(found, workers), strict=True):
+        if isinstance(looks, str):
+            unread.append(str(CaseError(entry.path, looks)))
             continue
         usable.append(entry)
-        vectors.append(vector)
-        fines.append(fine.astype(np.float16))
+        vectors.append(looks[0])
+        fines.append(looks[1])
     if len(usable) < 2:
         return [], unread
     pairs = []
@@ -108,6 +114,22 @@ def near_duplicates(found: Sequence[Entry]) -> tuple[list[Pair], list[str]]:
         if key not in best or best[key].score < pair.score:
             best[key] = pair
     return sorted(best.values(), key=lambda p: (-p.score, p.first.file_name, p.second.file_name)), unread
+
+
+def _looks(found: Sequence[Entry], workers: AnyWorkers) -> list[_Looks | str]:
+    """What each image is compared by, or why it cannot be read."""
+    looks: list[_Looks | str] = [""] * len(found)
+    for place, made in finished(_look, [entry.path.absolute() for entry in found], workers):
+        looks[place] = made.reason if isinstance(made, Lost) else made
+    return looks
+
+
+def _look(path: Path) -> _Looks | str:
+    try:
+        vector, fine = thumbnail(gray(path))
+    except CaseError as error:
+        return error.reason
+    return vector, fine.astype(np.float16)
 
 
 def similarity(first: Floats, second: Floats) -> float:

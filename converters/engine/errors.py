@@ -28,3 +28,7 @@ class CaseError(ConverterError):
     def __reduce__(self) -> tuple[type[CaseError], tuple[str, str]]:
         """Survive the way back from a worker process."""
         return type(self), (self.file, self.reason)
+
+
+class ExecutorError(ConverterError):
+    """Work can't be spread: an executor is not there, or its workers die."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from . import split as splitting
-from .alone import alone, start_worker
+from .alone import alone
 from .archive import discard, prepare
 from .coco import digest, to_coco, write_json, write_splits
 from .errors import CaseError, ConverterError, TreeError
@@ -23,7 +20,8 @@ from .expectations import unheeded, warnings
 from .find import walk
 from .journal import ENGINE_VERSION, Journal, Record, fingerprint, header
 from .types import SPLITS, Case, Dataset, Skip
-from .work import convert_case, relative
+from .work import convert_case, lost_case, relative
+from .workers import AnyWorkers, Lost, finished
 
 
 @dataclass
@@ -89,7 +87,7 @@ def convert(
     source: Path | None,
     out: Path,
     *,
-    workers: int = 1,
+    workers: AnyWorkers = 1,
     resume: bool = True,
     limit: int | None = None,
     strict: bool = False,
@@ -106,7 +104,8 @@ def convert(
             picklable unless it is a registered one.
         source: The raw folder or the archive as downloaded; None for a data set that needs no files.
         out: The folder that holds one folder per data set.
-        workers: Processes; the bytes written do not depend on it.
+        workers: Processes, or an executor whose workers see the same folders; the bytes written do not depend
+            on it.
         resume: Take up finished cases of an earlier run with unchanged raw files.
         limit: Convert only the first cases, to try.
         strict: Stop at the first case that fails.
@@ -121,6 +120,9 @@ def convert(
         TreeError: The raw root is not laid out as expected.
         ConverterError: Nothing could be converted, or the output cannot be written.
     """
+    if not isinstance(workers, int):
+        # Workers elsewhere may stand in another folder.
+        source, out = source and Path(source).absolute(), Path(out).absolute()
     folder, work = Path(out) / dataset.name, Path(out) / ".raw" / dataset.name
     report = Report(dataset.name)
     with alone(folder):
@@ -160,7 +162,7 @@ def _records(
     cases: Sequence[Case],
     journal: Journal,
     report: Report,
-    workers: int,
+    workers: AnyWorkers,
     strict: bool,
     progress: bool,
 ) -> dict[str, Record]:
@@ -170,8 +172,11 @@ def _records(
     report.resumed = len(records)
     report.again.update({"damaged line of the journal": journal.damaged} if journal.damaged else {})
     todo = [case for case in cases if case.key not in records]
-    done = _run(task, todo, workers)
-    for record in tqdm(done, report.dataset, total=len(todo), disable=not progress, unit="case"):
+    done = finished(task, todo, workers)
+    for place, made in tqdm(done, report.dataset, total=len(todo), disable=not progress, unit="case"):
+        record = (
+            lost_case(todo[place], made.reason, task.keywords["root"]) if isinstance(made, Lost) else made
+        )
         if record["error"] is not None and strict:
             raise CaseError(record["error"]["file"], record["error"]["reason"])
         records[record["key"]] = record
@@ -223,25 +228,6 @@ def _earlier(journal: Journal, case: Case, images: Path, report: Report) -> Reco
             report.again["damaged or missing image"] += 1
             return None
     return record
-
-
-def _run(task: partial[Record], cases: Sequence[Case], workers: int) -> Iterator[Record]:
-    if workers <= 1 or len(cases) < 2:
-        yield from map(task, cases)
-        return
-    context = multiprocessing.get_context("spawn")
-    size = max(1, min(16, len(cases) // (workers * 8)))
-    count = min(workers, len(cases))
-    with ProcessPoolExecutor(count, context, initializer=start_worker) as pool:
-        try:
-            yield from pool.map(task, cases, chunksize=size)
-        except BrokenProcessPool as error:
-            raise ConverterError(
-                "a worker process died (out of memory, or a data set whose functions no other process can "
-                "import); run again with fewer workers, finished cases are kept"
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _count_files(source: Path | None) -> int:

@@ -61,6 +61,12 @@ def convert_case(dataset: Dataset, case: Case, root: Path, images: Path, keep_em
     return record
 
 
+def lost_case(case: Case, reason: str, root: Path) -> Record:
+    """The record of a case that killed its workers."""
+    error = _reason(case, ConverterError(reason), root)
+    return {"key": case.key, "print": fingerprint(case), "images": [], "error": error}
+
+
 def _image(dataset: Dataset, case: Case, frame: Frame, root: Path, name: str) -> dict[str, Any]:
     source: dict[str, Any] = {
         "file": relative(case.files["image"], root) if "image" in case.files else case.key

@@ -59,6 +59,7 @@ ONLY_PARSED = (
     "--resume",
     "--from-dicomweb",
     "s3://",
+    "--executor",
 )
 
 

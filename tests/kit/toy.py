@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +45,22 @@ def slow(case: Case):
 def toy(**changes) -> Dataset:
     values = dict(name="toy", card=Card("Toy"), categories=(Category("lesion"),), cases=cases, read=read)
     return Dataset(**{**values, **changes})
+
+
+def deadly(case: Case):
+    """Kills its worker: always of case 7, and the first time of case 9 (`Case.data` is number and folder)."""
+    number, folder = case.data
+    first = Path(folder) / "died"
+    if number == 7 or (number == 9 and not first.exists()):
+        first.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield from read(Case(case.key, data=number))
+
+
+def deadly_cases(folder: Path, root: Path) -> list[Case]:
+    return [Case(f"{i:03d}", subject=f"s{i // 3}", data=(i, str(folder))) for i in range(COUNT)]
+
+
+def deadly_toy(folder: Path) -> Dataset:
+    """All cases of `toy`, some of which kill; `folder` keeps what happened."""
+    return toy(cases=partial(deadly_cases, folder), read=deadly)

@@ -58,3 +58,12 @@ def test_else_it_is_not(script, given):
     process, log = script(**given)
     assert process.wait(timeout=20) == int(given.get("code", 75))
     assert "scontrol" not in log.read_text()
+
+
+def test_a_script_that_sbatch_copied_says_how_to_wrap_it(tmp_path):
+    """A batch script runs from SLURM's own folder, where nothing lies beside it."""
+    copied = tmp_path / "slurm_script"
+    copied.write_bytes((ROOT / "tools/slurm_train.sh").read_bytes())
+    command = ["bash", str(copied), "gpu", "name", "config.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "sbatch copies its script, so wrap it: sbatch --wrap 'exec" in done.stderr

@@ -116,7 +116,7 @@ def test_clips_come_whole_or_in_part_and_objects_are_carried_through(client, pre
         entry["image"] for entry in sent[1:3]
     ]
     missing = client.post("/v1/images", content=path.read_bytes(), params={"first": 9})
-    assert missing.status_code == 422 and "4 frames" in missing.json()["error"]
+    assert missing.status_code == 422 and "its last is 3" in missing.json()["error"]
     ids = [entry["image"] for entry in sent]
     (start,) = predictor.encode(picture).segment([ObjectPrompt(box=BOX)]).rles()
     work = Follower(predictor, frames[0], dict.fromkeys(range(2), decoded(start)))

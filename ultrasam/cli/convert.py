@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ultrasam.cli.options import add_workers, workers_of
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
@@ -16,9 +18,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--raw", type=Path, help="folder or archive of the data set, as downloaded")
     parser.add_argument("--raw-root", type=Path, help="with all: folder with a folder or archive for each id")
     parser.add_argument("--out", type=Path, help="where <id>/images and <id>/annotations are made")
-    parser.add_argument(
-        "--workers", type=int, default=1, help="processes (1); the result does not depend on it"
-    )
+    add_workers(parser)
     parser.add_argument("--limit", type=int, help="convert only the first cases, to try")
     parser.add_argument("--strict", action="store_true", help="stop at the first case that fails")
     parser.add_argument(
@@ -81,7 +81,7 @@ def _one(name: str, raw: Path | None, args: argparse.Namespace) -> int:
         dataset,
         raw,
         args.out,
-        workers=args.workers,
+        workers=workers_of(args),
         limit=args.limit,
         strict=args.strict,
         keep_empty=args.keep_empty,
@@ -126,7 +126,8 @@ def _ahu(args: argparse.Namespace) -> int:
     unheeded = [
         option
         for option, given in (
-            ("--workers", args.workers != 1),
+            ("--workers", args.workers is not None),
+            ("--executor", args.executor != "processes"),
             ("--limit", args.limit is not None),
             ("--strict", args.strict),
             ("--keep-empty", args.keep_empty),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrasam.cli import data_cache, deidentify, phantom
-from ultrasam.cli.options import LABELS, make_folder
+from ultrasam.cli.options import LABELS, add_workers, make_folder, workers_of
 
 #: Problems of a file that are printed one by one; the others are counted.
 SHOWN = 20
@@ -40,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
     audit = commands.add_parser("audit", help="near-duplicates and subjects on two sides")
     audit.add_argument("--root", type=Path, required=True, help="folder of converted data sets")
     audit.add_argument("--out", type=Path, required=True, help="folder for audit.json and audit.html")
+    add_workers(audit)
     new = commands.add_parser("new", help="begin a converter for your own data: code, made-up archive, test")
     new.add_argument("name", help="of the data set, e.g. liver_demo")
     new.add_argument("--out", type=Path, default=Path(), help="folder that gets the folder NAME (.)")
@@ -281,7 +282,7 @@ def _audit(args: argparse.Namespace) -> int:
         found += audit.entries(coco_schema.read(path), path.parent.parent / "images")
     if not found:
         raise ConverterError(f"{args.root}: no converted data set (<dataset>/annotations/all.json)")
-    pairs, unread = audit.near_duplicates(found)
+    pairs, unread = audit.near_duplicates(found, workers_of(args))
     subjects = audit.split_subjects(found)
     findings = audit.report(found, pairs, unread, subjects)
     write_json(findings, args.out / "audit.json", indent=1)

@@ -10,7 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli.options import LABELS, WEIGHTS, DictAction, labels_as_coco, make_folder, seed
+from ultrasam.cli.options import (
+    LABELS,
+    WEIGHTS,
+    DictAction,
+    add_workers,
+    labels_as_coco,
+    make_folder,
+    seed,
+    workers_of,
+)
 
 if TYPE_CHECKING:
     from ultrasam.evaluate.evaluate import Subject
@@ -103,7 +112,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="KEY=VALUE",
         help="options of ultrasam.Predictor, e.g. resampling=pillow",
     )
-    how.add_argument("--workers", type=int, default=1, metavar="N", help="processes (1)")
+    add_workers(how)
     how.add_argument("--title", help="of the report (the checkpoint's name)")
     how.add_argument(
         "--compare", nargs="+", type=Path, default=[], metavar="DIR", help="earlier reports to show beside it"
@@ -129,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     if args.cine:
         return _cine(args)
     # All that can be wrong with the arguments, before the work.
-    protocol, subject = _protocol(args), _subject(args)
+    protocol, subject, workers = _protocol(args), _subject(args), workers_of(args)
     others = {results.title: results for results in map(Results.read, args.compare)}
     samples, notes = read_samples(
         _labels(args),
@@ -140,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(notes))
     partners = pairs.find(samples, args.pairs) if args.pairs else []
     make_folder(args.out)
-    records, card = examine_all(subject, samples, protocol, args.out, args.workers)
+    records, card = examine_all(subject, samples, protocol, args.out, workers)
     print("scoring")
     results = summarize(
         records,
@@ -151,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
         data=notes,
     )
     if args.pairs:
-        agreements = pairs.compare(subject, samples, records, partners, protocol, args.out, args.workers)
+        agreements = pairs.compare(subject, samples, records, partners, protocol, args.out, workers)
         print(pairs.table(agreements).markdown())
     page = write_report(args.out, results, records, samples, others)
     if args.page:
@@ -171,9 +180,10 @@ def _cine(args: argparse.Namespace) -> int:
     from ultrasam.evaluate.cine.cine_page import tables, write_cine_report
     from ultrasam.evaluate.cine.clips import read_clips
     from ultrasam.evaluate.cine.follow_clips import follow_all
+    from ultrasam.predict.per_worker import PerWorker
     from ultrasam.predict.predictor import Predictor
 
-    subject = _subject(args)
+    subject, workers = _subject(args), workers_of(args)
     clips, notes = read_clips(args.coco, args.images, splits=_names(args.split), limit=args.limit)
     print("\n".join(notes))
     make_folder(args.out)
@@ -181,7 +191,8 @@ def _cine(args: argparse.Namespace) -> int:
     if not isinstance(predictor, Predictor):
         raise ConfigError("--cine follows objects with our own predictor; leave --adapter out")
     settings = {"subject": asdict(subject.describe(predictor))}
-    records = follow_all(predictor, clips, args.out, args.start, settings)
+    model: PerWorker[Any] = PerWorker(subject.elsewhere().predictor, predictor)
+    records = follow_all(model, clips, args.out, args.start, settings, workers)
     title = args.title or f"{Path(args.checkpoint).name}, following"
     page = write_cine_report(args.out, title, records, {**settings, "data": notes}, _command(args))
     for table in tables(records):
@@ -265,7 +276,8 @@ def _command(args: argparse.Namespace, shown: Callable[[Path], Path | str] = lam
         ("--start", args.start, "mask"),
         ("--device", args.device, None),
         ("--predictor", args.predictor, {}),
-        ("--workers", args.workers, 1),
+        ("--workers", args.workers, None),
+        ("--executor", args.executor, "processes"),
         ("--title", args.title, None),
         ("--compare", args.compare, []),
         ("--pairs", args.pairs, None),

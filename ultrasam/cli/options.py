@@ -7,9 +7,12 @@ import ast
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ultrasam.errors import DataError
+
+if TYPE_CHECKING:
+    from ultrasam.data.spread import AnyWorkers
 
 
 class DictAction(argparse.Action):
@@ -80,6 +83,35 @@ def add_engine(parser: argparse._ActionsContainer) -> None:
         help="what runs the model: PyTorch, or onnxruntime, which needs the weights' ONNX files (auto: the "
         "quicker one of those that are installed)",
     )
+
+
+def add_workers(parser: argparse._ActionsContainer) -> None:
+    """Add ``--workers`` and ``--executor``, which `workers_of` reads."""
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes, or jobs of SLURM at once (1); the result does not depend on it",
+    )
+    add_executor(parser, "processes")
+
+
+def add_executor(parser: argparse._ActionsContainer, default: str | None) -> None:
+    """Add ``--executor``; with a ``--workers`` of its own, a command can do without one."""
+    parser.add_argument(
+        "--executor",
+        default=default,
+        metavar="WHERE",
+        help="where workers run: processes of this machine, dask://HOST:PORT, slurm[:KEY=VALUE,...] with "
+        "options of submitit such as partition=cpu,time=120, or submitit-local",
+    )
+
+
+def workers_of(args: argparse.Namespace) -> AnyWorkers:
+    """What `add_workers` was given."""
+    from ultrasam.data.spread import from_option
+
+    return from_option(args.executor, args.workers, args.out)
 
 
 def add_host(parser: argparse._ActionsContainer) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ultrasam.cli import predict_records
-from ultrasam.cli.options import add_engine, add_weights, make_folder, workers
+from ultrasam.cli.options import add_engine, add_executor, add_weights, make_folder, workers, workers_of
 
 if TYPE_CHECKING:
     from ultrasam.predict.files.asked import PromptsOf
     from ultrasam.predict.files.biplane import Biplane
+    from ultrasam.predict.files.elsewhere import Elsewhere
     from ultrasam.predict.files.file_run import FileRun, Product
     from ultrasam.predict.files.sources import Source
     from ultrasam.predict.object_prompt import ObjectPrompt
@@ -113,6 +115,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="images that are worked on at the same time (as many as there are cores, at most 8)",
     )
+    add_executor(how, None)
     how.add_argument("--no-overlays", action="store_true", help="don't draw")
     how.add_argument("--quiet", action="store_true", help="no progress bar")
     predict_records.add_options(parser)
@@ -156,9 +159,11 @@ def run(args: argparse.Namespace) -> int:
     # One picture, and what is followed from frame to frame, is quickest with all threads.
     alone = len(files) == 1 and sources.is_picture(files[0])
     number = args.workers or (1 if alone else threads.workers())
-    with threads.shared(1 if args.follow else number):
+    make = _predictor(args)
+    elsewhere = _elsewhere(make, args)
+    with threads.shared(1 if args.follow or elsewhere else number):
         job = FileRun(
-            _predictor(args),
+            make(),
             args.out,
             prompts_of,
             categories=categories,
@@ -169,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
         )
         _check_names(job, files, args)
         with process.leaving_on_sigterm(), tqdm(unit=" images", disable=args.quiet or None) as bar:
-            summary = job.run(files, lambda frame: bar.update())
+            summary = job.run(files, lambda record: bar.update(), elsewhere)
     print(f"{summary}; see {args.out / 'predictions.json'}")
     failed = not_fetched + summary.failed + [lack for product in biplane if (lack := product.lacks())]
     predict_records.tell(failed, made)
@@ -240,7 +245,22 @@ def _objects(args: argparse.Namespace) -> list[ObjectPrompt]:
     return objects + [prompt_files.parse_object(text) for text in args.object]
 
 
-def _predictor(args: argparse.Namespace) -> Predictor:
+def _elsewhere(make: partial[Predictor], args: argparse.Namespace) -> Elsewhere | None:
+    """Workers in other processes, where they are asked for; they may stand in another folder."""
+    if args.executor is None:
+        return None
+    from ultrasam.predict.files.elsewhere import Elsewhere
+
+    workers = workers_of(args)
+    options, path = dict(make.keywords), Path(args.checkpoint)
+    if args.cache:
+        options["cache"] = Path(args.cache).absolute()
+    there = partial(make.func, str(path.absolute()) if path.exists() else args.checkpoint, **options)
+    return Elsewhere(there, workers)
+
+
+def _predictor(args: argparse.Namespace) -> partial[Predictor]:
+    """How the predictor is made."""
     from ultrasam.predict.predictor import Predictor
     from ultrasam.prompts.refine import Refinement
 
@@ -258,7 +278,7 @@ def _predictor(args: argparse.Namespace) -> Predictor:
         options["refinement"] = Refinement(passes=args.refine)
     if args.postprocess:
         options["postprocessing"] = args.postprocess
-    return (Predictor.as_published if args.published else Predictor)(args.checkpoint, **options)
+    return partial(Predictor.as_published if args.published else Predictor, args.checkpoint, **options)
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:

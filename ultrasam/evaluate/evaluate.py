@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ from tqdm import tqdm
 
 import ultrasam
 from ultrasam.data.settings import forget_other_settings
-from ultrasam.errors import ConfigError
+from ultrasam.data.spread import AnyWorkers, Lost, finished
+from ultrasam.errors import ConfigError, UltraSamError
 from ultrasam.evaluate.adapting import adapted
 from ultrasam.evaluate.examine import examine
 from ultrasam.evaluate.prompting import Segmenter
@@ -25,6 +24,7 @@ from ultrasam.evaluate.records import Record
 from ultrasam.evaluate.results import SubjectCard
 from ultrasam.evaluate.samples import Sample
 from ultrasam.predict.embeddings_cache import fingerprint
+from ultrasam.predict.per_worker import PerWorker
 from ultrasam.predict.predictor import Predictor
 
 
@@ -58,6 +58,11 @@ class Subject:
             raise ConfigError(f"the predictor has no option {unknown[0]!r}; it has {', '.join(known)}")
         return (Predictor.as_published if self.published else Predictor)(self.checkpoint, **self.options)
 
+    def elsewhere(self) -> Subject:
+        """The same for workers that stand in another folder."""
+        path = Path(self.checkpoint)
+        return replace(self, checkpoint=str(path.absolute())) if path.exists() else self
+
     def describe(self, predictor: Segmenter) -> SubjectCard:
         """What the report says of it; other weights under the same name are another subject."""
         options = {**self.options, **({"adapter": self.adapter} if self.adapter else {})}
@@ -72,7 +77,7 @@ class Subject:
 
 
 def examine_all(
-    subject: Subject, samples: Sequence[Sample], protocol: Protocol, out: Path, workers: int = 1
+    subject: Subject, samples: Sequence[Sample], protocol: Protocol, out: Path, workers: AnyWorkers = 1
 ) -> tuple[list[Record], SubjectCard]:
     """Examine every image; finished ones are read from ``out/records``, a file for each data set.
 
@@ -81,13 +86,14 @@ def examine_all(
         samples: the images.
         protocol: what is asked.
         out: folder of the evaluation; another subject or protocol starts anew in it.
-        workers: processes.
+        workers: processes, or an executor whose workers see the same files.
 
     Returns:
         The records, in the order of the images, and what the subject is.
+
+    Raises:
+        UltraSamError: images killed their workers; the message names them, and all others are kept.
     """
-    if workers < 1:
-        raise ConfigError(f"--workers takes a number from 1, got {workers}")
     folder = out / "records"
     predictor = subject.predictor()
     card = subject.describe(predictor)
@@ -103,40 +109,25 @@ def examine_all(
     todo = [sample for sample in samples if sample.key not in known]
     if known:
         print(f"{len(known)} of {len(samples)} images were done before")
-    records = _records(subject, predictor, todo, protocol, workers)
-    for sample in tqdm(todo, desc="evaluating", unit="image", disable=not todo):
-        record = next(records)
+    there = [replace(s, item=replace(s.item, path=s.item.path.absolute())) for s in todo]
+    model = PerWorker(subject.elsewhere().predictor, predictor)
+    made = finished(partial(_examine, model=model, protocol=protocol), there, workers, together=1)
+    lost = []
+    for place, record in tqdm(made, "evaluating", len(todo), unit="image", disable=not todo):
+        sample = todo[place]
+        if isinstance(record, Lost):
+            lost.append(f"{sample.item.path}: {record.reason}")
+            continue
         with _file_of(folder, sample.item.dataset).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record.to_json()) + "\n")
         known[sample.key] = record
+    if lost:
+        raise UltraSamError("\n".join(lost) + "\nall other images are done and kept")
     return [known[sample.key] for sample in samples], card
 
 
-def _records(
-    subject: Subject, predictor: Segmenter, todo: Sequence[Sample], protocol: Protocol, workers: int
-) -> Iterator[Record]:
-    if workers == 1 or len(todo) < 2:
-        yield from (examine(sample, predictor, protocol) for sample in todo)
-        return
-    # Forked processes of a program that has used torch's threads can hang.
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(subject,)
-    ) as pool:
-        yield from pool.map(partial(_examine_here, protocol=protocol), todo)
-
-
-_HERE: dict[str, Segmenter] = {}
-
-
-def _start(subject: Subject) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    _HERE["predictor"] = subject.predictor()
-
-
-def _examine_here(sample: Sample, protocol: Protocol) -> Record:
-    return examine(sample, _HERE["predictor"], protocol)
+def _examine(sample: Sample, model: PerWorker[Segmenter], protocol: Protocol) -> Record:
+    return examine(sample, model.get(), protocol)
 
 
 def _file_of(folder: Path, dataset: str) -> Path:

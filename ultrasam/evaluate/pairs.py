@@ -17,6 +17,7 @@ from pycocotools import mask as coco_mask
 
 from ultrasam.data.files import locate, write_json, write_text
 from ultrasam.data.images import read_image, write_image
+from ultrasam.data.spread import AnyWorkers
 from ultrasam.errors import DataError
 from ultrasam.evaluate.evaluate import Subject, examine_all
 from ultrasam.evaluate.protocol import Condition, Protocol
@@ -71,7 +72,7 @@ def compare(
     partners: Sequence[Path],
     protocol: Protocol,
     out: Path,
-    workers: int = 1,
+    workers: AnyWorkers = 1,
 ) -> list[Agreement]:
     """Ask the partners what the images were asked, and write `pairs.json` and `pairs.md`.
 
@@ -82,7 +83,7 @@ def compare(
         partners: of each image, see `find`.
         protocol: of the evaluation; its boxes and points are asked.
         out: folder of the report.
-        workers: processes.
+        workers: as of `examine_all`.
 
     Raises:
         DataError: neither boxes nor points are asked, or a partner shows another cut-out.

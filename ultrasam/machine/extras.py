@@ -30,6 +30,8 @@ EXTRAS: Mapping[str, str] = {
     "s3fs": "cloud",
     **dict.fromkeys(("datasets", "mlcroissant", "pyarrow"), "publish"),
     **dict.fromkeys(("dicomweb_client", "highdicom", "pydicom", "pynetdicom", "retrying"), "dicom"),
+    "distributed": "dask",
+    "submitit": "slurm",
     "yaml": "formats",
     "segment_anything": "auto",
 }

@@ -18,13 +18,13 @@ from ultrasam.mm.datasets import (
     tickets,
     transforms,
 )
-from ultrasam.mm.engine import divergence, hooks, optim, pictures, resuming, saving
+from ultrasam.mm.engine import divergence, hooks, optim, pictures, resuming, saving, trackers
 from ultrasam.mm.evaluation import instance_metric, label_metric, prompt_metric
 from ultrasam.mm.models import backbone, detector, image_task, preprocessor, segmenter
 
 _REGISTERING = (
     *(augment, instance_dataset, label_dataset, prompt_dataset, sharded_dataset, tickets, transforms),
-    *(divergence, hooks, optim, pictures, resuming, saving),
+    *(divergence, hooks, optim, pictures, resuming, saving, trackers),
     *(instance_metric, label_metric, prompt_metric),
     *(backbone, detector, image_task, preprocessor, segmenter),
 )

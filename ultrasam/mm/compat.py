@@ -5,6 +5,7 @@ Imported before anything of OpenMMLab.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import subprocess
@@ -67,28 +68,50 @@ _CALLED = {
 
 
 def init_process_group(launcher: str) -> None:
-    """Join the other processes over gloo where there is no GPU.
+    """Say where processes meet, and join the others over gloo where there is no GPU.
 
     mmengine's own start selects a CUDA device; it leaves alone a group that is already there.
 
     Raises:
         ConfigError: the launcher is another than the one named.
     """
-    if launcher == "none" or torch.cuda.is_available() or torch.distributed.is_initialized():
+    if launcher == "none" or torch.distributed.is_initialized():
         return
-    if launcher in _CALLED:
-        for name, called in zip(("RANK", "WORLD_SIZE", "LOCAL_RANK"), _CALLED[launcher], strict=True):
-            if called not in os.environ:
-                raise ConfigError(
-                    f"--launcher {launcher}, but {called} is not set: start it with srun or mpirun"
-                )
-            os.environ[name] = os.environ[called]
-        os.environ.setdefault("MASTER_PORT", "29500")
+    for name, called in zip(("RANK", "WORLD_SIZE", "LOCAL_RANK"), _CALLED.get(launcher, ()), strict=False):
+        if called not in os.environ:
+            raise ConfigError(f"--launcher {launcher}, but {called} is not set: start it with srun or mpirun")
+        os.environ[name] = os.environ[called]
     if launcher == "slurm" and "MASTER_ADDR" not in os.environ:
-        command = ["scontrol", "show", "hostnames", os.environ["SLURM_NODELIST"]]
-        hosts = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-        os.environ["MASTER_ADDR"] = hosts[0]
-    torch.distributed.init_process_group(backend="gloo")
+        os.environ["MASTER_ADDR"] = _first_node()
+    if launcher in _CALLED:
+        os.environ.setdefault("MASTER_PORT", str(_port()))
+    if not torch.cuda.is_available():
+        torch.distributed.init_process_group(backend="gloo")
+        # Its threads may not outlive Python: a process that was done would now and then end with an abort.
+        atexit.register(_leave_process_group)
+
+
+def _leave_process_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _first_node() -> str:
+    """The machine of the first process of a step of SLURM."""
+    nodes = os.environ.get("SLURM_STEP_NODELIST") or os.environ.get("SLURM_NODELIST", "")
+    command = ["scontrol", "show", "hostnames", nodes]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        raise ConfigError(
+            f"'{' '.join(command)}' does not say where processes meet; set MASTER_ADDR to the first machine"
+        ) from error
+
+
+def _port() -> int:
+    """Another one for each step of SLURM, since several may run on a machine."""
+    ids = [os.environ.get(name, "") for name in ("SLURM_JOB_ID", "SLURM_STEP_ID")]
+    return 20000 + sum(map(int, ids)) % 10000 if all(map(str.isdecimal, ids)) else 29500
 
 
 # mmdet asks for a second COCO evaluation that nothing here uses.

@@ -140,8 +140,8 @@ def test_interrupted_it_writes_what_is_done(folder, job, tmp_path, stop):
     for name in ("records/b.json", "records/c.json", "predictions.json"):
         (tmp_path / "out" / name).unlink()
 
-    def interrupt(frame):
-        if frame.name == "b":
+    def interrupt(record):
+        if record["image"]["name"] == "b":
             if stop == "SIGTERM":
                 os.kill(os.getpid(), signal.SIGTERM)
             raise KeyboardInterrupt
@@ -160,7 +160,7 @@ def test_interrupted_it_writes_what_is_done(folder, job, tmp_path, stop):
 def test_files_that_vanish_meanwhile(folder, job, tmp_path):
     files = sources.find([folder])
 
-    def vanish(frame):
+    def vanish(record):
         (folder / "b.png").unlink(missing_ok=True)
 
     summary = job().run(files, vanish)
@@ -187,7 +187,7 @@ def test_no_room_left(folder, job, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-    def fill(frame):
+    def fill(record):
         # From now on no file may be larger: as on a full disk, writing fails half-way.
         resource.setrlimit(resource.RLIMIT_FSIZE, (600, limits[1]))
 

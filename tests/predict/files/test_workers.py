@@ -76,7 +76,9 @@ def test_the_same_bytes_in_the_same_order(folder, job, tmp_path):
     for workers in (1, 3):
         order = []
         summaries.append(
-            job(str(workers), workers).run(files, lambda frame, order=order: order.append(frame.name))
+            job(str(workers), workers).run(
+                files, lambda record, order=order: order.append(record["image"]["name"])
+            )
         )
         orders.append(order)
     assert str(summaries[0]) == str(summaries[1]) and summaries[0].failed == summaries[1].failed
@@ -104,7 +106,7 @@ def test_interrupted_it_ends_its_threads_and_goes_on_later(folder, job, tmp_path
     job("whole").run(files)
 
     def interrupt(frame):
-        if frame.name == "05":
+        if frame["image"]["name"] == "05":
             raise KeyboardInterrupt
 
     before = threading.active_count()
@@ -128,7 +130,7 @@ def test_a_folder_that_cannot_be_written_ends_all_at_once(folder, job, tmp_path,
         real(path, data)
 
     monkeypatch.setattr(file_records, "write_bytes", full)
-    with pytest.raises(OutputError, match="03_000.png: No space left.*what is done is kept"):
+    with pytest.raises(OutputError, match="03_001.png: No space left.*what is done is kept"):
         job(workers=2).run(sources.find([folder]))
     assert not any(name.startswith("clip") for name in written)
     found = json.loads((tmp_path / "out/predictions.json").read_text())
@@ -149,7 +151,7 @@ def test_frames_in_flight_are_few(tmp_path, job):
         return real(frames)
 
     run.work.do = slow
-    run.run(sources.find([tmp_path / "long.dcm"]), lambda frame: done.append(frame.name))
+    run.run(sources.find([tmp_path / "long.dcm"]), lambda record: done.append(record["image"]["name"]))
     assert len(done) == 16
     # When the n-th was begun, no more than four before it were not yet told.
     assert all(number - told <= 4 for number, told in enumerate(taken))
@@ -193,7 +195,7 @@ def test_of_several_pictures_at_once_the_wrong_one_is_named(folder, tmp_path, mo
     )
     summary = run.run(sources.find([folder]))
     assert summary.done == 5 + 3 and len(summary.failed) == 2
-    assert any("01.png: the box of object 0 is empty" in line for line in summary.failed)
+    assert any("01.png: the box of object 1 is empty" in line for line in summary.failed)
 
 
 def test_objects_of_one_call_belong_to_one_picture(tiny_model):

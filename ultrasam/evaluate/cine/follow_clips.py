@@ -6,7 +6,8 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +17,14 @@ from tqdm import tqdm
 from ultrasam.data.boxes import tight_box
 from ultrasam.data.files import write_json
 from ultrasam.data.settings import forget_other_settings
+from ultrasam.data.spread import AnyWorkers, Lost, finished
+from ultrasam.errors import UltraSamError
 from ultrasam.evaluate.cine.clip_scores import ObjectScores, score
 from ultrasam.evaluate.cine.clips import Clip
 from ultrasam.evaluate.cine.ways import WAYS, Way
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
+from ultrasam.predict.per_worker import PerWorker
 
 #: What is known of an object in its first frame: its true mask, or what the model makes of its true box.
 Start = Literal["mask", "box"]
@@ -55,7 +59,12 @@ class ClipRecord:
 
 
 def follow_all(
-    predictor: ObjectPredictor, clips: Sequence[Clip], out: Path, start: Start, settings: dict[str, Any]
+    predictor: PerWorker[ObjectPredictor],
+    clips: Sequence[Clip],
+    out: Path,
+    start: Start,
+    settings: dict[str, Any],
+    workers: AnyWorkers = 1,
 ) -> list[ClipRecord]:
     """Score every clip; records are kept in ``out/clips``.
 
@@ -65,19 +74,37 @@ def follow_all(
         out: folder of the evaluation; other settings start anew in it.
         start: what is known of an object at first.
         settings: everything else that changes a score.
+        workers: processes, or an executor whose workers see the same files.
+
+    Raises:
+        UltraSamError: clips killed their workers; the message names them, and all others are kept.
     """
     folder = out / "clips"
     forget_other_settings(folder, {**settings, "start": start}, ["*.json"])
-    records = []
-    for clip in tqdm(clips, desc="following", unit="clip"):
-        stamp = zlib.crc32(repr((clip.name, clip.size, [str(p) for p in clip.paths], clip.targets)).encode())
-        path = folder / f"{stamp:08x}.json"
-        record = _kept(path)
-        if record is None:
-            record = follow(predictor, clip, start)
-            write_json(path, _plain(asdict(record)))
-        records.append(record)
-    return records
+    places = [folder / f"{_stamp(clip):08x}.json" for clip in clips]
+    records = {number: record for number, path in enumerate(places) if (record := _kept(path)) is not None}
+    todo = [number for number in range(len(clips)) if number not in records]
+    there = [replace(clips[n], paths=[path.absolute() for path in clips[n].paths]) for n in todo]
+    made = finished(partial(_follow, predictor=predictor, start=start), there, workers, together=1)
+    lost = []
+    for place, record in tqdm(made, "following", len(todo), unit="clip", disable=not todo):
+        number = todo[place]
+        if isinstance(record, Lost):
+            lost.append(f"{clips[number].name}: {record.reason}")
+            continue
+        write_json(places[number], _plain(asdict(record)))
+        records[number] = record
+    if lost:
+        raise UltraSamError("\n".join(lost) + "\nall other clips are done and kept")
+    return [records[number] for number in range(len(clips))]
+
+
+def _stamp(clip: Clip) -> int:
+    return zlib.crc32(repr((clip.name, clip.size, [str(p) for p in clip.paths], clip.targets)).encode())
+
+
+def _follow(clip: Clip, predictor: PerWorker[ObjectPredictor], start: Start) -> ClipRecord:
+    return follow(predictor.get(), clip, start)
 
 
 def follow(predictor: ObjectPredictor, clip: Clip, start: Start) -> ClipRecord:

@@ -17,7 +17,7 @@ from ultrasam.predict.files.file_records import Records
 from ultrasam.predict.files.former_results import FormerResults
 from ultrasam.predict.files.frame_work import Done, FrameWork, Options, ToDo
 from ultrasam.predict.files.in_order import in_order
-from ultrasam.predict.files.run_summary import Summary
+from ultrasam.predict.files.run_summary import Segmented, Summary
 from ultrasam.predict.files.sources import Frame, Source
 from ultrasam.predict.predictor import Predictor
 from ultrasam.predict.track import Follower
@@ -64,6 +64,13 @@ class _File:
         return ToDo(frame, self.asked, self.digest, self.reading)
 
 
+class Segments(Protocol):
+    """Something else than this process that segments files."""
+
+    def segment(self, run: FileRun, files: Sequence[tuple[Source, str]]) -> Iterator[Segmented]:
+        """What becomes of each file and its output name, in their order."""
+
+
 #: What is next in a run: a frame of a file, an error while it was read, or its end.
 _Event = tuple[_File, "Frame | UltraSamError | None"]
 #: The same, done.
@@ -104,14 +111,20 @@ class FileRun:
         self._digests: dict[str, str] = {}
         self.summary = Summary()
 
-    def run(self, files: Sequence[Source], each: Callable[[Frame], None] = lambda frame: None) -> Summary:
+    def run(
+        self,
+        files: Sequence[Source],
+        each: Callable[[dict[str, Any]], None] = lambda record: None,
+        elsewhere: Segments | None = None,
+    ) -> Summary:
         """Segment files; what can't be read of one is noted and the others go on.
 
         Interrupted, it writes ``predictions.json`` of what is done.
 
         Args:
             files: from `sources.find`.
-            each: called after every image, for a progress bar.
+            each: called with the record of every image, for a progress bar.
+            elsewhere: segments the files; this process where None.
 
         Raises:
             UltraSamError: not one image could be segmented; the message holds the reason of each file.
@@ -120,8 +133,9 @@ class FileRun:
         records: list[dict[str, Any]] = []
         try:
             # One by one: the frames before an interruption are kept.
-            for record in self._records(files, each):
-                records.append(record)  # noqa: PERF402
+            for record in self._records(files, elsewhere):
+                each(record)
+                records.append(record)
             self._settle_tables()
         except BaseException as error:
             with contextlib.suppress(OutputError):
@@ -135,27 +149,47 @@ class FileRun:
         self.records.write_coco(records)
         return self.summary
 
-    def _records(self, files: Sequence[Source], each: Callable[[Frame], None]) -> Iterator[dict[str, Any]]:
+    def _records(self, files: Sequence[Source], elsewhere: Segments | None) -> Iterator[dict[str, Any]]:
+        named = list(zip(files, sources.names(files), strict=True))
+        if elsewhere is None:
+            yield from self._segmented([_File(source, name) for source, name in named], self._end)
+            return
+        for (source, name), answer in zip(named, elsewhere.segment(self, named), strict=True):
+            self.summary.add(answer.summary)
+            yield from answer.records
+            self._end(_File(source, name, digest=answer.digest, made=answer.records, errors=answer.errors))
+
+    def segment(self, source: Source, name: str) -> Segmented:
+        """Segment one file, of which no products are made: that is for the run that asks for it."""
+        file = _File(source, name)
+        records = list(self._segmented([file], lambda file: None))
+        self.summary.removed, self.summary.changed = self.former.removed, self.former.changed
+        return Segmented(file.digest, records, file.errors, self.summary)
+
+    def asked(self, source: Source) -> Asked | None:
+        """What is asked of a file, None for everything."""
+        return self.prompts_of(source.file_name) if self.prompts_of else None
+
+    def _segmented(self, files: Sequence[_File], end: Callable[[_File], None]) -> Iterator[dict[str, Any]]:
         """The records of all frames; here alone a run goes on after an error."""
         with contextlib.closing(in_order(self._steps(files), self.workers)) as steps:
             for step in steps:
                 for file, told in step:
                     if told is None:
-                        self._end(file)
+                        end(file)
                     elif isinstance(told, UltraSamError):
                         file.errors.append(_named(file.source, told))
                     else:
                         self.summary.count(told)
                         if told.record is not None:
-                            each(told.frame)
                             file.made.append(told.record)
                             yield told.record
 
-    def _steps(self, files: Sequence[Source]) -> Iterator[Callable[[], list[_Outcome]]]:
+    def _steps(self, files: Sequence[_File]) -> Iterator[Callable[[], list[_Outcome]]]:
         """What there is to do, for any thread; what is followed is followed here."""
         waiting: list[_Event] = []
-        for source, name in zip(files, sources.names(files), strict=True):
-            file, follower = _File(source, name), None
+        for file in files:
+            follower: Follower | None = None
             for found in self._frames(file):
                 if isinstance(found, Frame) and self.options.follow and found.number is not None:
                     if waiting:
@@ -192,7 +226,7 @@ class FileRun:
     def _frames(self, file: _File) -> Iterator[Frame | UltraSamError | None]:
         """The frames of a file, and errors in between, or after them; None at the end."""
         try:
-            file.asked = self.prompts_of(file.source.file_name) if self.prompts_of else None
+            file.asked = self.asked(file.source)
             file.digest = self.records.digest(file.asked, file.source)
         except UltraSamError as error:
             yield error
@@ -232,7 +266,8 @@ class FileRun:
         """What is made of all files, and what came of earlier runs."""
         tables = {name for product in self.products for name in product.made if "/" not in name}
         self.former.replace_tables(self._digests, sorted(tables))
-        self.summary.removed, self.summary.changed = self.former.removed, self.former.changed
+        self.summary.removed += self.former.removed
+        self.summary.changed += self.former.changed
 
 
 def _named(source: Source, error: UltraSamError) -> str:

@@ -1,10 +1,10 @@
-"""What came of a run over files, in a line."""
+"""What a run over files did, in numbers, and what became of one of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ultrasam.predict.files.frame_work import Done
@@ -26,6 +26,17 @@ class Summary:
     removed: int = 0
     changed: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+
+    def add(self, part: Summary) -> None:
+        """Count what another run did."""
+        self.done += part.done
+        self.kept += part.kept
+        self.skipped += part.skipped
+        self.objects += part.objects
+        self.lost += part.lost
+        self.removed += part.removed
+        self.changed += part.changed
+        self.failed += part.failed
 
     def __str__(self) -> str:
         text = f"{self.done} images segmented, {self.objects} objects"
@@ -55,3 +66,13 @@ class Summary:
 def _few(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """What became of a file: on which digest, the records of its frames, what went wrong, and the counts."""
+
+    digest: str = ""
+    records: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    summary: Summary = field(default_factory=Summary)
