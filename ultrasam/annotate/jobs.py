@@ -57,7 +57,7 @@ class Jobs:
             UltraSamError: options make no sense, or another job works on the item.
         """
         session = self._session
-        names = {field.name for field in fields(Everything)}
+        names = {field.name for field in fields(Everything)} - {"grid"}
         given = {name: value for name, value in options.items() if name in names}
         if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in given.values()):
             raise PromptError("the options of 'find everything' are numbers")

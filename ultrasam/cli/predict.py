@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,10 +60,23 @@ def add_parser(subparsers: Any) -> None:
         "--prompts", metavar="FILE", help="COCO boxes, or CSV or JSON of boxes and points, by file name"
     )
     ask.add_argument("--min-score", type=float, default=0.0, help="leave out boxes below this score")
-    ask.add_argument("--auto", action="store_true", help="everything that looks like an object")
-    ask.add_argument("--auto-points", type=int, default=16, metavar="N", help="of --auto: clicks a side (16)")
     ask.add_argument(
-        "--auto-min-iou", type=float, default=0.8, metavar="X", help="of --auto: lowest predicted IoU (0.8)"
+        "--auto",
+        nargs="?",
+        const="boxes",
+        metavar="WAY",
+        help="everything that looks like an object: 'boxes' that the model proposes, where the weights can, "
+        "or a 'grid' of clicks (boxes)",
+    )
+    ask.add_argument(
+        "--auto-min-score", type=float, default=0.3, metavar="X", help="lowest score of a proposed box (0.3)"
+    )
+    ask.add_argument("--auto-points", type=int, default=16, metavar="N", help="of a grid: clicks a side (16)")
+    ask.add_argument(
+        "--auto-min-iou",
+        type=float,
+        metavar="X",
+        help="lowest predicted IoU of automatic masks (0.8 with a grid, none with boxes)",
     )
     ask.add_argument("--follow", action="store_true", help="in clips, follow the objects of the first frame")
     more = parser.add_argument_group("more results")
@@ -84,8 +98,9 @@ def add_parser(subparsers: Any) -> None:
     )
     how.add_argument(
         "--quality",
-        action="store_true",
-        help="say how far each mask can be believed, and between which areas the true one lies",
+        action=argparse.BooleanOptionalAction,
+        help="say how far each mask can be believed, and between which areas the true one lies (where the "
+        "weights note what that is worth)",
     )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
@@ -115,6 +130,10 @@ def run(args: argparse.Namespace) -> int:
     from ultrasam.predict.files.file_run import FileRun, Options
 
     process.keep_memory()
+    if args.auto not in (None, "boxes", "grid"):
+        # An input, as in "--auto images/".
+        args.inputs.insert(0, args.auto)
+        args.auto = "boxes"
     predict_records.check(args)
     inputs, not_fetched = predict_records.fetch(args)
     files = sources.find(inputs)
@@ -124,10 +143,13 @@ def run(args: argparse.Namespace) -> int:
         files = sources.join_series(files)
     prompts_of, categories = _prompts(args, [file.file_name for file in files])
     make_folder(args.out)
+    predictor = _predictor(args)
+    if args.quality is None:
+        args.quality = _is_judged(predictor, args)
     settings = _settings(args)
     made = predict_records.products(args, categories, settings)
     job = FileRun(
-        _predictor(args),
+        predictor,
         args.out,
         prompts_of,
         categories=categories,
@@ -140,7 +162,12 @@ def run(args: argparse.Namespace) -> int:
             follow=args.follow,
             quality=args.quality,
             overlays=not args.no_overlays,
-            everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
+            everything=Everything(
+                grid=args.auto == "grid",
+                min_score=args.auto_min_score,
+                points_per_side=args.auto_points,
+                min_iou=args.auto_min_iou,
+            ),
             axis=args.axis,
         ),
     )
@@ -148,9 +175,16 @@ def run(args: argparse.Namespace) -> int:
     with process.leaving_on_sigterm(), tqdm(unit=" images", disable=args.quiet or None) as bar:
         summary = job.run(files, lambda frame: bar.update())
     print(f"{summary}; see {args.out / 'predictions.json'}")
+    if summary.unlike:
+        print(f"warning: {_listed(summary.unlike)} does not look like B-mode ultrasound", file=sys.stderr)
     failed = not_fetched + summary.failed
     predict_records.tell(failed, made)
     return 1 if failed else 0
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - 3
+    return ", ".join(names[:3]) + (f" (and {more} others)" if more > 0 else "")
 
 
 def _products(args: argparse.Namespace) -> list[Product]:
@@ -175,7 +209,7 @@ def _prompts(args: argparse.Namespace, names: list[str]) -> tuple[PromptsOf | No
     from ultrasam.errors import PromptError
     from ultrasam.predict.files import prompt_files
 
-    ways = [bool(args.box or args.point or args.object), bool(args.prompts), args.auto]
+    ways = [bool(args.box or args.point or args.object), bool(args.prompts), bool(args.auto)]
     if sum(ways) != 1:
         raise PromptError(
             "say what to segment: --box, --point or --object, or --prompts FILE, or --auto"
@@ -225,6 +259,11 @@ def _predictor(args: argparse.Namespace) -> Predictor:
     return (Predictor.as_published if args.published else Predictor)(args.checkpoint, **options)
 
 
+def _is_judged(predictor: Predictor, args: argparse.Namespace) -> bool:
+    """Whether masks are made as they were when the weights' fit of quality was."""
+    return predictor.engine.usage.quality is not None and not (args.published or args.refine)
+
+
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Everything that changes a result; a checkpoint counts as another when its file changes."""
     names = (
@@ -239,6 +278,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         "spacing",
         "bf16",
         "auto",
+        "auto_min_score",
         "auto_points",
         "auto_min_iou",
         "follow",

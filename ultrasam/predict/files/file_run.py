@@ -13,6 +13,7 @@ import numpy as np
 from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
 from ultrasam.predict.automatic import Everything
+from ultrasam.predict.bmode import LIKELY
 from ultrasam.predict.files import frame_results, sources
 from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.files.file_records import Records, overlay_of
@@ -65,7 +66,7 @@ class Options:
         follow: in a clip, follow the objects of its first frame; see `ultrasam.predict.track`.
         overlays: draw them.
         everything: what automatic masks are.
-        quality: judge each prompted mask, see `ultrasam.predict.quality`.
+        quality: judge each mask that is not followed, see `ultrasam.predict.quality`.
         axis: x, y or z, along which the slices of volumes are counted.
     """
 
@@ -83,7 +84,8 @@ class Options:
 class Summary:
     """What a run did: images segmented, taken over from an earlier run, without prompts, and failed.
 
-    ``lost`` counts, of objects that are followed, the frames in which they were not found.
+    ``lost`` counts, of objects that are followed, the frames in which they were not found;
+    ``unlike`` names files that do not look like B-mode ultrasound.
     """
 
     done: int = 0
@@ -92,6 +94,7 @@ class Summary:
     objects: int = 0
     lost: int = 0
     failed: list[str] = field(default_factory=list)
+    unlike: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         text = f"{self.done} images segmented, {self.objects} objects"
@@ -183,6 +186,8 @@ class FileRun:
                 self.summary.skipped += 1
                 continue
             each(frame)
+            if record["image"].get("bmode", 1.0) < LIKELY and source.file_name not in self.summary.unlike:
+                self.summary.unlike.append(source.file_name)
             made.append(record)
             yield record
         errors += self._products(source, name, made)
@@ -221,7 +226,9 @@ class FileRun:
             categories = asked.categories if asked else None
             result = frame_results.of_followed(follower, image, categories, calibration)
         elif asked is None:
-            result = frame_results.of_everything(self.predictor, image, self.options.everything, calibration)
+            result = frame_results.of_everything(
+                self.predictor, image, self.options.everything, calibration, quality=self.options.quality
+            )
         else:
             result = frame_results.of_prompts(
                 self.predictor,
@@ -256,6 +263,8 @@ class FileRun:
             described["frame"] = frame.number
         if frame.time is not None:
             described["time"] = frame.time
+        if result.bmode is not None:
+            described["bmode"] = round(result.bmode, 4)
         if followed:
             described["lost"] = result.lost
         record = {"settings": digest, "image": described, "annotations": result.annotations}

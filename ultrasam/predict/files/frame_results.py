@@ -11,9 +11,10 @@ import numpy as np
 
 from ultrasam.data import coco
 from ultrasam.predict.automatic import Everything, find_everything
+from ultrasam.predict.bmode import looks_like_bmode
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.quality import assess
+from ultrasam.predict.quality import Quality, assess
 from ultrasam.predict.segmentation import SpacingOf, coco_entry
 from ultrasam.predict.track import Follower
 from ultrasam.report import draw
@@ -31,6 +32,7 @@ class FrameResult:
         draw: makes the overlay, (H', W', 3) uint8 RGB.
         numbers: N numbers that name the objects' files.
         lost: numbers of objects that are followed and were not found.
+        bmode: how much the image looks like B-mode ultrasound, see `ultrasam.predict.bmode`; None if unknown.
     """
 
     annotations: list[dict[str, Any]]
@@ -38,17 +40,26 @@ class FrameResult:
     draw: Callable[[], np.ndarray]
     numbers: Sequence[int]
     lost: list[int] = field(default_factory=list)
+    bmode: float | None = None
 
 
 def of_everything(
-    predictor: ObjectPredictor, image: np.ndarray, wanted: Everything, spacing: Spacing
+    predictor: ObjectPredictor,
+    image: np.ndarray,
+    wanted: Everything,
+    spacing: Spacing,
+    *,
+    quality: bool = False,
 ) -> FrameResult:
-    """Automatic masks of an image (H, W, 3) uint8 RGB."""
-    found = find_everything(predictor.encode(image), wanted)
+    """Automatic masks of an image (H, W, 3) uint8 RGB; with ``quality``, judged as those of prompts."""
+    encoded = predictor.encode(image)
+    found = find_everything(encoded, wanted)
+    annotations = found.coco(spacing=spacing)
+    if quality:
+        annotations = _judged(annotations, assess(encoded, found))
     masks = list(found.masks)
-    return FrameResult(
-        found.coco(spacing=spacing), masks, partial(draw.overlay, image, masks), range(len(masks))
-    )
+    overlay = partial(draw.overlay, image, masks)
+    return FrameResult(annotations, masks, overlay, range(len(masks)), bmode=looks_like_bmode(encoded))
 
 
 def of_prompts(
@@ -62,15 +73,25 @@ def of_prompts(
     quality: bool = False,
 ) -> FrameResult:
     """The objects of N prompts, of N category ids; with ``quality``, judged by `ultrasam.predict.quality`."""
-    prediction = predictor.segment_once(image, objects, multimask=multimask)
-    annotations = prediction.coco(spacing=spacing)
+    bmode = None
     if quality:
-        judged = assess(predictor.encode(image), prediction, multimask=multimask)
-        annotations = [a | told for a, told in zip(annotations, judged.entries(), strict=True)]
+        encoded = predictor.encode(image)
+        bmode = looks_like_bmode(encoded)
+        prediction = encoded.segment(objects, multimask=multimask)
+        judged = assess(encoded, prediction, multimask=multimask)
+        annotations = _judged(prediction.coco(spacing=spacing), judged)
+    else:
+        prediction = predictor.segment_once(image, objects, multimask=multimask)
+        annotations = prediction.coco(spacing=spacing)
     for entry, category in zip(annotations, categories, strict=True):
         entry["category_id"] = category
     masks = list(prediction.masks)
-    return FrameResult(annotations, masks, partial(prediction.overlay, image), range(len(masks)))
+    overlay = partial(prediction.overlay, image)
+    return FrameResult(annotations, masks, overlay, range(len(masks)), bmode=bmode)
+
+
+def _judged(annotations: list[dict[str, Any]], quality: Quality) -> list[dict[str, Any]]:
+    return [a | told for a, told in zip(annotations, quality.entries(), strict=True)]
 
 
 def of_followed(
