@@ -180,6 +180,29 @@ def test_a_batch_follows_from_seed_and_step(data):
                 assert near.any()
 
 
+def test_who_looks_closer_trains_on_regions_too(data):
+    """Where the predictor cuts objects out, so does training; points and boxes still lie on their targets."""
+    items = coco.load(data / "mine.json", data / "phantom/images").images
+    share = {
+        closer: np.mean(
+            [
+                draw_batch(items, SIZE, step, 4, 1, seed=0, closer=closer).targets.float().mean()
+                for step in range(6)
+            ]
+        )
+        for closer in (False, True)
+    }
+    assert share[True] > 1.3 * share[False]
+    batches = [draw_batch(items, SIZE, step, 4, 1, seed=0, closer=True) for step in range(6)]
+    sizes = [image.shape[0] for batch in batches for image in batch.images]
+    # Most are cut, not all.
+    assert 4 < sum(side < SIZE for side in sizes) and SIZE in sizes
+    for batch in batches:
+        for row in np.flatnonzero(batch.prompts.labels[:, 0] == 1):
+            x, y = (batch.prompts.points[row, 0] / 4).int().tolist()
+            assert batch.targets[row, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].any()
+
+
 def _one_image(content):
     content["images"] = content["images"][:1]
     content["annotations"] = [
