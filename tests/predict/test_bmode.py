@@ -39,7 +39,9 @@ def test_others_are_flagged(small):
     page = np.full((300, 400, 3), 255, np.uint8)
     for row in range(20, 290, 20):
         cv2.putText(page, "Findings: none of note. Liver 12 mm.", (10, row), 0, 0.5, (0, 0, 0))
-    pictures = {n: getattr(skimage.data, n)() for n in ("astronaut", "chelsea", "coffee", "rocket")} | {"page": page}
+    pictures = {n: getattr(skimage.data, n)() for n in ("astronaut", "chelsea", "coffee", "rocket")} | {
+        "page": page
+    }
     wrong = {n: v for n, i in pictures.items() if (v := looks_like_bmode(small.encode(i))) >= LIKELY}
     assert not wrong
 

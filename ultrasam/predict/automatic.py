@@ -111,7 +111,7 @@ def _of_proposals(
     """Masks of the boxes that maps (5, h, w) of the box head propose."""
     found = read_maps(maps, encoded.geometries[0], most=wanted.most, least=wanted.min_score)
     looked: list[Segmentation] = []
-    for number, box in enumerate(found.boxes):
+    for number, box in enumerate(_fitted(encoded, found.boxes)):
         progress(number, len(found))
         looked.append(encoded.segment([ObjectPrompt(box=box)]))
     progress(max(len(found), 1), max(len(found), 1))
@@ -122,6 +122,15 @@ def _of_proposals(
     good = (iou >= wanted.least_iou(of_clicks=False)) & (area >= wanted.min_area) & (area <= wanted.max_area)
     rows = [row for row in distinct(small, sure, wanted.overlap) if good[row]]
     return replace(_joined(looked, encoded, rows), objectness=found.scores[rows])
+
+
+def _fitted(encoded: Encoded, boxes: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) fitted to the masks that the whole image has in them: a head is not good at sides."""
+    if not len(boxes):
+        return boxes
+    tight = encoded.whole().segment([ObjectPrompt(box=box) for box in boxes]).boxes
+    # A mask of a pixel or none says nothing.
+    return np.where((tight[:, 2:] >= tight[:, :2] + 2).all(axis=1, keepdims=True), tight, boxes)
 
 
 def distinct(masks: np.ndarray, scores: np.ndarray, overlap: float) -> list[int]:
