@@ -32,7 +32,7 @@ from ultrasam.predict.embeddings_cache import fingerprint
 from ultrasam.predict.proposals import read_maps
 from ultrasam.preprocess import Geometry
 
-BATCH, RATE, DECAY, AVERAGE, DROPPED = 32, 2e-3, 0.05, 0.995, 0.1
+BATCH, RATE, DECAY, AVERAGE = 32, 2e-3, 0.05, 0.995
 #: Share of simulated images in a batch, and how much less often thin bands of muscle come.
 SIMULATED, BANDS = 0.25, 0.5
 #: Cells within this share of a box's side from its center, from half a cell to 20 pixels, are its own.
@@ -135,8 +135,7 @@ def train(data: HeadData, val: HeadData, out: Path, steps: int, seed: int) -> Bo
             group["lr"] = RATE * min((step + 1) / 100, 0.5 * (1 + np.cos(np.pi * step / steps)))
         features = torch.from_numpy(data.features[np.sort(rows)].astype(np.float32))
         target = torch.from_numpy(np.stack([assign(np.array(data.rows[r]["boxes"])) for r in np.sort(rows)]))
-        # Other scanners' embeddings differ in some channels.
-        score, box = losses(head(F.dropout2d(features, DROPPED)), target)
+        score, box = losses(head(features), target)
         optimizer.zero_grad()
         (score + 2 * box).backward()
         torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
@@ -162,11 +161,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--phantoms", type=int, default=3000, metavar="N")
+    parser.add_argument("--phantoms", type=int, default=2000, metavar="N")
     parser.add_argument(
-        "--views", type=int, default=6000, metavar="N", help="embeddings to learn from (6000)"
+        "--views", type=int, default=5423, metavar="N", help="embeddings to learn from (5423)"
     )
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--limit", type=int, help="at most N images a set")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")

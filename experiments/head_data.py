@@ -81,8 +81,9 @@ def make(folder: Path, jobs: Sequence[Job]) -> HeadData:
 
 def mixed(jobs: Sequence[Job], weights: Sequence[float], seed: int) -> list[Job]:
     """Jobs in an order in which the first few are already of the mixture that weights make."""
-    chance = np.random.default_rng(seed).random(len(jobs)) ** (1 / np.maximum(weights, 1e-9))
-    return [jobs[i] for i in np.argsort(-chance, kind="stable")]
+    # The logarithms of Efraimidis and Spirakis's keys: the keys themselves are too small for any number.
+    keys = np.log(np.random.default_rng(seed).random(len(jobs))) / np.asarray(weights)
+    return [jobs[i] for i in np.argsort(-keys, kind="stable")]
 
 
 def real(chosen: Sequence[Sample], views: int, seed: int) -> list[Job]:
