@@ -103,14 +103,15 @@ def test_other_weights_have_no_head(own):
     # Another model is written in the place of the first.
     graphs = to_predictor(tiny(4), path.parent, "own")
     assert not head_files.beside(path).exists() and not graphs.graph("heads").exists()
-    assert Predictor(path, engine="onnx").engine.heads() == {}
+    encoded = Predictor(path, engine="onnx").encode(np.zeros((32, 32, 3), np.uint8))
+    assert encoded.embedder.engine.propose(encoded.features) is None
 
 
 def test_a_damaged_file_of_heads_is_named(own):
     path, _ = own
     head_files.beside(path).write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="own.heads.safetensors is not a readable file of heads"):
-        Predictor(path, device="cpu").engine.heads()
+        Predictor(path, device="cpu").engine.propose(torch.zeros(1, 256, 16, 16))
     with pytest.raises(CheckpointError, match="no box head"):
         box_head({"stem.0.weight": np.zeros((1, 1), np.float32)})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,16 +174,9 @@ def run(args: argparse.Namespace) -> int:
     with process.leaving_on_sigterm(), tqdm(unit=" images", disable=args.quiet or None) as bar:
         summary = job.run(files, lambda frame: bar.update())
     print(f"{summary}; see {args.out / 'predictions.json'}")
-    if summary.unlike:
-        print(f"warning: {_listed(summary.unlike)} does not look like B-mode ultrasound", file=sys.stderr)
     failed = not_fetched + summary.failed
     predict_records.tell(failed, made)
     return 1 if failed else 0
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - 3
-    return ", ".join(names[:3]) + (f" (and {more} others)" if more > 0 else "")
 
 
 def _products(args: argparse.Namespace) -> list[Product]:

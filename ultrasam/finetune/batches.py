@@ -75,7 +75,7 @@ def draw_batch(
         drawn = draw_sample(
             masks,
             boxes,
-            Geometry.of(*image.shape[:2], img_size),
+            Geometry.of(image.shape[0], image.shape[1], img_size),
             rng,
             per_object=per_object,
             mask_stride=mask_stride,

@@ -61,10 +61,6 @@ class Engine(ABC):
     def array(self, features: Any) -> NDArray[np.float32]:
         """Embeddings as an array."""
 
-    def heads(self) -> dict[str, NDArray[np.float32]]:
-        """Parameters of small heads on the image encoder, see `ultrasam.predict.head_files`; none without."""
-        return {}
-
     def propose(self, features: Any) -> NDArray[np.float32] | None:
         """Maps (B, 5, 2h, 2w) of boxes that need no prompt, see `ultrasam.predict.proposals`.
 

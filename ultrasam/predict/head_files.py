@@ -15,8 +15,8 @@ from ultrasam.errors import CheckpointError
 
 #: In the header: the digest of the image encoder.
 ENCODER = "encoder"
-#: How the parameters of the box head begin, and those of the flag.
-BOX, BMODE = "box.", "bmode."
+#: How the parameters of the box head begin.
+BOX = "box."
 
 
 def beside(weights: Path) -> Path:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ultrasam.errors import UltraSamError
 from ultrasam.machine import threads
 from ultrasam.machine.extras import need
-from ultrasam.predict import head_files
 from ultrasam.predict.engine import BoxOf, Engine
 from ultrasam.predict.graph_files import HEADS, PARTS, GraphFiles
 from ultrasam.prompts.refine import Refinement, interact
@@ -82,14 +81,6 @@ class OnnxEngine(Engine):
     def array(self, features: Any) -> NDArray[np.float32]:
         """Embeddings as an array."""
         return np.ascontiguousarray(features)
-
-    def heads(self) -> dict[str, NDArray[np.float32]]:
-        """See `Engine.heads`."""
-        return self._parameters
-
-    @cached_property
-    def _parameters(self) -> dict[str, NDArray[np.float32]]:
-        return head_files.read(self._files.of_heads[0])[0] if self._files.has_heads else {}
 
     def propose(self, features: Any) -> NDArray[np.float32] | None:
         """See `Engine.propose`."""

@@ -74,15 +74,6 @@ class TorchEngine(Engine):
         """Embeddings as an array."""
         return features.detach().cpu().contiguous().numpy()
 
-    def heads(self) -> dict[str, NDArray[np.float32]]:
-        """See `Engine.heads`."""
-        return self._heads
-
-    @cached_property
-    def _heads(self) -> dict[str, NDArray[np.float32]]:
-        found = head_files.find(fingerprint(self.model.image_encoder), self._weights)
-        return {} if found is None else head_files.read(found)[0]
-
     @torch.no_grad()
     def propose(self, features: Any) -> NDArray[np.float32] | None:
         """See `Engine.propose`."""
@@ -90,8 +81,10 @@ class TorchEngine(Engine):
 
     @cached_property
     def _box_head(self) -> BoxHead | None:
-        found = head_files.part(self.heads(), head_files.BOX)
-        return box_head(found).to(self.model.device) if found else None
+        found = head_files.find(fingerprint(self.model.image_encoder), self._weights)
+        if found is None:
+            return None
+        return box_head(head_files.part(head_files.read(found)[0], head_files.BOX)).to(self.model.device)
 
     @torch.no_grad()
     def decode(

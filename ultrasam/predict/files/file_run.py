@@ -13,7 +13,6 @@ import numpy as np
 from ultrasam.data import images
 from ultrasam.errors import OutputError, UltraSamError
 from ultrasam.predict.automatic import Everything
-from ultrasam.predict.bmode import LIKELY
 from ultrasam.predict.files import frame_results, sources
 from ultrasam.predict.files.calibration import Calibration
 from ultrasam.predict.files.file_records import Records, overlay_of
@@ -84,8 +83,7 @@ class Options:
 class Summary:
     """What a run did: images segmented, taken over from an earlier run, without prompts, and failed.
 
-    ``lost`` counts, of objects that are followed, the frames in which they were not found;
-    ``unlike`` names files that do not look like B-mode ultrasound.
+    ``lost`` counts, of objects that are followed, the frames in which they were not found.
     """
 
     done: int = 0
@@ -94,7 +92,6 @@ class Summary:
     objects: int = 0
     lost: int = 0
     failed: list[str] = field(default_factory=list)
-    unlike: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         text = f"{self.done} images segmented, {self.objects} objects"
@@ -186,8 +183,6 @@ class FileRun:
                 self.summary.skipped += 1
                 continue
             each(frame)
-            if record["image"].get("bmode", 1.0) < LIKELY and source.file_name not in self.summary.unlike:
-                self.summary.unlike.append(source.file_name)
             made.append(record)
             yield record
         errors += self._products(source, name, made)
@@ -263,8 +258,6 @@ class FileRun:
             described["frame"] = frame.number
         if frame.time is not None:
             described["time"] = frame.time
-        if result.bmode is not None:
-            described["bmode"] = round(result.bmode, 4)
         if followed:
             described["lost"] = result.lost
         record = {"settings": digest, "image": described, "annotations": result.annotations}

@@ -11,7 +11,6 @@ import numpy as np
 
 from ultrasam.data import coco
 from ultrasam.predict.automatic import Everything, find_everything
-from ultrasam.predict.bmode import looks_like_bmode
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.quality import Quality, assess
@@ -32,7 +31,6 @@ class FrameResult:
         draw: makes the overlay, (H', W', 3) uint8 RGB.
         numbers: N numbers that name the objects' files.
         lost: numbers of objects that are followed and were not found.
-        bmode: how much the image looks like B-mode ultrasound, see `ultrasam.predict.bmode`; None if unknown.
     """
 
     annotations: list[dict[str, Any]]
@@ -40,7 +38,6 @@ class FrameResult:
     draw: Callable[[], np.ndarray]
     numbers: Sequence[int]
     lost: list[int] = field(default_factory=list)
-    bmode: float | None = None
 
 
 def of_everything(
@@ -59,7 +56,7 @@ def of_everything(
         annotations = _judged(annotations, assess(encoded, found))
     masks = list(found.masks)
     overlay = partial(draw.overlay, image, masks)
-    return FrameResult(annotations, masks, overlay, range(len(masks)), bmode=looks_like_bmode(encoded))
+    return FrameResult(annotations, masks, overlay, range(len(masks)))
 
 
 def of_prompts(
@@ -73,10 +70,8 @@ def of_prompts(
     quality: bool = False,
 ) -> FrameResult:
     """The objects of N prompts, of N category ids; with ``quality``, judged by `ultrasam.predict.quality`."""
-    bmode = None
     if quality:
         encoded = predictor.encode(image)
-        bmode = looks_like_bmode(encoded)
         prediction = encoded.segment(objects, multimask=multimask)
         judged = assess(encoded, prediction, multimask=multimask)
         annotations = _judged(prediction.coco(spacing=spacing), judged)
@@ -87,7 +82,7 @@ def of_prompts(
         entry["category_id"] = category
     masks = list(prediction.masks)
     overlay = partial(prediction.overlay, image)
-    return FrameResult(annotations, masks, overlay, range(len(masks)), bmode=bmode)
+    return FrameResult(annotations, masks, overlay, range(len(masks)))
 
 
 def _judged(annotations: list[dict[str, Any]], quality: Quality) -> list[dict[str, Any]]:
