@@ -4,6 +4,7 @@ import html
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -178,6 +179,33 @@ def test_a_batch_follows_from_seed_and_step(data):
                 x, y = (batch.prompts.points[row, 0] / 4).int().tolist()
                 near = batch.targets[row, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
                 assert near.any()
+
+
+def test_who_looks_closer_trains_on_regions_too(tmp_path):
+    """Two discs far apart: cut out, one fills half to nine tenths of the region, which shows no other."""
+    y, x = np.mgrid[:200, :300]
+    discs = [(x - cx) ** 2 + (y - 100) ** 2 < 900 for cx in (60, 240)]
+    cv2.imwrite(str(tmp_path / "discs.png"), (80 + 90 * (discs[0] | discs[1])).astype(np.uint8))
+    annotations = [
+        {"id": n, "image_id": 1, "category_id": 1, "segmentation": coco.encode(mask), "iscrowd": 0}
+        | {"bbox": [30 + 180 * n, 71, 59, 59], "area": int(mask.sum())}
+        for n, mask in enumerate(discs)
+    ]
+    item = coco.CocoImage(1, tmp_path / "discs.png", (200, 300), "", annotations)
+    kinds = {False: 0, True: 0}
+    for step in range(20):
+        batch = draw_batch([item], 128, step, 1, 1, seed=0, closer=True)
+        cut = batch.images[0].shape[:2] != (200, 300)
+        kinds[cut] += 1
+        assert len(batch.targets) == (1 if cut else 2)
+        side = batch.targets[0].any(dim=0).sum().item() / 32
+        assert (0.45 <= side <= 0.95) if cut else side < 0.3, (cut, side, batch.images[0].shape)
+        if batch.prompts.labels[0, 0] == 1:
+            column, row = (batch.prompts.points[0, 0] / 4).int().tolist()
+            assert batch.targets[0, row - 1 : row + 2, column - 1 : column + 2].any()
+    assert min(kinds.values()) >= 2
+    whole = [draw_batch([item], 128, step, 1, 1, seed=0).images[0].shape[:2] for step in range(5)]
+    assert set(whole) == {(200, 300)}
 
 
 def _one_image(content):

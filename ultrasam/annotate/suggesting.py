@@ -48,7 +48,7 @@ class Suggesting:
     """
 
     def __init__(self, session: Session, item: int, frame: int, options: Mapping[str, Any]) -> None:
-        names = {field.name for field in fields(Everything)}
+        names = {field.name for field in fields(Everything)} - {"grid"}
         given = {name: value for name, value in options.items() if name in names}
         if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in given.values()):
             raise PromptError("the options of 'find everything' are numbers")

@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
 def _session(args: argparse.Namespace) -> Session:
     from ultrasam.annotate.session import Session
     from ultrasam.checkpoints.places import cache_folder
-    from ultrasam.cli.predict import parse_window
+    from ultrasam.cli.predict_choices import parse_window
 
     inputs, images, out = _labels(args)
     classes = [name.strip() for name in (args.classes or "").split(",") if name.strip()]

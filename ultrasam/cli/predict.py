@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ultrasam.cli import predict_records
-from ultrasam.cli.options import add_engine, add_executor, add_weights, make_folder, workers, workers_of
+from ultrasam.cli import predict_choices, predict_records
+from ultrasam.cli.options import add_engine, add_executor, add_weights, make_folder, workers
 
 if TYPE_CHECKING:
-    from ultrasam.predict.files.asked import PromptsOf
     from ultrasam.predict.files.biplane import Biplane
-    from ultrasam.predict.files.elsewhere import Elsewhere
     from ultrasam.predict.files.file_run import FileRun, Product
     from ultrasam.predict.files.sources import Source
-    from ultrasam.predict.object_prompt import ObjectPrompt
-    from ultrasam.predict.predictor import Predictor
 
 _EXAMPLES = """examples:
   ultrasam predict scan.png --box 120,80,340,260 --out out
@@ -64,10 +59,23 @@ def add_parser(subparsers: Any) -> None:
         "--prompts", metavar="FILE", help="COCO boxes, or CSV or JSON of boxes and points, by file name"
     )
     ask.add_argument("--min-score", type=float, default=0.0, help="leave out boxes below this score")
-    ask.add_argument("--auto", action="store_true", help="everything that looks like an object")
-    ask.add_argument("--auto-points", type=int, default=16, metavar="N", help="of --auto: clicks a side (16)")
     ask.add_argument(
-        "--auto-min-iou", type=float, default=0.8, metavar="X", help="of --auto: lowest predicted IoU (0.8)"
+        "--auto",
+        nargs="?",
+        const="boxes",
+        metavar="WAY",
+        help="everything that looks like an object: 'boxes' that the model proposes, where the weights can, "
+        "or a 'grid' of clicks (boxes)",
+    )
+    ask.add_argument(
+        "--auto-min-score", type=float, default=0.3, metavar="X", help="lowest score of a proposed box (0.3)"
+    )
+    ask.add_argument("--auto-points", type=int, default=16, metavar="N", help="of a grid: clicks a side (16)")
+    ask.add_argument(
+        "--auto-min-iou",
+        type=float,
+        metavar="X",
+        help="lowest predicted IoU of automatic masks (0.8 with a grid, none with boxes)",
     )
     ask.add_argument("--follow", action="store_true", help="in clips, follow the objects of the first frame")
     more = parser.add_argument_group("more results")
@@ -94,8 +102,9 @@ def add_parser(subparsers: Any) -> None:
     )
     how.add_argument(
         "--quality",
-        action="store_true",
-        help="say how far each mask can be believed, and between which areas the true one lies",
+        action=argparse.BooleanOptionalAction,
+        help="say how far each mask can be believed, and between which areas the true one lies (where the "
+        "weights note what that is worth)",
     )
     how.add_argument("--refine", type=int, default=0, metavar="N", help="feed the mask back N times")
     how.add_argument("--single-mask", action="store_true", help="one mask a prompt, not the best of three")
@@ -127,15 +136,18 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ultrasam.machine import process, threads
-    from ultrasam.predict.automatic import Everything
     from ultrasam.predict.files import prompt_files, sources
-    from ultrasam.predict.files.file_run import FileRun, Options
+    from ultrasam.predict.files.file_run import FileRun
 
     process.keep_memory()
+    if args.auto not in (None, "boxes", "grid"):
+        # An input, as in "--auto images/".
+        args.inputs.insert(0, args.auto)
+        args.auto = "boxes"
     predict_records.check(args)
     inputs, not_fetched = predict_records.fetch(args)
     files = sources.find(inputs)
-    prompts_of, categories = _prompts(args, [file.file_name for file in files])
+    prompts_of, categories = predict_choices.prompts_of(args, [file.file_name for file in files])
     # Prompts name files, and DICOM results are of files, unless something is followed from one to the next;
     # else, the files of a series are one clip.
     if args.follow or not (args.prompts or args.dicom_seg or args.dicom_sr):
@@ -143,33 +155,26 @@ def run(args: argparse.Namespace) -> int:
     if args.prompts and args.follow and prompts_of:
         prompts_of = prompt_files.by_series(prompts_of, files)
     make_folder(args.out)
-    settings = _settings(args)
-    made = predict_records.products(args, categories, settings)
     biplane = _biplane(args, files)
-    options = Options(
-        multimask=not args.single_mask,
-        window=parse_window(args.window),
-        spacing=_pair(args.spacing, "--spacing"),
-        follow=args.follow,
-        quality=args.quality,
-        overlays=not args.no_overlays,
-        everything=Everything(points_per_side=args.auto_points, min_iou=args.auto_min_iou),
-        axis=args.axis,
-    )
     # One picture, and what is followed from frame to frame, is quickest with all threads.
     alone = len(files) == 1 and sources.is_picture(files[0])
     number = args.workers or (1 if alone else threads.workers())
-    make = _predictor(args)
-    elsewhere = _elsewhere(make, args)
+    make = predict_choices.predictor_of(args)
+    elsewhere = predict_choices.elsewhere_of(make, args)
     with threads.shared(1 if args.follow or elsewhere else number):
+        predictor = make()
+        if args.quality is None:
+            args.quality = predict_choices.is_judged(predictor, args)
+        settings = predict_choices.settings_of(args)
+        made = predict_records.products(args, categories, settings)
         job = FileRun(
-            make(),
+            predictor,
             args.out,
             prompts_of,
             categories=categories,
             settings=settings,
             products=[*made, *_products(args), *biplane],
-            options=options,
+            options=predict_choices.options_of(args),
             workers=number,
         )
         _check_names(job, files, args)
@@ -212,99 +217,6 @@ def _biplane(args: argparse.Namespace, files: list[Source]) -> list[Biplane]:
     return [Biplane(args.out)]
 
 
-def _prompts(args: argparse.Namespace, names: list[str]) -> tuple[PromptsOf | None, list[dict[str, Any]]]:
-    from ultrasam.errors import PromptError
-    from ultrasam.predict.files import prompt_files
-
-    ways = [bool(args.box or args.point or args.object), bool(args.prompts), args.auto]
-    if sum(ways) != 1:
-        raise PromptError(
-            "say what to segment: --box, --point or --object, or --prompts FILE, or --auto"
-            + (" (one of them)" if sum(ways) else "")
-        )
-    category = [{"id": 1, "name": "object"}]
-    if args.auto:
-        return None, category
-    if args.prompts:
-        asked, category = prompt_files.from_file(args.prompts, args.min_score)
-        return prompt_files.by_name(asked, names), category
-    return prompt_files.same_for_all(_objects(args)), category
-
-
-def _objects(args: argparse.Namespace) -> list[ObjectPrompt]:
-    from ultrasam.errors import PromptError
-    from ultrasam.predict.files import prompt_files
-    from ultrasam.predict.object_prompt import ObjectPrompt
-
-    objects = [prompt_files.parse_box(text) for text in args.box]
-    if args.point:
-        points, labels = prompt_files.parse_points(args.point)
-        if len(objects) > 1:
-            raise PromptError("which of the boxes do the points belong to? Use --object for each object")
-        objects = [ObjectPrompt(points, labels, objects[0].box if objects else None)]
-    return objects + [prompt_files.parse_object(text) for text in args.object]
-
-
-def _elsewhere(make: partial[Predictor], args: argparse.Namespace) -> Elsewhere | None:
-    """Workers in other processes, where they are asked for; they may stand in another folder."""
-    if args.executor is None:
-        return None
-    from ultrasam.predict.files.elsewhere import Elsewhere
-
-    workers = workers_of(args)
-    options, path = dict(make.keywords), Path(args.checkpoint)
-    if args.cache:
-        options["cache"] = Path(args.cache).absolute()
-    there = partial(make.func, str(path.absolute()) if path.exists() else args.checkpoint, **options)
-    return Elsewhere(there, workers)
-
-
-def _predictor(args: argparse.Namespace) -> partial[Predictor]:
-    """How the predictor is made."""
-    from ultrasam.predict.predictor import Predictor
-    from ultrasam.prompts.refine import Refinement
-
-    names = ("device", "cache", "closer", "engine")
-    options: dict[str, Any] = {name: getattr(args, name) for name in names}
-    options |= {} if args.cleanup is None else {"cleanup": args.cleanup}
-    if args.bf16:
-        from ultrasam.machine.extras import need
-
-        need("--bf16", "torch")
-        import torch
-
-        options["dtype"] = torch.bfloat16
-    if args.refine:
-        options["refinement"] = Refinement(passes=args.refine)
-    if args.postprocess:
-        options["postprocessing"] = args.postprocess
-    return partial(Predictor.as_published if args.published else Predictor, args.checkpoint, **options)
-
-
-def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Everything that changes a result; a checkpoint counts as another when its file changes."""
-    names = (
-        "published",
-        "closer",
-        "cleanup",
-        "quality",
-        "refine",
-        "single_mask",
-        "postprocess",
-        "window",
-        "spacing",
-        "bf16",
-        "auto",
-        "auto_points",
-        "auto_min_iou",
-        "follow",
-        "axis",
-    )
-    path = Path(args.checkpoint)
-    stamp = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
-    return {"checkpoint": path.name, "checkpoint_stamp": stamp} | {n: getattr(args, n) for n in names}
-
-
 def _check_names(job: FileRun, files: list[Any], args: argparse.Namespace) -> None:
     from ultrasam.errors import PromptError
 
@@ -313,20 +225,3 @@ def _check_names(job: FileRun, files: list[Any], args: argparse.Namespace) -> No
             f"no box in {args.prompts} belongs to one of the {len(files)} inputs; the inputs' names "
             f"(such as {files[0].file_name}) must match the file's file_name entries"
         )
-
-
-def parse_window(text: str | None) -> Any:
-    """``LOW,HIGH`` or ``minmax`` as a window; None for none."""
-    return "minmax" if text == "minmax" else _pair(text, "--window")
-
-
-def _pair(text: str | None, option: str) -> tuple[float, float] | None:
-    from ultrasam.errors import UltraSamError
-
-    if text is None:
-        return None
-    try:
-        first, second = (float(v) for v in text.split(","))
-    except ValueError as error:
-        raise UltraSamError(f"{option} takes two numbers with a comma, got '{text}'") from error
-    return first, second

@@ -82,7 +82,7 @@ def products(
     made = DicomResults(
         args.out,
         categories,
-        Maker(model, args.auto, shown),
+        Maker(model, bool(args.auto), shown),
         segmentation=args.dicom_seg,
         report=args.dicom_sr,
         archive=None if args.store is None else archive_at(args.store or args.from_dicomweb),

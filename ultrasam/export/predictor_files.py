@@ -20,13 +20,29 @@ from ultrasam.data import files
 from ultrasam.export.graphs import DecoderGraph, EncoderGraph, example_prompts, plain_attention
 from ultrasam.export.onnx_files import write_graph
 from ultrasam.machine.extras import need
+from ultrasam.modeling.box_head import BoxHead
 from ultrasam.modeling.sam import Sam
-from ultrasam.predict.graph_files import GraphFiles, description
+from ultrasam.predict import head_files
+from ultrasam.predict.embeddings_cache import fingerprint
+from ultrasam.predict.graph_files import HEADS, GraphFiles, description
+from ultrasam.predict.torch_engine import box_head
 
 #: Parts of the graphs' modules -> how their parameters begin in the weight file.
 _PREFIXES = {"encoder.": "image_encoder.", "decoder.": ""}
 #: The length of a safetensors file's header stands in so many bytes before it.
 _LENGTH = 8
+
+
+class _Heads(nn.Module):
+    """The box head, under the name that it has in its file."""
+
+    def __init__(self, box: BoxHead) -> None:
+        super().__init__()
+        self.box = box
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """As `BoxHead`."""
+        return self.box(embeddings)
 
 
 class LowDecoder(nn.Module):
@@ -82,8 +98,33 @@ def write_graphs(weights: Path) -> GraphFiles:
         }
         inputs = dict(zip(names, given, strict=True))
         _write(LowDecoder(model), inputs, ["low_res_masks", "iou_predictions"], axes, graphs, "decoder")
+        _write_heads(model, graphs)
     files.write_text(description(weights), graphs.described())
     return graphs
+
+
+def _write_heads(model: Sam, graphs: GraphFiles) -> None:
+    """The heads that fit the model's image encoder, and their graph."""
+    found = head_files.find(fingerprint(model.image_encoder), graphs.weights)
+    for path in graphs.of_heads:
+        # Of weights that had this name before.
+        if path != found:
+            path.unlink(missing_ok=True)
+    if found is None:
+        return
+    own = head_files.beside(graphs.weights)
+    if found != own:
+        files.write_bytes(own, found.read_bytes())
+    size, channels = model.prompt_encoder.image_embedding_size, model.prompt_encoder.embed_dim
+    given = {"image_embeddings": torch.zeros(1, channels, *size)}
+    _write(
+        _Heads(box_head(head_files.part(head_files.read(own)[0], head_files.BOX))),
+        given,
+        ["proposals"],
+        {},
+        graphs,
+        HEADS,
+    )
 
 
 def _write(
@@ -103,7 +144,7 @@ def _write(
         write_graph(module.eval(), given, traced, list(inputs), outputs, axes, open_weights=True)
         _simplify(traced, simple)
         proto = onnx.load(simple)
-    _refer(proto, graphs.weights)
+    _refer(proto, head_files.beside(graphs.weights) if part == HEADS else graphs.weights)
     proto.producer_name, proto.producer_version = "ultrasam", ""
     used = {node.domain for node in proto.graph.node}
     kept = [entry for entry in proto.opset_import if entry.domain in used | {""}]

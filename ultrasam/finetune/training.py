@@ -99,6 +99,7 @@ def train(
                 items,
                 *(model.img_size, step, recipe.batch_size, recipe.per_object, recipe.seed),
                 mask_stride=model.mask_stride,
+                closer=predictor.closer,
             )
             loss = _loss(predictor, batch, recipe)
             optimizer.zero_grad()

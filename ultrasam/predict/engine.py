@@ -61,6 +61,16 @@ class Engine(ABC):
     def array(self, features: Any) -> NDArray[np.float32]:
         """Embeddings as an array."""
 
+    def propose(self, features: Any) -> NDArray[np.float32] | None:
+        """Maps (B, 5, 2h, 2w) of boxes that need no prompt, see `ultrasam.predict.proposals`.
+
+        None where the model has no head for them.
+
+        Args:
+            features: (B, C, h, w).
+        """
+        return None
+
     @abstractmethod
     def decode(
         self,

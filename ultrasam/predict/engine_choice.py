@@ -113,6 +113,9 @@ def _torch(model: Any, device: str | torch.device | None, dtype: torch.dtype | N
     from ultrasam.modeling.sam import Sam
     from ultrasam.predict.torch_engine import TorchEngine, available, best_device
 
+    weights = None
     if not isinstance(model, Sam):
+        weights = weights_file(model)
         model, device = checkpoints.load(model), device or best_device()
-    return TorchEngine(model.to(available(device) if device is not None else model.device).eval(), dtype)
+    model = model.to(available(device) if device is not None else model.device).eval()
+    return TorchEngine(model, dtype, weights)

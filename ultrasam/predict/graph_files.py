@@ -1,7 +1,8 @@
 """A model's ONNX graphs, which lie beside its weight file and read their weights from it.
 
 ``NAME.safetensors`` holds the parameters, ``NAME.encoder.onnx`` and ``NAME.decoder.onnx`` are graphs that
-name places in it, and ``NAME.onnx.json`` describes them, with the checksums of all three. ``ultrasam export
+name places in it, and ``NAME.onnx.json`` describes them, with the checksums of all; where the model has
+heads (`ultrasam.predict.head_files`), ``NAME.heads.onnx`` is a third. ``ultrasam export
 --for predictor`` writes them.
 """
 
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ultrasam.errors import CheckpointError
+from ultrasam.predict import head_files
 from ultrasam.types import ModelUsage
 
 PARTS = ("encoder", "decoder")
+#: A third graph, of models that have heads.
+HEADS = "heads"
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,23 @@ class GraphFiles:
     sha256: dict[str, str] = field(default_factory=dict)
 
     def graph(self, part: str) -> Path:
-        """The file of the ``encoder`` or ``decoder``."""
+        """The file of the ``encoder``, ``decoder`` or ``heads``."""
         return self.weights.with_suffix(f".{part}.onnx")
+
+    @property
+    def of_heads(self) -> tuple[Path, Path]:
+        """The heads' parameters and their graph, where there are any."""
+        return head_files.beside(self.weights), self.graph(HEADS)
+
+    @property
+    def has_heads(self) -> bool:
+        """Whether the model has heads."""
+        return self.graph(HEADS).name in self.sha256
 
     def described(self) -> str:
         """The JSON file's text, with the checksums of the files as they are now."""
-        files = (self.weights, *(self.graph(part) for part in PARTS))
+        files = [self.weights, *(self.graph(part) for part in PARTS)]
+        files += [path for path in self.of_heads if path.is_file()]
         facts = {
             "img_size": self.img_size,
             "mask_size": self.mask_size,
@@ -103,7 +118,7 @@ def read(weights: Path) -> GraphFiles:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} does not describe ONNX files ({error!r}): {_REMEDY}") from error
     expected = {weights.name, *(found.graph(part).name for part in PARTS)}
-    if set(sums) != expected:
+    if set(sums) not in (expected, expected | {path.name for path in found.of_heads}):
         raise CheckpointError(f"{path} should have checksums of {', '.join(sorted(expected))}: {_REMEDY}")
     return found
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ultrasam.errors import UltraSamError
 from ultrasam.machine import threads
 from ultrasam.machine.extras import need
 from ultrasam.predict.engine import BoxOf, Engine
-from ultrasam.predict.graph_files import PARTS, GraphFiles
+from ultrasam.predict.graph_files import HEADS, PARTS, GraphFiles
 from ultrasam.prompts.refine import Refinement, interact
 from ultrasam.types import PADDING, Prediction, Prompts, pixel_indices
 
@@ -50,7 +51,7 @@ class OnnxEngine(Engine):
         files.check()
         provider = _provider(device or "cpu")
         self.img_size, self.mask_size, self.usage = files.img_size, files.mask_size, files.usage
-        self._digest = files.digest
+        self._digest, self._files, self._provider = files.digest, files, provider
         # Opening takes as long as several images; onnxruntime leaves the other threads free meanwhile.
         with ThreadPoolExecutor(len(PARTS)) as pool:
             opened: list[Future[Any]] = [pool.submit(_open, files, part, provider) for part in PARTS]
@@ -80,6 +81,18 @@ class OnnxEngine(Engine):
     def array(self, features: Any) -> NDArray[np.float32]:
         """Embeddings as an array."""
         return np.ascontiguousarray(features)
+
+    def propose(self, features: Any) -> NDArray[np.float32] | None:
+        """See `Engine.propose`."""
+        if self._proposer is None:
+            return None
+        return np.concatenate(
+            [self._proposer.run(None, {"image_embeddings": row[None]})[0] for row in features]
+        )
+
+    @cached_property
+    def _proposer(self) -> Any:
+        return _open(self._files, HEADS, self._provider) if self._files.has_heads else None
 
     def decode(
         self,

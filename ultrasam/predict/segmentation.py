@@ -30,6 +30,7 @@ class Segmentation:
         size: (H, W) of the image.
         sources: what the N masks are made from.
         objects: the prompts.
+        objectness: (N,) of boxes that the model proposed: the IoU with an object that is to be expected.
     """
 
     logits: np.ndarray
@@ -37,6 +38,7 @@ class Segmentation:
     size: tuple[int, int]
     sources: Sequence[MaskLogits]
     objects: Sequence[ObjectPrompt]
+    objectness: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -79,10 +81,14 @@ class Segmentation:
         shapes = self.polygons() if polygons else self.rles()
         ids = {"image_id": image_id, "category_id": category_id}
         rows = zip(shapes, self.masks, self.scores, strict=True)
-        return [
+        found = [
             {"id": number, **ids, **coco_entry(shape, mask, float(score), spacing)}
             for number, (shape, mask, score) in enumerate(rows, start=first_id)
         ]
+        if self.objectness is not None:
+            for entry, value in zip(found, self.objectness, strict=True):
+                entry["objectness"] = round(float(value), 4)
+        return found
 
     def overlay(self, image: np.ndarray, captions: Sequence[str] | None = None) -> np.ndarray:
         """The masks and prompts drawn on the image (H, W, 3) uint8 RGB; captions are the scores."""

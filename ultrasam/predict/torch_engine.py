@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ultrasam.errors import UltraSamError
+from ultrasam.errors import CheckpointError, UltraSamError
+from ultrasam.modeling.box_head import BoxHead
 from ultrasam.modeling.sam import Sam
+from ultrasam.predict import head_files
 from ultrasam.predict.embeddings_cache import fingerprint
 from ultrasam.predict.engine import BoxOf, Engine
 from ultrasam.prompts.refine import Refinement, interact
@@ -27,15 +31,16 @@ class TorchEngine(Engine):
     Args:
         model: the model.
         dtype: half precision for the encoder, None for the model's own.
+        weights: the file that the model is from; heads for it may lie beside.
     """
 
-    def __init__(self, model: Sam, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, model: Sam, dtype: torch.dtype | None = None, weights: Path | None = None) -> None:
         if dtype not in (None, torch.bfloat16, torch.float16, torch.float32):
             raise UltraSamError(f"dtype is torch.bfloat16, torch.float16 or None, not {dtype!r}")
         self.model, self.dtype = model, dtype
         self.img_size, self.mask_size = model.img_size, model.prompt_encoder.mask_input_size
         self.usage, self.precision = model.usage, str(dtype)
-        self._fingerprint = ""
+        self._fingerprint, self._weights = "", weights
 
     @property
     def device(self) -> torch.device:
@@ -68,6 +73,18 @@ class TorchEngine(Engine):
     def array(self, features: Any) -> NDArray[np.float32]:
         """Embeddings as an array."""
         return features.detach().cpu().contiguous().numpy()
+
+    @torch.no_grad()
+    def propose(self, features: Any) -> NDArray[np.float32] | None:
+        """See `Engine.propose`."""
+        return None if self._box_head is None else self._box_head(features).float().cpu().numpy()
+
+    @cached_property
+    def _box_head(self) -> BoxHead | None:
+        found = head_files.find(fingerprint(self.model.image_encoder), self._weights)
+        if found is None:
+            return None
+        return box_head(head_files.part(head_files.read(found)[0], head_files.BOX)).to(self.model.device)
 
     @torch.no_grad()
     def decode(
@@ -129,3 +146,17 @@ def available(device: str | torch.device) -> torch.device:
     if chosen.type == "meta":
         raise UltraSamError("the device 'meta' holds no numbers; try 'cpu'")
     return chosen
+
+
+def box_head(parameters: dict[str, NDArray[np.float32]]) -> BoxHead:
+    """The head that proposes boxes.
+
+    Raises:
+        CheckpointError: the parameters are those of another.
+    """
+    head = BoxHead().eval().requires_grad_(False)
+    try:
+        head.load_state_dict({name: torch.from_numpy(value) for name, value in parameters.items()})
+    except RuntimeError as error:
+        raise CheckpointError(f"there is no box head in the weights' heads: {error}") from error
+    return head

@@ -73,10 +73,14 @@ class PromptRequest(_Request):
 class AutomaticRequest(_Request):
     """What counts as found."""
 
+    grid: bool = Field(False, description="click on a grid, also where the model can propose boxes")
+    min_score: Number = Field(_DEFAULTS.min_score, description="lowest score of a proposed box")
     points_per_side: int = Field(
-        _DEFAULTS.points_per_side, description="clicks along the longer side, 1 to 64"
+        _DEFAULTS.points_per_side, description="of a grid: clicks along the longer side, 1 to 64"
     )
-    min_iou: Number = _DEFAULTS.min_iou
+    min_iou: Number | None = Field(
+        None, description="lowest predicted IoU (0.8 with a grid, none with proposed boxes)"
+    )
     min_stability: Number = _DEFAULTS.min_stability
     min_area: Number = Field(_DEFAULTS.min_area, description="share of the image")
     max_area: Number = _DEFAULTS.max_area

@@ -13,8 +13,8 @@ from ultrasam.data import coco
 from ultrasam.predict.automatic import Everything, find_everything
 from ultrasam.predict.object_predictor import ObjectPredictor
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.quality import assess
-from ultrasam.predict.segmentation import SpacingOf, coco_entry
+from ultrasam.predict.quality import Quality, assess
+from ultrasam.predict.segmentation import Segmentation, SpacingOf, coco_entry
 from ultrasam.predict.track import Follower
 from ultrasam.report import draw
 
@@ -41,14 +41,22 @@ class FrameResult:
 
 
 def of_everything(
-    predictor: ObjectPredictor, image: np.ndarray, wanted: Everything, spacing: Spacing
+    predictor: ObjectPredictor,
+    image: np.ndarray,
+    wanted: Everything,
+    spacing: Spacing,
+    *,
+    quality: bool = False,
 ) -> FrameResult:
-    """Automatic masks of an image (H, W, 3) uint8 RGB."""
-    found = find_everything(predictor.encode(image), wanted)
+    """Automatic masks of an image (H, W, 3) uint8 RGB; with ``quality``, judged as those of prompts."""
+    encoded = predictor.encode(image)
+    found = find_everything(encoded, wanted)
+    annotations = found.coco(spacing=spacing)
+    if quality:
+        annotations = _judged(annotations, assess(encoded, found))
     masks = list(found.masks)
-    return FrameResult(
-        found.coco(spacing=spacing), masks, partial(draw.overlay, image, masks), range(1, len(masks) + 1)
-    )
+    overlay = partial(draw.overlay, image, masks)
+    return FrameResult(annotations, masks, overlay, range(1, len(masks) + 1))
 
 
 def of_prompts(
@@ -72,26 +80,34 @@ def of_prompts(
         multimask: the best of three masks.
         quality: judge each mask, see `ultrasam.predict.quality`.
     """
-    results = []
-    rows = zip(
-        predictor.segment_each(images, objects, multimask=multimask),
-        images,
-        categories,
-        spacings,
-        strict=True,
+    segmented = (
+        [_with_quality(predictor, *each, multimask=multimask) for each in zip(images, objects, strict=True)]
+        if quality
+        else [(found, None) for found in predictor.segment_each(images, objects, multimask=multimask)]
     )
-    for prediction, image, ids, spacing in rows:
-        annotations = prediction.coco(spacing=spacing)
-        if quality:
-            judged = assess(predictor.encode(image), prediction, multimask=multimask)
-            annotations = [a | told for a, told in zip(annotations, judged.entries(), strict=True)]
+    results = []
+    for (found, judged), image, ids, spacing in zip(segmented, images, categories, spacings, strict=True):
+        annotations = found.coco(spacing=spacing)
+        if judged is not None:
+            annotations = _judged(annotations, judged)
         for entry, category in zip(annotations, ids, strict=True):
             entry["category_id"] = category
-        masks = list(prediction.masks)
-        results.append(
-            FrameResult(annotations, masks, partial(prediction.overlay, image), range(1, len(masks) + 1))
-        )
+        masks = list(found.masks)
+        overlay = partial(found.overlay, image)
+        results.append(FrameResult(annotations, masks, overlay, range(1, len(masks) + 1)))
     return results
+
+
+def _with_quality(
+    predictor: ObjectPredictor, image: np.ndarray, objects: Sequence[ObjectPrompt], *, multimask: bool
+) -> tuple[Segmentation, Quality]:
+    encoded = predictor.encode(image)
+    found = encoded.segment(objects, multimask=multimask)
+    return found, assess(encoded, found, multimask=multimask)
+
+
+def _judged(annotations: list[dict[str, Any]], quality: Quality) -> list[dict[str, Any]]:
+    return [a | told for a, told in zip(annotations, quality.entries(), strict=True)]
 
 
 def of_followed(

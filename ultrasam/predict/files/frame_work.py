@@ -37,7 +37,7 @@ class Options:
         follow: in a clip, follow the objects of its first frame; see `ultrasam.predict.track`.
         overlays: draw them.
         everything: what automatic masks are.
-        quality: judge each prompted mask, see `ultrasam.predict.quality`.
+        quality: judge each mask that is not followed, see `ultrasam.predict.quality`.
         axis: x, y or z, along which the slices of volumes are counted.
     """
 
@@ -172,8 +172,10 @@ class FrameWork:
     def _result(self, opened: _Opened) -> FrameResult:
         if opened.asked is not None:
             return self._of_prompts([opened])[0]
-        everything = self.options.everything
-        return frame_results.of_everything(self.predictor, opened.image, everything, opened.calibration)
+        everything, quality = self.options.everything, self.options.quality
+        return frame_results.of_everything(
+            self.predictor, opened.image, everything, opened.calibration, quality=quality
+        )
 
     def _of_prompts(self, opened: Sequence[_Opened]) -> list[FrameResult]:
         asked = [entry.asked or Asked([], []) for entry in opened]
