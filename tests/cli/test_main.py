@@ -14,11 +14,12 @@ from ultrasam.errors import DataError
 from ultrasam.machine.explain import explanation
 
 ROOT = Path(__file__).parents[2]
+PARTS = ("main", "options", "phantom", "deidentify", "data_cache", "predict_choices", "predict_records")
 COMMAND_FILES = [
     path
     for path in (ROOT / "ultrasam/cli").glob("[!_]*.py")
     # The others are parts of commands.
-    if path.stem not in ("main", "options", "phantom", "deidentify", "predict_records")
+    if path.stem not in PARTS
 ]
 
 

@@ -25,11 +25,11 @@ def test_all_are_found():
     ]
     expected = {f"ultrasam/{p}ultrasam_vit-b_{name}" for p in ("", "paper/") for name in (*tests, "us43d")}
     expected |= {f"zero_shot/ultrasam_vit-b_us43d-no-{o}" for o in ("breast", "ovary", "gastrointestinal")}
-    expected |= {f"ultrasam/ultrasam_vit-b_us43d_{card}" for card in ("8gib", "24gib")}
+    expected |= {f"ultrasam/ultrasam_vit-b_us43d_{kind}" for kind in ("8gib", "24gib", "shards")}
     expected |= {
         f"ultrasam/ultrasam_vit-{n}" for n in ("b_my-coco", "t_phantom", "t_small", "t_small_longer")
     }
-    assert expected == set(PROMPTED) and len(expected) == 35
+    assert expected == set(PROMPTED) and len(expected) == 36
 
 
 @pytest.mark.parametrize("name", PROMPTED)

@@ -124,7 +124,7 @@ def _data(folder: Path) -> None:
     busi.make(folder / "downloads/busi")
     busi.make(folder / "RAW/busi")
     data = folder / "data"
-    write_phantoms(data, 40, size=64)
+    write_phantoms(data, 20, size=64)
     phantom = data / "phantom"
     whole = json.loads((phantom / "annotations/all.json").read_text())
     for name in ("bus_bra", "mine"):
@@ -138,6 +138,8 @@ def _data(folder: Path) -> None:
             image["file_name"] = f"bus_bra/images/{image['file_name']}"
         (data / f"us43d/{name}.json").write_text(json.dumps(part))
     (folder / "mine.json").write_text(json.dumps(whole))
+    fit = {"curves": {kind: [[0.0, 0.0], [1.0, 0.9]] for kind in ("box", "point")}}
+    (folder / "quality.json").write_text(json.dumps(fit | {"areas": {"box": [0.9, 1.1], "point": [0.5, 2]}}))
     (folder / "images").mkdir(exist_ok=True)
     (folder / "images/labels.json").write_text(json.dumps(whole))
     for name in ("bus_bra", "cart"):

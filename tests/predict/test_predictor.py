@@ -227,7 +227,7 @@ def test_outputs(tiny_model, picture):
     predictor = Predictor(tiny_model)
     predictor.set_image(picture)
     found = predictor.segment(
-        [ObjectPrompt(box=[60, 30, 120, 90]), ObjectPrompt(points=[[50, 50]], labels=[0])]
+        [ObjectPrompt(box=[60, 30, 120, 90]), ObjectPrompt(points=[[50, 50], [9, 9]], labels=[1, 0])]
     )
     for mask, rle, entry in zip(found.masks, found.rles(), found.coco(7, first_id=3), strict=True):
         assert np.array_equal(coco_mask.decode(rle).astype(bool), mask)

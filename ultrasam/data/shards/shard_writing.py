@@ -12,7 +12,6 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import pooch
 
 from ultrasam.data.files import open_atomic, write_bytes
 from ultrasam.data.shards.shard_index import INDEX, ROW, TABLE, Shard, ShardIndex
@@ -58,6 +57,8 @@ def write(
         (out / INDEX).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {out}: {error.strerror or error}") from error
+    import pooch  # others read shards without it
+
     rows: list[tuple[int, ...]] = []
     shards: list[Shard] = []
     numbered = enumerate(samples)
