@@ -110,7 +110,7 @@ class Encoded:
         Raises:
             PromptError: a prompt makes no sense, or says only where its object is not; the message names it.
         """
-        for number, entry in enumerate(self.check(objects)):
+        for number, entry in enumerate(self.check(objects), start=1):
             _require_inside(entry, number)
         several = multimask and not self.embedder.engine.usage.single
         answer = self.answer(objects, multimask=several, best=best)

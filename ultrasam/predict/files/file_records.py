@@ -54,8 +54,10 @@ class Records:
             record = json.loads(self._path(frame).read_text())
             if record["settings"] != digest or (overlay and overlay_of(frame) not in record["files"]):
                 return None
-            whole = all(fingerprint((self.out / n).read_bytes()) == f for n, f in record["files"].items())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            whole = record["image"]["name"] == frame.name
+            whole &= all(entry["mask"] in record["files"] for entry in record["annotations"])
+            whole &= all(fingerprint((self.out / n).read_bytes()) == f for n, f in record["files"].items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         return record if whole else None
 
