@@ -126,6 +126,20 @@ def test_what_is_missing_or_damaged_is_made_again(folder, tiny_weights, tmp_path
     assert "2 images segmented, 2 objects, 1 kept" in capsys.readouterr().out and files_of(out) == first
 
 
+def test_a_mask_that_a_person_has_corrected_is_put_aside(folder, tiny_weights, tmp_path, capsys):
+    out, image = tmp_path / "out", folder / "a.png"
+    assert predict(image, tiny_weights, out) == 0
+    first, mask = files_of(out), out / "masks/a_001.png"
+    for values, more, aside in ((7, (), ".changed"), (9, ("--box", "1,1,30,30"), ".changed_2")):
+        cv2.imwrite(str(mask), np.full((48, 64), values, np.uint8))
+        corrected = mask.read_bytes()
+        capsys.readouterr()
+        assert predict(image, tiny_weights, out, *more) == 0
+        assert f"changed since, so left there: masks/a_001.png{aside}" in capsys.readouterr().out
+        assert (out / f"masks/a_001.png{aside}").read_bytes() == corrected
+        assert mask.read_bytes() == first["masks/a_001.png"]
+
+
 def test_overlays_asked_for_later_are_drawn(folder, tiny_weights, tmp_path, capsys):
     predict(folder, tiny_weights, tmp_path / "out", "--no-overlays")
     predict(folder, tiny_weights, tmp_path / "out")

@@ -64,8 +64,10 @@ class Records:
     def keep(self, frame: Frame, record: dict[str, Any], files: Mapping[str, bytes]) -> None:
         """Write a frame's files, by their names in the folder, and then the record that vouches for them.
 
-        Files of an earlier record of the frame that are not among them go.
+        Files of an earlier record of the frame that are not among them go; pictures that somebody has changed
+        since get another name.
         """
+        self.former.put_aside(frame.name, files)
         for name, data in files.items():
             write_bytes(self.out / name, data)
         self.former.replace_frame(frame.name, files)

@@ -7,13 +7,15 @@ the folder and is still as it was written, to the byte, is removed.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from ultrasam.data import images
 from ultrasam.data.files import write_json
-from ultrasam.errors import OutputError
+from ultrasam.errors import DataError, OutputError
 from ultrasam.predict.files.sources import Source
 
 #: Length of a file and a digest of its bytes.
@@ -45,6 +47,27 @@ class FormerResults:
     def removed(self) -> int:
         """How many files of earlier runs went."""
         return len(self._gone)
+
+    def put_aside(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Rename pictures of a frame that somebody has changed and that are about to be written anew.
+
+        One that is no whole picture any more is damaged, and nobody's work.
+        """
+        known = _files(_read(self.out / "records" / f"{name}.json"))
+        for file in known.keys() & files.keys():
+            path = self.out / file
+            if not self._is_ours(path) or _is_as_written(path, known[file]) or not _is_whole(path):
+                continue
+            if path.read_bytes() == files[file]:
+                continue
+            number = next(n for n in itertools.count(1) if not _aside(path, n).exists())
+            try:
+                aside = path.rename(_aside(path, number))
+            except OSError as error:
+                raise OutputError(
+                    f"cannot rename {path}, which was changed: {error.strerror or error}"
+                ) from error
+            self.changed.append(aside.relative_to(self.out).as_posix())
 
     def replace_frame(self, name: str, files: Collection[str] = ()) -> None:
         """Remove what an earlier record of a frame names, but for ``files``; without any, the record too."""
@@ -168,6 +191,18 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # no file can have so long a name
         return False
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.changed" + (f"_{number}" if number > 1 else ""))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        images.read_samples(path)
+    except DataError:
+        return False
+    return True
 
 
 def _is_as_written(path: Path, known: Fingerprint) -> bool:
