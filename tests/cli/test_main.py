@@ -18,7 +18,8 @@ COMMAND_FILES = [
     path
     for path in (ROOT / "ultrasam/cli").glob("[!_]*.py")
     # The others are parts of commands.
-    if path.stem not in ("main", "options", "phantom", "deidentify", "predict_records")
+    if path.stem
+    not in ("main", "options", "phantom", "deidentify", "predict_records", "predict_choices", "data_cache")
 ]
 
 

@@ -144,7 +144,7 @@ class TrainedProposer:
         """A Mask2Former of ours, or any detector of MMDetection.
 
         Raises:
-            UltraSamError: the files are of another kind of model, or don't belong together; or ``score`` is none.
+            UltraSamError: the files are of another kind of model, or ``score`` is no score.
         """
         if not 0 <= score <= 1:
             raise UltraSamError(f"scores of suggestions lie between 0 and 1, {score} does not")
