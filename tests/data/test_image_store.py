@@ -122,6 +122,34 @@ def test_images_that_cannot_be_read_are_named_and_no_file_says_that_all_are_ther
     assert main(args) == 0 and "7 images, 4 kept from an earlier run" in capsys.readouterr().out
 
 
+def test_names_that_lead_elsewhere_are_stored_in_the_folder(data, tmp_path):
+    train = data / "annotations/train.json"
+    content = json.loads(train.read_text())
+    names = [str(data / "images/equal.png"), "../images/same.png"]
+    content["images"] = [
+        {**entry, "file_name": name}
+        for entry in content["images"]
+        for name in names
+        if entry["file_name"] == name.rsplit("/", 1)[1]
+    ]
+    content["annotations"] = []
+    (data / "annotations/odd.json").write_text(json.dumps(content))
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    image_store.store([data / "annotations/odd.json"], None, tmp_path / "deep/out", "raw")
+    stored = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert len(stored) == 3 and all(path.is_relative_to(tmp_path / "deep/out") for path in stored)
+    written = json.loads((tmp_path / "deep/out/annotations/odd.json").read_text())["images"]
+    assert all((tmp_path / "deep/out/images" / entry["file_name"]).is_file() for entry in written)
+
+
+def test_a_file_is_not_overwritten_by_what_is_made_of_it(data):
+    train = data / "annotations/train.json"
+    before = train.read_bytes()
+    with pytest.raises(DataError, match=r"train\.json would be overwritten"):
+        image_store.store([train], None, data, "raw")
+    assert train.read_bytes() == before and not list(data.rglob("*.p?m"))
+
+
 def test_what_would_be_mixed_up_is_refused(data, tmp_path):
     train = data / "annotations/train.json"
     other = tmp_path / "other/annotations/train.json"

@@ -168,8 +168,10 @@ def test_a_damaged_image_leaves_no_index(tmp_path):
 
 def test_fewer_shards_leave_none_of_the_earlier_ones(copy, tmp_path):
     source = pictures(tmp_path / "few")
+    (copy / "shard-mine.tar").write_bytes(b"of somebody")
     exporting.export(source, "webdataset", copy, tmp_path / "few/images")
-    assert sorted(path.name for path in copy.iterdir()) == ["index.json", "samples.bin", "shard-000000.tar"]
+    names = ["index.json", "samples.bin", "shard-000000.tar", "shard-mine.tar"]
+    assert sorted(path.name for path in copy.iterdir()) == names
 
 
 def edited(**changes):
@@ -184,6 +186,15 @@ def outside(folder):
     content = json.loads((folder / "index.json").read_text())
     content["shards"][0]["name"] = "../shard-000000.tar"
     (folder / "index.json").write_text(json.dumps(content))
+
+
+def sized(size):
+    def edit(folder):
+        content = json.loads((folder / "index.json").read_text())
+        content["shards"][0]["bytes"] = size
+        (folder / "index.json").write_text(json.dumps(content))
+
+    return edit
 
 
 def cut(name, size=1000):
@@ -210,6 +221,9 @@ def cut(name, size=1000):
         (edited(shards=[]), "shards and samples contradict each other"),
         (edited(shards=[{"name": 3}]), "damaged: .* among its shards"),
         (edited(samples=1), "contradict each other"),
+        (sized(-5), "contradict each other"),
+        (sized(10**30), "contradict each other"),
+        (lambda folder: (folder / "index.json").write_text("[" * 99_999), "is no index of shards"),
         (outside, "contradict each other"),
     ],
 )

@@ -75,6 +75,10 @@ def test_what_does_not_belong_together_is_said(rtmdet, tmp_path, tiny_model):
     assert Detector.load(named, unnamed[1]).names == ["a", "b"]
     with pytest.raises(CheckpointError, match="does not fit"):
         Detector.load(config, write_mask_rcnn(tmp_path / "other")[1])
+    with pytest.raises(CheckpointError, match=r"weights .*nope\.pth can't be read"):
+        Detector.load(config, tmp_path / "nope.pth")
+    with pytest.raises(UltraSamError, match="between 0 and 1, nan does not"):
+        TrainedProposer.load(config, checkpoint, float("nan"))
     with pytest.raises(ConfigError, match="outlines what a point or a box asks for"):
         Detector.load("ultrasam/ultrasam_vit-t_phantom", checkpoint)
     with pytest.raises(ConfigError, match="no detector of MMDetection"):

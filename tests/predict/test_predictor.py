@@ -11,6 +11,7 @@ from tests.kit.models import tiny
 from tests.kit.pictures import waves
 from ultrasam import preprocess
 from ultrasam.data.polygons import polygons
+from ultrasam.errors import PromptError
 from ultrasam.predict import masks
 from ultrasam.predict.object_prompt import ObjectPrompt
 from ultrasam.predict.predictor import Predictor
@@ -250,3 +251,9 @@ def test_polygons_draw_the_mask_again():
             drawn = coco_mask.decode(rle).astype(bool)
             assert (drawn & mask).sum() / (drawn | mask).sum() > 0.97
     assert len(polygons(disc, 1.0)[0]) < len(polygons(disc)[0]) / 2
+
+
+def test_what_says_only_where_it_is_not_is_named_by_its_number(tiny_model):
+    inside = ObjectPrompt(points=[[20.5, 20.5]], labels=[1])
+    with pytest.raises(PromptError, match="object 2 has points outside of it alone"):
+        Predictor(tiny_model).segment_once(waves(64, 64), [inside, ObjectPrompt(points=[[9, 9]], labels=[0])])

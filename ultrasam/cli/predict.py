@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
         args.auto = "boxes"
     predict_records.check(args)
     inputs, not_fetched = predict_records.fetch(args)
-    files = sources.find(inputs)
+    files = _files(inputs, args.out)
     prompts_of, categories = predict_choices.prompts_of(args, [file.file_name for file in files])
     # Prompts name files, and DICOM results are of files, unless something is followed from one to the next;
     # else, the files of a series are one clip.
@@ -154,8 +155,8 @@ def run(args: argparse.Namespace) -> int:
         files = sources.join_series(files)
     if args.prompts and args.follow and prompts_of:
         prompts_of = prompt_files.by_series(prompts_of, files)
-    make_folder(args.out)
     biplane = _biplane(args, files)
+    make_folder(args.out)
     # One picture, and what is followed from frame to frame, is quickest with all threads.
     alone = len(files) == 1 and sources.is_picture(files[0])
     number = args.workers or (1 if alone else threads.workers())
@@ -184,6 +185,21 @@ def run(args: argparse.Namespace) -> int:
     failed = not_fetched + summary.failed + [lack for product in biplane if (lack := product.lacks())]
     predict_records.tell(failed, made)
     return 1 if failed else 0
+
+
+def _files(inputs: Sequence[str | Path], out: Path) -> list[Source]:
+    """What inputs stand for; a folder of results within them is none."""
+    from ultrasam.errors import UltraSamError
+    from ultrasam.predict.files import sources
+    from ultrasam.predict.files.former_results import without_results
+
+    found = sources.find(inputs)
+    files = without_results(found, out)
+    if len(files) < len(found):
+        print(f"left out of the inputs: {len(found) - len(files)} results of earlier runs in {out}")
+    if not files:
+        raise UltraSamError(f"the inputs are results of earlier runs in {out}: choose another --out")
+    return files
 
 
 def _products(args: argparse.Namespace) -> list[Product]:

@@ -135,8 +135,17 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
         "axis",
     )
     path = Path(args.checkpoint)
-    stamp = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
-    return {"checkpoint": path.name, "checkpoint_stamp": stamp} | {n: getattr(args, n) for n in names}
+    return {"checkpoint": path.name, "checkpoint_stamp": _stamp(path)} | {n: getattr(args, n) for n in names}
+
+
+def _stamp(path: Path) -> list[Any]:
+    """What changes with weights: a file's size and time; of the package's own, what its graphs' file says."""
+    from ultrasam.checkpoints.places import OWN, OWN_FILE
+    from ultrasam.predict.files.former_results import fingerprint
+
+    if path.is_file():
+        return [path.stat().st_size, path.stat().st_mtime_ns]
+    return fingerprint(OWN_FILE.with_suffix(".onnx.json").read_bytes()) if str(path) == OWN else []
 
 
 def parse_window(text: str | None) -> Any:

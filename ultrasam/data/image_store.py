@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -84,7 +85,8 @@ def store(
         each: called after every image, for a progress bar.
 
     Raises:
-        DataError: a COCO file can't be used or two have one name, or image files are missing.
+        DataError: a COCO file can't be used, would be overwritten or two have one name, or image files are
+            missing.
         OutputError: something can't be written.
     """
     if len({path.name for path in paths}) < len(paths):
@@ -93,13 +95,17 @@ def store(
     sources: dict[str, CocoImage] = {}
     for path, content in parsed:
         for image in coco.all_images(path, folder or path.parent.parent / "images", content):
-            same = sources.setdefault(image.entry["file_name"], image)
+            same = sources.setdefault(_inside(image.entry["file_name"]), image)
             if same.path != image.path:
                 raise DataError(f"{path}: {image.path} and {same.path} have one name: store them apart")
+    targets = {path: out / "annotations" / path.name for path, _ in parsed}
+    for path, target in targets.items():
+        if target.resolve() == path.resolve():
+            raise DataError(f"{path} would be overwritten: choose another folder to store to")
     found, names = Stored(), {}
     with ThreadPoolExecutor(workers) as pool:
         work = partial(_stored, out / "images", kind)
-        for name, result in zip(sources, pool.map(work, sources.values()), strict=True):
+        for name, result in zip(sources, pool.map(work, sources, sources.values()), strict=True):
             each()
             if isinstance(result, DataError):
                 found.failed.append(str(result))
@@ -111,17 +117,23 @@ def store(
             found.bytes_before += result.source_bytes
             found.bytes_now += result.path.stat().st_size
     for path, content in parsed if not found.failed else ():
-        images = [{**entry, "file_name": names[entry["file_name"]]} for entry in content.content["images"]]
-        found.written.append(out / "annotations" / path.name)
+        entries = content.content["images"]
+        images = [{**entry, "file_name": names[_inside(entry["file_name"])]} for entry in entries]
+        found.written.append(targets[path])
         files.write_json(found.written[-1], {**content.content, "images": images})
     return found
 
 
-def _stored(folder: Path, kind: Kind, image: CocoImage) -> _Image | DataError:
+def _inside(file_name: str) -> str:
+    """A name that leads nowhere else than into the folder."""
+    return "/".join(part for part in re.split(r"[/\\]", file_name) if part not in ("", ".", ".."))
+
+
+def _stored(folder: Path, kind: Kind, name: str, image: CocoImage) -> _Image | DataError:
     """An image stored, or what is wrong with it."""
     (gray, color), _ = _KINDS[kind]
     # Two images may differ in their endings alone.
-    targets = [folder / f"{image.entry['file_name']}{ending}" for ending in (gray, color)]
+    targets = [folder / f"{name}{ending}" for ending in (gray, color)]
     try:
         stat = image.path.stat()
         for target in targets:

@@ -95,6 +95,19 @@ def test_croissant_is_valid_and_gives_the_rows(made, loaded):
         np.testing.assert_array_equal(np.array(record["images/image"]), np.array(rows[key]["image"]))
 
 
+def test_parquet_files_of_somebody_stay(tmp_path):
+    labels.write(tmp_path)
+    path = tmp_path / "annotations/all.json"
+    for name in ("mine", "train-00009"):
+        (tmp_path / "out/data").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"out/data/{name}.parquet").write_bytes(b"of somebody")
+    exporting.export(path, "parquet", tmp_path / "out", tmp_path / "images")
+    assert sorted(p.name for p in (tmp_path / "out/data").iterdir()) == [
+        "mine.parquet",
+        "train-00000.parquet",
+    ]
+
+
 def test_a_missing_image_is_an_error(made, tmp_path):
     with pytest.raises(DataError, match="4 images are missing"):
         exporting.export(made[0].parent / "annotations/all.json", "parquet", tmp_path / "out", tmp_path)

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 
 from tests.kit.fuzz_files import dicom_bytes, region
 from tests.kit.pictures import noise
-from ultrasam.cli.main import main
+from ultrasam.checkpoints import places
+from ultrasam.cli import predict_choices
+from ultrasam.cli.main import build_parser, main
 from ultrasam.errors import OutputError
 from ultrasam.machine import process
 from ultrasam.predict.files import sources
@@ -121,6 +124,20 @@ def test_what_is_missing_or_damaged_is_made_again(folder, tiny_weights, tmp_path
     (out / "records/b.json").write_text("[1]")
     predict(folder, tiny_weights, out)
     assert "2 images segmented, 2 objects, 1 kept" in capsys.readouterr().out and files_of(out) == first
+
+
+def test_a_mask_that_a_person_has_corrected_is_put_aside(folder, tiny_weights, tmp_path, capsys):
+    out, image = tmp_path / "out", folder / "a.png"
+    assert predict(image, tiny_weights, out) == 0
+    first, mask = files_of(out), out / "masks/a_001.png"
+    for values, more, aside in ((7, (), ".changed"), (9, ("--box", "1,1,30,30"), ".changed_2")):
+        cv2.imwrite(str(mask), np.full((48, 64), values, np.uint8))
+        corrected = mask.read_bytes()
+        capsys.readouterr()
+        assert predict(image, tiny_weights, out, *more) == 0
+        assert f"changed since, so left there: masks/a_001.png{aside}" in capsys.readouterr().out
+        assert (out / f"masks/a_001.png{aside}").read_bytes() == corrected
+        assert mask.read_bytes() == first["masks/a_001.png"]
 
 
 def test_overlays_asked_for_later_are_drawn(folder, tiny_weights, tmp_path, capsys):
@@ -279,14 +296,84 @@ def test_records_can_not_name_files_elsewhere(folder, tiny_weights, tmp_path):
     out = tmp_path / "out"
     assert predict(folder, tiny_weights, out) == 0
     (tmp_path / "mine.txt").write_bytes(b"mine")
+    (out / "notes.json").write_text("{}")
     (out / "link.txt").symlink_to(tmp_path / "mine.txt")
     record = json.loads((out / "records/a.json").read_text())
-    record["files"] |= dict.fromkeys(["../mine.txt", "link.txt"], fingerprint(b"mine"))
+    names = ["../mine.txt", str(tmp_path / "mine.txt"), "link.txt", "masks", "", "a\0b", "\ud800", "a" * 5000]
+    record["files"] |= dict.fromkeys(names, fingerprint(b"mine"))
     record["settings"] = "of another run"
     (out / "records/a.json").write_text(json.dumps(record))
     source = json.loads((out / "records/.sources/a.json").read_text())
-    (out / "records/.sources/a.json").write_text(
-        json.dumps({**source, "digest": "other", "frames": ["../../mine.txt", "a"]})
-    )
+    frames = ["../../mine.txt", "../notes", str(out / "notes"), "a\0b", "a"]
+    (out / "records/.sources/a.json").write_text(json.dumps({**source, "digest": "other", "frames": frames}))
     assert predict(folder, tiny_weights, out) == 0
     assert (tmp_path / "mine.txt").read_bytes() == b"mine" and (out / "link.txt").is_symlink()
+    assert (out / "notes.json").exists()
+
+
+def test_masks_that_a_person_has_moved_away_stay_and_are_named(folder, tiny_weights, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert predict(folder, tiny_weights, out, "--box", "1,1,30,30") == 0
+    mask = out / "masks/a_002.png"
+    kept = mask.rename(tmp_path / "kept.png").read_bytes()
+    mask.symlink_to(tmp_path / "kept.png")
+    capsys.readouterr()
+    assert predict(folder, tiny_weights, out) == 0
+    assert "left there: masks/a_002.png" in capsys.readouterr().out
+    assert mask.is_symlink() and (tmp_path / "kept.png").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    "odd", [{"annotations": None}, {"annotations": [{}]}, {"image": {}}, {"image": None}, {"files": []}]
+)
+def test_records_that_are_none_are_made_again(folder, tiny_weights, tmp_path, odd):
+    out = tmp_path / "out"
+    assert predict(folder / "a.png", tiny_weights, out) == 0
+    before, path = files_of(out), out / "records/a.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **odd}))
+    assert predict(folder / "a.png", tiny_weights, out) == 0
+    assert files_of(out) == before
+
+
+@pytest.mark.parametrize("out", ["in", "in/out"])
+def test_results_are_no_inputs(folder, tiny_weights, tmp_path, out, capsys):
+    assert predict(folder, tiny_weights, tmp_path / out, "--measures") == 0
+    (tmp_path / "in/masks").mkdir(exist_ok=True)
+    cv2.imwrite(str(tmp_path / "in/masks/mine.png"), noise(48, 64))
+    capsys.readouterr()
+    assert predict(folder, tiny_weights, tmp_path / out) == 0
+    told = capsys.readouterr().out
+    # Three masks and three overlays; what somebody put beside them is an input.
+    assert "left out of the inputs: 6 results" in told
+    assert "1 images segmented, 1 objects, 3 kept" in told
+    assert predict(tmp_path / out / "masks/a_001.png", tiny_weights, tmp_path / out) == 2
+
+
+def test_files_that_become_a_clip_leave_nothing_behind(tiny_weights, tmp_path):
+    out, inputs = tmp_path / "out", tmp_path / "in"
+    inputs.mkdir()
+    for i in range(3):
+        tags = {"SeriesInstanceUID": "1.2", "InstanceNumber": i + 1}
+        (inputs / f"s{i}.dcm").write_bytes(dicom_bytes(noise(48, 64, seed=i)[None, ..., 0], **tags))
+    cv2.imwrite(str(inputs / "s2.png"), noise(48, 64))
+    (tmp_path / "boxes.csv").write_text("s1.dcm,5,5,40,30\ns2.png,5,5,40,30\n")
+    args = ["predict", inputs, "--checkpoint", tiny_weights, "--prompts", tmp_path / "boxes.csv"]
+    args = [*map(str, [*args, "--out", out, "--device", "cpu", "--quiet", "--no-overlays"])]
+    assert main(args) == 0
+    assert names_in(out, "masks") == ["masks/s1_001.png", "masks/s2.png_001.png"]
+    assert main([*args, "--follow"]) == 0
+    left = names_in(out, "masks")
+    assert "masks/s1_001.png" not in left and "masks/s0_00001_001.png" in left and "masks/s2_001.png" in left
+
+
+def test_a_clip_beside_its_frames_has_results_of_its_own():
+    found = [sources.Source(Path(name), name) for name in ("c.mp4", "c_00001.png", "d_00001.png")]
+    assert sources.names(found) == ["c.mp4", "c_00001", "d_00001"]
+
+
+def test_the_small_model_counts_as_another_when_it_changes(monkeypatch, tmp_path):
+    args = build_parser().parse_args(["predict", "a.png", "--out", "out"])
+    first = predict_choices.settings_of(args)["checkpoint_stamp"]
+    (tmp_path / "small.onnx.json").write_text('{"sha256": {}}')
+    monkeypatch.setattr(places, "OWN_FILE", tmp_path / "small.safetensors")
+    assert first != predict_choices.settings_of(args)["checkpoint_stamp"]

@@ -17,6 +17,7 @@ from ultrasam.data.images import encode_mask, read_as_stated
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 #: Images that are written at once: readers decode a group as a whole.
 GROUP = 50
+_OURS = re.compile(rf"({'|'.join(PARTS.values())})-\d{{5,}}\.parquet")
 _CC = re.compile(r"CC(0|[ -]BY(?:-NC)?(?:-(?:SA|ND))?)[ -](\d\.\d)")
 
 
@@ -36,7 +37,9 @@ def write(done: Exported, content: Mapping[str, Any], items: Sequence[Item], sha
     classes = classes_of(content["categories"])
     names = [name for _, name in sorted(set(classes.values()))]
     for path in (done.out / "data").glob("*.parquet"):
-        path.unlink()
+        # Those of an earlier export; what else lies there is somebody's.
+        if _OURS.fullmatch(path.name):
+            path.unlink()
     files: dict[str, list[Path]] = {}
     for part in dict.fromkeys(PARTS.values()):
         its = [item for item in items if _part(item) == part]

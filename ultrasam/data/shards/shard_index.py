@@ -88,7 +88,7 @@ def parse(place: str, index: bytes, table: bytes) -> ShardIndex:
     try:
         content = json.loads(index)
         version = content["ultrasam_shards"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{where} is no index of shards, or damaged") from error
     if version != VERSION:
         raise DataError(
@@ -122,6 +122,8 @@ def _digest(content: Mapping[str, Any]) -> Any:
 def _inside(rows: NDArray[Any], shards: Sequence[Shard]) -> bool:
     """Whether each sample lies within its shard."""
     if int(rows["shard"].max()) >= len(shards):
+        return False
+    if not all(0 <= shard.size < 2**63 for shard in shards):
         return False
     sizes = np.array([shard.size for shard in shards], np.uint64)
     return bool((rows["start"] + rows["bytes"] <= sizes[rows["shard"]]).all())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ultrasam.errors import OutputError
 
 #: Bytes of a shard, about.
 SHARD_SIZE = 256 * 2**20
+_OURS = re.compile(r"shard-\d{6,}\.tar")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def write(
             Shard(path.name, len(rows) - before, path.stat().st_size, pooch.file_hash(str(path), "sha256"))
         )
     for path in out.glob("shard-*.tar"):
-        if path.name not in {shard.name for shard in shards}:
+        # Those of an earlier export; what else lies there is somebody's.
+        if _OURS.fullmatch(path.name) and path.name not in {shard.name for shard in shards}:
             path.unlink()
     index = ShardIndex(shards, np.array(rows, ROW), about)
     listed, table = index.to_bytes()

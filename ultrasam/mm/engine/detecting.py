@@ -51,7 +51,7 @@ class Detector:
 
         Raises:
             ConfigError: the configuration is of another kind of model, or nothing names its classes.
-            CheckpointError: the file does not fit it.
+            CheckpointError: the file does not fit it, or is not there.
         """
         cfg = read_model(find_config(str(config)))
         dataset = _dataset(cfg, config)
@@ -69,6 +69,8 @@ class Detector:
             content = load_checkpoint(model, str(checkpoint), map_location="cpu", strict=True)
         except RuntimeError as error:
             raise CheckpointError(f"{checkpoint} does not fit {config}: {error}") from error
+        except OSError as error:
+            raise CheckpointError(f"the weights {checkpoint} can't be read: {error}") from error
         names = _names(model, content.get("meta") or {}, dataset, config)
         # `inference_detector` looks for it.
         model.cfg = cfg
@@ -142,8 +144,10 @@ class TrainedProposer:
         """A Mask2Former of ours, or any detector of MMDetection.
 
         Raises:
-            UltraSamError: the files are of another kind of model, or don't belong together.
+            UltraSamError: the files are of another kind of model, or ``score`` is no score.
         """
+        if not 0 <= score <= 1:
+            raise UltraSamError(f"scores of suggestions lie between 0 and 1, {score} does not")
         kind = read_model(find_config(str(config))).model.get("type")
         load: Callable[[str | Path, str | Path], Trained] = (
             Segmenter.load if kind == "InstanceSegmenter" else Detector.load

@@ -54,16 +54,20 @@ class Records:
             record = json.loads(self._path(frame).read_text())
             if record["settings"] != digest or (overlay and overlay_of(frame) not in record["files"]):
                 return None
-            whole = all(fingerprint((self.out / n).read_bytes()) == f for n, f in record["files"].items())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            whole = record["image"]["name"] == frame.name
+            whole &= all(entry["mask"] in record["files"] for entry in record["annotations"])
+            whole &= all(fingerprint((self.out / n).read_bytes()) == f for n, f in record["files"].items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         return record if whole else None
 
     def keep(self, frame: Frame, record: dict[str, Any], files: Mapping[str, bytes]) -> None:
         """Write a frame's files, by their names in the folder, and then the record that vouches for them.
 
-        Files of an earlier record of the frame that are not among them go.
+        Files of an earlier record of the frame that are not among them go; pictures that somebody has changed
+        since get another name.
         """
+        self.former.put_aside(frame.name, files)
         for name, data in files.items():
             write_bytes(self.out / name, data)
         self.former.replace_frame(frame.name, files)

@@ -109,6 +109,7 @@ class FileRun:
         self.records = Records(out, settings, categories, self.former)
         self.work = FrameWork(predictor, self.records, options)
         self._digests: dict[str, str] = {}
+        self._names: set[str] = set()
         self.summary = Summary()
 
     def run(
@@ -151,6 +152,7 @@ class FileRun:
 
     def _records(self, files: Sequence[Source], elsewhere: Segments | None) -> Iterator[dict[str, Any]]:
         named = list(zip(files, sources.names(files), strict=True))
+        self._names = {name for _, name in named}
         if elsewhere is None:
             yield from self._segmented([_File(source, name) for source, name in named], self._end)
             return
@@ -258,6 +260,8 @@ class FileRun:
             made = [name for product, start in pairs for name in product.made[start:] if "/" in name]
             frames = [record["image"]["name"] for record in file.made]
             self.former.replace_source(file.name, file.digest, frames, made)
+            alone = zip(sources.names_alone(file.source), file.source.series_names, strict=True)
+            self.former.replace_files({name: of for name, of in alone if name not in self._names})
             self._digests[file.name] = file.digest
         if file.errors:
             self.summary.failed.append(_told(file.errors))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".p
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".wmv", ".m4v", ".mpg", ".mpeg")
 DICOMS = (".dcm", ".dicom", ".ima")
+#: Names that frames of a clip have, too.
+_OF_CLIP = re.compile(r"(.+)_\d{5,}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -139,13 +142,22 @@ def _known(path: Path) -> bool:
 
 
 def names(sources: Sequence[Source]) -> list[str]:
-    """An output name for each source: without its ending where that is unambiguous."""
+    """An output name for each source: without its ending where that is unambiguous.
+
+    A clip whose frames lie beside it as images (``clip.mp4``, ``clip_00001.png``) keeps its ending too.
+    """
     stems = [_stem(source.file_name) for source in sources]
     count = Counter(stems)
+    count.update({match[1] for stem in stems if (match := _OF_CLIP.fullmatch(stem))})
     plain = [s if count[s] == 1 else source.file_name for s, source in zip(stems, sources, strict=True)]
     # The same name in two inputs: number them.
     count = Counter(plain)
     return [name if count[name] == 1 else f"{name}_{i}" for i, name in enumerate(plain)]
+
+
+def names_alone(source: Source) -> list[str]:
+    """The output names that the files of a series have as inputs of their own."""
+    return [_stem(name) for name in source.series_names]
 
 
 def _stem(file_name: str) -> str:
