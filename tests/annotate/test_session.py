@@ -65,7 +65,7 @@ def test_what_a_mask_is_worth_is_told_where_the_weights_know(start, folder):
         quality=QualityFit({"box": curve, "point": curve}, {"box": (1, 1), "point": (1, 1)})
     )
     predictor = Predictor(model, closer=True)
-    session = start(model=predictor)
+    session = start(model=predictor, quality=True)
     hand = Hand(session)
     (box,) = hand.do({"kind": "add", "class": 0, "box": BOX})["objects"]
     encoded = predictor.encode(images.read_image(folder / "a.png"))

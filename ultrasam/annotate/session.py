@@ -60,6 +60,7 @@ class Session:
         images: the folder of a COCO file's images; None to look beside it.
         window: gray values shown as black and white, for images of more than 8 bits.
         cache: a folder for embeddings; None for none.
+        quality: say what each mask is worth; see `Assistant`.
         proposer: finds objects without prompts, a trained detector; None for a grid of clicks.
         title: what the page is called; None for the input folder's name.
 
@@ -78,6 +79,7 @@ class Session:
         images: str | Path | None = None,
         window: Window | None = None,
         cache: str | Path | None = None,
+        quality: bool = False,
         proposer: Proposer | None = None,
         title: str | None = None,
     ) -> None:
@@ -97,6 +99,7 @@ class Session:
         self.assistant = Assistant(
             lambda: model if isinstance(model, Predictor) else Predictor(model, engine=engine, window=window),
             None if cache is None else Path(cache),
+            quality=quality,
         )
         self.saver = Saver(self.store, self.items)
         self.current = 0

@@ -67,6 +67,11 @@ def add_parser(subparsers: Any) -> None:
         metavar="LOW,HIGH",
         help="gray values shown as black and white, or 'minmax'; for deep images",
     )
+    parser.add_argument(
+        "--quality",
+        action="store_true",
+        help="show the IoU that is to be expected of each mask; a click takes about twice as long",
+    )
     parser.add_argument("--cache", metavar="DIR", help="keep embeddings in this folder (the user's cache)")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     parser.add_argument(
@@ -143,6 +148,7 @@ def _session(args: argparse.Namespace) -> Session:
         engine=args.engine,
         images=images,
         window=parse_window(args.window),
+        quality=args.quality,
         cache=args.cache or cache_folder() / "embeddings",
         proposer=_proposer(args.suggest, args.suggest_score) if args.suggest else None,
         title="demo" if args.demo else None,
