@@ -77,7 +77,7 @@ def main() -> None:
                 many = {"jpegs": jpegs, "PhotometricInterpretation": "YBR_FULL_422" if jpegs else "RGB"}
                 with path.open("wb") as file:
                     grow(file, count, many)
-                command = [sys.executable, __file__, str(path)]
+                command = [sys.executable, "-m", "benchmarks.cine_reading", str(path)]
                 print("JPEG" if jpegs else "raw", count, subprocess.check_output(command, text=True).strip())
                 path.unlink()
 
