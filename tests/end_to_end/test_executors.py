@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from ultrasam.converters.engine.workers import Lost, finished
 
 from tests.converters.test_run import outputs
 from tests.kit.pieces import deadly, slow
+from tests.kit.ports import free_ports
 from tests.kit.toy import toy
 from ultrasam.cli.main import main
 
@@ -119,9 +119,7 @@ def test_an_executor_that_is_not_there_is_named_before_anything_is_done(
 ):
     if option == "slurm":
         monkeypatch.setenv("PATH", str(tmp_path))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        option = option.format(port=free.getsockname()[1])
+    option = option.format(port=free_ports(1)[0])
     monkeypatch.setattr("ultrasam.converters.engine.executors._ANSWER", 0.5)
     with pytest.raises(ExecutorError, match=words):
         list(finished(slow, [1, 2], from_option(option, workers, tmp_path)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.kit.ports import free_ports
 
 #: The version that the documentation speaks of.
 PACKAGE = "label-studio==1.23.2"
@@ -63,7 +64,7 @@ def label_studio(folder: Path, data: Path) -> Iterator[str]:
 @contextmanager
 def _server(folder: Path, data: Path, seconds: float, *options: str) -> Iterator[str]:
     data.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    (port,) = free_ports(1)
     environment = os.environ | {
         "HOME": str(data),
         "LABEL_STUDIO_BASE_DATA_DIR": str(data),
@@ -132,9 +133,3 @@ def _is_up(address: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import requests
+
+from tests.kit.ports import free_ports
 
 #: Where Debian's orthanc-dicomweb puts its plugin.
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
@@ -53,7 +54,7 @@ def running(folder: Path) -> Iterator[Orthanc]:
     program = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin")
     if not program or not PLUGIN.exists():
         pytest.skip("Orthanc with DICOMweb (Debian: orthanc, orthanc-dicomweb) is not installed")
-    http, dicom = _free_ports(2)
+    http, dicom = free_ports(2)
     config = {
         "Name": "test",
         "StorageDirectory": str(folder / "storage"),
@@ -91,13 +92,3 @@ def _wait(process: subprocess.Popen, archive: Orthanc, log: Path) -> None:
         else:
             return
     pytest.fail("Orthanc does not answer after 30 s")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.ports import free_ports
+
 #: Debian's munge, slurmctld, slurmd and slurm-client.
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "squeue", "scontrol", "scancel")
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
@@ -99,7 +101,7 @@ def running(folder: Path, cpus: int = 4) -> Iterator[Slurm]:
     host = socket.gethostname().split(".")[0]
     for name in ("state", "spool"):
         (folder / name).mkdir()
-    conf = _CONF.format(host=host, ports=_free_ports(2), folder=folder, cpus=cpus)
+    conf = _CONF.format(host=host, ports=free_ports(2), folder=folder, cpus=cpus)
     (folder / "slurm.conf").write_text(conf)
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o600)
@@ -160,13 +162,3 @@ def _wait(until, folder: Path, seconds: float = 30) -> None:
             ]
             pytest.fail("SLURM does not start:\n" + "\n".join(logs))
         time.sleep(0.05)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
