@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -20,6 +21,8 @@ from ultrasam.errors import OutputError
 
 #: Bytes of a shard, about.
 SHARD_SIZE = 256 * 2**20
+#: Of a tar file.
+_END = bytes(2 * tarfile.BLOCKSIZE)
 _OURS = re.compile(r"shard-\d{6,}\.tar")
 
 
@@ -59,14 +62,12 @@ def write(
         (out / INDEX).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {out}: {error.strerror or error}") from error
-    import pooch  # others read shards without it
-
     rows: list[tuple[int, ...]] = []
     shards: list[Shard] = []
     numbered = enumerate(samples)
     following = next(numbered, None)
     while following is not None:
-        path, before = out / f"shard-{len(shards):06d}.tar", len(rows)
+        path, before, digest = out / f"shard-{len(shards):06d}.tar", len(rows), hashlib.sha256()
         with open_atomic(path) as file:
             while following is not None and file.tell() < shard_size:
                 number, sample = following
@@ -74,12 +75,12 @@ def write(
                 row = (len(shards), len(sample.annotations), file.tell(), len(data), crc32(data))
                 rows.append(row)
                 file.write(data)
+                digest.update(data)
                 following = next(numbered, None)
-            # The end of a tar file.
-            file.write(bytes(2 * tarfile.BLOCKSIZE))
-        shards.append(
-            Shard(path.name, len(rows) - before, path.stat().st_size, pooch.file_hash(str(path), "sha256"))
-        )
+            file.write(_END)
+            digest.update(_END)
+            size = file.tell()
+        shards.append(Shard(path.name, len(rows) - before, size, digest.hexdigest()))
     for path in out.glob("shard-*.tar"):
         # Those of an earlier export; what else lies there is somebody's.
         if _OURS.fullmatch(path.name) and path.name not in {shard.name for shard in shards}:
