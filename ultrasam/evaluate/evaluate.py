@@ -10,12 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 import ultrasam
 from ultrasam.data.settings import forget_other_settings
-from ultrasam.data.spread import AnyWorkers, Lost, finished
-from ultrasam.errors import ConfigError, UltraSamError
+from ultrasam.data.spread import AnyWorkers, each_done
+from ultrasam.errors import ConfigError
 from ultrasam.evaluate.adapting import adapted
 from ultrasam.evaluate.examine import examine
 from ultrasam.evaluate.prompting import Segmenter
@@ -111,18 +109,15 @@ def examine_all(
         print(f"{len(known)} of {len(samples)} images were done before")
     there = [replace(s, item=replace(s.item, path=s.item.path.absolute())) for s in todo]
     model = PerWorker(subject.elsewhere().predictor, predictor)
-    made = finished(partial(_examine, model=model, protocol=protocol), there, workers, together=1)
-    lost = []
-    for place, record in tqdm(made, "evaluating", len(todo), unit="image", disable=not todo):
+    work = partial(_examine, model=model, protocol=protocol)
+    made = each_done(
+        work, there, workers, verb="evaluating", unit="image", name=lambda place: todo[place].item.path
+    )
+    for place, record in made:
         sample = todo[place]
-        if isinstance(record, Lost):
-            lost.append(f"{sample.item.path}: {record.reason}")
-            continue
         with _file_of(folder, sample.item.dataset).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record.to_json()) + "\n")
         known[sample.key] = record
-    if lost:
-        raise UltraSamError("\n".join(lost) + "\nall other images are done and kept")
     return [known[sample.key] for sample in samples], card
 
 

@@ -21,7 +21,7 @@ from ultrasam.errors import OutputError
 
 #: Bytes of a shard, about.
 SHARD_SIZE = 256 * 2**20
-#: Of a tar file.
+#: How a tar file ends.
 _END = bytes(2 * tarfile.BLOCKSIZE)
 _OURS = re.compile(r"shard-\d{6,}\.tar")
 

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from ultrasam.data.boxes import tight_box
 from ultrasam.data.files import write_json
 from ultrasam.data.settings import forget_other_settings
-from ultrasam.data.spread import AnyWorkers, Lost, finished
-from ultrasam.errors import UltraSamError
+from ultrasam.data.spread import AnyWorkers, each_done
 from ultrasam.evaluate.cine.clip_scores import ObjectScores, score
 from ultrasam.evaluate.cine.clips import Clip
 from ultrasam.evaluate.cine.ways import WAYS, Way
@@ -85,17 +83,13 @@ def follow_all(
     records = {number: record for number, path in enumerate(places) if (record := _kept(path)) is not None}
     todo = [number for number in range(len(clips)) if number not in records]
     there = [replace(clips[n], paths=[path.absolute() for path in clips[n].paths]) for n in todo]
-    made = finished(partial(_follow, predictor=predictor, start=start), there, workers, together=1)
-    lost = []
-    for place, record in tqdm(made, "following", len(todo), unit="clip", disable=not todo):
-        number = todo[place]
-        if isinstance(record, Lost):
-            lost.append(f"{clips[number].name}: {record.reason}")
-            continue
-        write_json(places[number], _plain(asdict(record)))
-        records[number] = record
-    if lost:
-        raise UltraSamError("\n".join(lost) + "\nall other clips are done and kept")
+    work = partial(_follow, predictor=predictor, start=start)
+    made = each_done(
+        work, there, workers, verb="following", unit="clip", name=lambda place: clips[todo[place]].name
+    )
+    for place, record in made:
+        write_json(places[todo[place]], _plain(asdict(record)))
+        records[todo[place]] = record
     return [records[number] for number in range(len(clips))]
 
 
