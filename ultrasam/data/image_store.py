@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ultrasam.data import coco, files
 from ultrasam.data.coco import CocoImage
-from ultrasam.data.images import read_as_stated
+from ultrasam.data.images import read_as_stated, without_twin_channels
 from ultrasam.errors import DataError, OutputError
 
 #: ``raw`` is not compressed (Netpbm), and read quickest; ``webp`` is lossless WebP, and smallest.
@@ -140,7 +140,7 @@ def _stored(folder: Path, kind: Kind, name: str, image: CocoImage) -> _Image | D
             if target.is_file() and target.stat().st_mtime_ns == stat.st_mtime_ns:
                 return _Image(target, True, stat.st_size)
         where = f"image {image.id}"
-        pixels = _once_if_gray(read_as_stated(image.path, image.size, where, gray_view=True))
+        pixels = without_twin_channels(read_as_stated(image.path, image.size, where, gray_view=True))
         target = targets[pixels.ndim == 3]
         data = _encoded(pixels, target.suffix, kind)
         with files.atomic(target) as part:
@@ -153,14 +153,6 @@ def _stored(folder: Path, kind: Kind, name: str, image: CocoImage) -> _Image | D
     except DataError as error:
         return error
     return _Image(target, False, stat.st_size)
-
-
-def _once_if_gray(pixels: NDArray[Any]) -> NDArray[Any]:
-    """An image (H, W, 3), or (H, W) where its channels are equal."""
-    red = pixels[..., 0]
-    if not pixels.strides[2] or all(np.array_equal(red, pixels[..., i]) for i in (1, 2)):
-        return np.ascontiguousarray(red)
-    return pixels
 
 
 def _encoded(pixels: NDArray[Any], suffix: str, kind: Kind) -> bytes:

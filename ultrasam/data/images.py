@@ -74,6 +74,14 @@ def read_data_as_stated(
     return _stated(name, said, samples, size, where, gray_view)
 
 
+def without_twin_channels(pixels: NDArray[Any]) -> NDArray[Any]:
+    """An image (H, W, 3), or (H, W) where its channels are equal."""
+    red = pixels[..., 0]
+    if not pixels.strides[2] or all(np.array_equal(red, pixels[..., i]) for i in (1, 2)):
+        return np.ascontiguousarray(red)
+    return pixels
+
+
 def _stated(
     path: str | Path,
     said: header.Header,

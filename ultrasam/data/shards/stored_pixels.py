@@ -8,7 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrasam.data.images import encode_image, read_as_stated, read_data_as_stated, read_header
+from ultrasam.data.images import (
+    encode_image,
+    read_as_stated,
+    read_data_as_stated,
+    read_header,
+    without_twin_channels,
+)
 
 #: ``raw``: Netpbm's binary formats (PGM, PPM), which need no decoding; ``file``: the bytes of the image file.
 Pixels = Literal["raw", "file"]
@@ -37,9 +43,9 @@ def store(path: Path, size: tuple[int, int], where: str, pixels: Pixels) -> tupl
         if ending and read_header(path).kind in ("png", "other"):
             return ending, path.read_bytes()
         return ".png", encode_image(image)
-    if not image.strides[2] or (image == image[..., :1]).all():
-        return ".pgm", _head(b"P5", size) + image[..., 0].tobytes()
-    return ".ppm", _head(b"P6", size) + image.tobytes()
+    samples = without_twin_channels(image)
+    ending, kind = (".pgm", b"P5") if samples.ndim == 2 else (".ppm", b"P6")
+    return ending, _head(kind, size) + samples.tobytes()
 
 
 def restore(
