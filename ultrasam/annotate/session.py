@@ -61,7 +61,7 @@ class Session:
         window: gray values shown as black and white, for images of more than 8 bits.
         cache: a folder for embeddings; None for none.
         quality: say what each mask is worth; see `Assistant`.
-        proposer: finds objects without prompts, a trained detector; None for a grid of clicks.
+        proposer: finds objects without prompts, a trained detector; None for what the model finds by itself.
         title: what the page is called; None for the input folder's name.
 
     Raises:

@@ -67,7 +67,7 @@ class Suggesting:
 
         def work() -> None:
             try:
-                search = self._clicked if self._session.proposer is None else self._proposed
+                search = self._found if self._session.proposer is None else self._proposed
                 told.put(search(progress))
             except UltraSamError as error:
                 told.put(error)
@@ -92,8 +92,8 @@ class Suggesting:
             stop.set()
             worker.join()
 
-    def _clicked(self, progress: Progress) -> _Found:
-        """What a grid of clicks finds."""
+    def _found(self, progress: Progress) -> _Found:
+        """What the model finds by itself."""
         found = find_everything(self._session.encoded(*self._at), self._wanted, progress)
         made = []
         for code, score, prompt in zip(found.rles(), found.scores, found.objects, strict=True):

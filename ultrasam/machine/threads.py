@@ -64,18 +64,18 @@ def wanted(ranks: int | None = None) -> int:
 
 
 @contextmanager
-def one() -> Iterator[None]:
-    """Let PyTorch, where it is loaded, compute with one thread meanwhile: for work too little to share."""
+def of_torch(number: int) -> Iterator[None]:
+    """Let PyTorch compute with so many threads meanwhile, where it is loaded; afterwards as before."""
     torch = sys.modules.get("torch")
-    number = 1 if torch is None else torch.get_num_threads()
-    if torch is None or number == 1:
-        yield
-        return
-    torch.set_num_threads(1)
+    before = None if torch is None else torch.get_num_threads()
     try:
+        if torch is not None:
+            torch.set_num_threads(number)
         yield
     finally:
-        torch.set_num_threads(number)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.set_num_threads(before or wanted())
 
 
 #: Workers beyond which they wait for Python more than for each other, and memory is what they cost.
@@ -94,21 +94,15 @@ def shared(number: int) -> Iterator[int]:
     Networks opened within stay so.
     """
     before, part = os.environ.get(_NUMBER), max(wanted() // number, 1)
-    torch = sys.modules.get("torch")
-    of_torch = torch.get_num_threads() if torch is not None else None
-    os.environ[_NUMBER] = str(part)
-    try:
-        if torch is not None:
-            torch.set_num_threads(part)
-        yield part
-    finally:
-        if before is None:
-            del os.environ[_NUMBER]
-        else:
-            os.environ[_NUMBER] = before
-        torch = sys.modules.get("torch")
-        if torch is not None:
-            torch.set_num_threads(of_torch or wanted())
+    with of_torch(part):
+        os.environ[_NUMBER] = str(part)
+        try:
+            yield part
+        finally:
+            if before is None:
+                del os.environ[_NUMBER]
+            else:
+                os.environ[_NUMBER] = before
 
 
 def usable_cores() -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from ultrasam.errors import PromptError
 from ultrasam.predict.encoded import Encoded
 from ultrasam.predict.object_prompt import ObjectPrompt
-from ultrasam.predict.proposals import read_maps
+from ultrasam.predict.proposals import apart, read_maps
 from ultrasam.predict.segmentation import Segmentation
 
 #: Clicks decoded together.
@@ -139,11 +139,7 @@ def distinct(masks: np.ndarray, scores: np.ndarray, overlap: float) -> list[int]
     area = flat.sum(axis=1)
     both = flat @ flat.T
     iou = both / np.maximum(area[:, None] + area[None] - both, 1)
-    kept: list[int] = []
-    for row in np.argsort(-scores, kind="stable").tolist():
-        if not kept or iou[row, kept].max() <= overlap:
-            kept.append(row)
-    return kept
+    return apart(np.argsort(-scores, kind="stable").tolist(), iou, overlap)
 
 
 def _clicked(

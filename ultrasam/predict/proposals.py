@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,18 +55,17 @@ def read_maps(maps: np.ndarray, geometry: Geometry, *, most: int = 100, least: f
     sides = np.exp(np.minimum(maps[1:].reshape(4, -1).T[best].astype(np.float64), _WIDEST)) * cell
     corners = np.concatenate([centers[best] - sides[:, :2], centers[best] + sides[:, 2:]], axis=1)
     boxes = geometry.to_original(np.clip(corners, 0, np.tile([width, height], 2)))
-    kept = _apart(boxes)[:most]
+    plain = to_xywh(boxes)
+    real = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)).tolist()
+    iou = coco_mask.iou(plain, plain, [0] * len(plain)) if real else np.zeros((0, 0))
+    kept = apart(real, iou, OVERLAP)[:most]
     return Proposals(boxes[kept], scores[best][kept])
 
 
-def _apart(boxes: np.ndarray) -> list[int]:
-    """Indices of boxes (N, 4), the best first, of which no two have a higher IoU than `OVERLAP`."""
-    if not len(boxes):
-        return []
-    plain = to_xywh(boxes)
-    iou = coco_mask.iou(plain, plain, [0] * len(plain))
+def apart(rows: Iterable[int], iou: np.ndarray, overlap: float) -> list[int]:
+    """Those of some rows, the best first, of which no two have a higher IoU (N, N) than ``overlap``."""
     kept: list[int] = []
-    for row in range(len(boxes)):
-        if (boxes[row, 2:] - boxes[row, :2] >= 1).all() and (not kept or iou[row, kept].max() <= OVERLAP):
+    for row in rows:
+        if not kept or iou[row, kept].max() <= overlap:
             kept.append(row)
     return kept

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -139,7 +140,8 @@ class Follower:
         masks: Mapping[int, np.ndarray] | None = None,
     ) -> None:
         self._predictor, self._image, self._motion = predictor, image, Motion()
-        self._threads = threads.one if predictor.engine.img_size <= _SMALL_INPUT else contextlib.nullcontext
+        one = partial(threads.of_torch, 1)
+        self._threads = one if predictor.engine.img_size <= _SMALL_INPUT else contextlib.nullcontext
         self._pace = _Pace(image)
         self._objects: dict[int, _Object | None] = {}
         for name, mask in (masks or {}).items():
